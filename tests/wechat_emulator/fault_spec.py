@@ -1,0 +1,90 @@
+"""A fault as a test asks for it: which requests, what happens on the wire, how often."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+FaultKind = Literal[
+    "delay",
+    "drop",
+    "reset",
+    "answer",
+    "status",
+    "html",
+    "empty",
+    "garbage",
+    "truncated",
+    "cut_short",
+    "huge",
+    "gzip_bomb",
+    "deep_json",
+    "drip",
+    "redirect",
+    "not_http",
+]
+
+
+class InvalidFaultError(ValueError):
+    """A fault that cannot be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens instead of WeChat's answer.
+
+    Kinds, and the fields each one reads:
+      delay      `seconds` pass, then the true answer.
+      drop       the connection closes without an answer.
+      reset      the connection is reset (RST).
+      answer     `status`, `content_type` and `body`.
+      status     `status` (500 unless given) and a short plain text.
+      html       an HTML page with `status` (200 unless given).
+      empty      no body, with `content_type`.
+      garbage    `size` random bytes (1,024 unless given) as `content_type`.
+      truncated  the first half of the true body, correctly framed: broken JSON.
+      cut_short  half of the promised Content-Length, then the connection closes.
+      huge       `size` bytes (50 MiB unless given), streamed without a Content-Length.
+      gzip_bomb  a small gzip body which unpacks to `size` bytes.
+      deep_json  `size` nested arrays (100,000 unless given).
+      drip       the true body, one byte every `seconds`.
+      redirect   302 to `location`, or to the same address again when it is empty.
+      not_http   bytes which are no HTTP answer.
+
+    `endpoint` is a shell pattern, compared with `/path?action=value` and with the bare path, e.g.
+    `/cgi-bin/scanloginqrcode?action=ask`, `/cgi-bin/*`. `login` limits the fault to one login (uuid).
+    `times` requests get it, None until cleared. With `after_processing` WeChat has done the work and only its
+    answer suffers; otherwise the request was never seen.
+    """
+
+    endpoint: str
+    kind: FaultKind
+    times: int | None = None
+    login: str | None = None
+    seconds: float = 0.0
+    status: int | None = None
+    body: str = ""
+    content_type: str = "application/json; charset=UTF-8"
+    size: int | None = None
+    location: str = ""
+    after_processing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise InvalidFaultError(f"no kind of fault is called {self.kind!r}")
+        if self.times is not None and self.times < 1:
+            raise InvalidFaultError("a fault happens at least once")
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields by name, as `from_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Fault":
+        """The fault that `as_json` wrote.
+
+        Raises:
+            InvalidFaultError: a field is missing, unknown or impossible.
+        """
+        try:
+            return cls(**value)
+        except TypeError as error:
+            raise InvalidFaultError(str(error)) from error
