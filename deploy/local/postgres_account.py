@@ -1,0 +1,53 @@
+"""The operating system account that PostgreSQL runs as: the caller's, or `nobody` when the caller is root."""
+
+import os
+import pwd
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deploy.local.errors import LocalStackError
+
+# The capability's number in Linux (include/uapi/linux/capability.h).
+DAC_READ_SEARCH = 2
+
+
+@dataclass(frozen=True)
+class PostgresAccount:
+    """`launch_prefix` before a command runs it as this account; it is empty for the caller's own."""
+
+    user_id: int
+    group_id: int
+    launch_prefix: tuple[str, ...]
+
+    @classmethod
+    def for_current_user(cls) -> Self:
+        """PostgreSQL refuses to run as root, so root's server runs as `nobody`.
+
+        It keeps one capability, to walk through folders that are closed to others (the checkout, the state
+        directory); so no folder has to be opened for it. Raises LocalStackError when root's machine lacks
+        what that needs.
+        """
+        if os.geteuid() != 0:
+            return cls(os.geteuid(), os.getegid(), ())
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            raise LocalStackError("as root the embedded PostgreSQL needs setpriv (Linux package util-linux)")
+        nobody = pwd.getpwnam("nobody")
+        # The first can only read, but containers are often without it.
+        kept = "-all,+dac_read_search" if _holds(DAC_READ_SEARCH) else "-all,+dac_override"
+        prefix = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
+        capabilities = (f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}")
+        return cls(nobody.pw_uid, nobody.pw_gid, (*prefix, *capabilities))
+
+    def take_over(self, directory: Path) -> None:
+        """Makes this account the owner of `directory`, which stays closed to others."""
+        if self.launch_prefix:
+            os.chown(directory, self.user_id, self.group_id)
+
+
+def _holds(capability: int) -> bool:
+    status = Path("/proc/self/status").read_text()
+    permitted = next(line for line in status.splitlines() if line.startswith("CapPrm:"))
+    return bool(int(permitted.split()[1], 16) >> capability & 1)

@@ -1,0 +1,151 @@
+"""Child processes that log to a file, can be stopped one by one, and never outlive their parent."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.errors import LocalStackError
+
+KILL_TIMEOUT_SECONDS = 10.0
+LOG_TAIL_BYTES = 16_384
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: a command, its whole environment, its log file, and how to end it.
+
+    `orphan_signal` is what the kernel sends to it when the parent dies without stopping it.
+    `launch_prefix` is put before the command; it must replace itself by the command (exec).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    log: Path
+    directory: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_seconds: float = 20.0
+    orphan_signal: signal.Signals = signal.SIGKILL
+    launch_prefix: tuple[str, ...] = ()
+
+
+class Launcher:
+    """Starts programs from one thread that lives as long as the launcher.
+
+    The kernel ties a child to the thread that forked it, not to the process. Without this thread a child
+    started from a short-lived one (a test's, a chaos run's) would be killed when that thread ends.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
+
+    def start(self, program: Program) -> "RunningProgram":
+        """Starts `program` in a process group of its own. The previous log is kept beside the new one as
+        `<log>.1`.
+
+        Raises LocalStackError when its executable cannot be run.
+        """
+        if program.log.exists():
+            program.log.replace(program.log.with_name(program.log.name + ".1"))
+        try:
+            return self._thread.submit(_spawn, self, program).result()
+        except OSError as error:
+            raise LocalStackError(f"{program.name} could not be started: {error.strerror}") from error
+
+
+class RunningProgram:
+    """A started program. Every method may be called again after the program has ended."""
+
+    def __init__(self, launcher: Launcher, program: Program, process: subprocess.Popen[bytes]) -> None:
+        # Holding the launcher keeps its thread, and with it the child, alive.
+        self._launcher = launcher
+        self.program = program
+        self._process = process
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; then its exit code, or minus the number of the signal that ended it."""
+        return self._process.poll()
+
+    def request_stop(self) -> None:
+        """Sends the program its stop signal and returns at once."""
+        if self.exit_status is None:
+            self._process.send_signal(self.program.stop_signal)
+
+    def stop(self) -> None:
+        """Asks the program to end, waits `stop_timeout_seconds`, then kills its process group.
+
+        Returns when it is gone.
+        """
+        self.request_stop()
+        try:
+            self._process.wait(self.program.stop_timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kills the program's process group with SIGKILL and returns when the program is gone."""
+        self.send_signal_to_group(signal.SIGKILL)
+        self._process.wait(KILL_TIMEOUT_SECONDS)
+
+    def send_signal_to_group(self, number: signal.Signals) -> None:
+        if self.exit_status is None:
+            os.killpg(self._process.pid, number)
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the program's log, for a message about its death."""
+        with self.program.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            text = log.read().decode(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def death_notice(self) -> str:
+        """One line that names the dead program and how it ended, then the last lines of its log."""
+        status = self.exit_status or 0
+        ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+        return f"{self.name} has ended ({ending}); the last lines of {self.program.log}:\n{self.log_tail()}"
+
+
+def _spawn(launcher: Launcher, program: Program) -> RunningProgram:
+    log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        process = subprocess.Popen(
+            [*program.launch_prefix, *_tether(program.orphan_signal), *program.command],
+            env=dict(program.environment),
+            cwd=program.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C in a terminal reaches the whole foreground group; the order of stopping is the
+            # supervisor's.
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    return RunningProgram(launcher, program, process)
+
+
+def _tether(orphan_signal: signal.Signals) -> tuple[str, ...]:
+    """The command prefix that asks the kernel for `orphan_signal` on the parent's death (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise LocalStackError(
+            "setpriv (Linux package util-linux) is missing; the local stack starts its programs with it"
+        )
+    return (setpriv, "--pdeathsig", orphan_signal.name.removeprefix("SIG"))

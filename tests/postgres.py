@@ -1,0 +1,105 @@
+"""Real PostgreSQL databases for tests: one server for each test worker, one migrated database for each test.
+
+`fresh_database("identity")` gives the URL of a database of this test's own, migrated by Alembic as it is in
+production and owned by a role without further rights. Migrations run once for each worker; tests get copies.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy.local.databases import close_to_public, ensure_owned_database
+from deploy.local.postgres import PostgresServer
+from deploy.local.processes import Launcher
+
+FreshDatabase = Callable[[str], str]
+
+# A lost test database costs nothing, so the server of the tests waits for no disk.
+THROW_AWAY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "200",
+}
+
+
+@dataclass
+class DatabaseTemplates:
+    """Migrated template databases by service name, and copies of them."""
+
+    server: PostgresServer
+    password: str = field(repr=False)
+    _templates: set[str] = field(default_factory=set)
+    _copies: int = 0
+
+    def template(self, service: str) -> str:
+        """The name of the database that the migrations of `services.<service>` ran on, now if not before."""
+        if service not in self._templates:
+            # Imported here so that tests of the server itself need no service.
+            from services.chassis.migrations import upgrade
+
+            ensure_owned_database(self.server.url("postgres"), name=service, password=self.password)
+            upgrade(self.server.url(service, role=service, password=self.password), f"services.{service}")
+            self._templates.add(service)
+        return service
+
+    def create(self, service: str) -> tuple[str, str]:
+        """Name and URL of a new copy of `service`'s migrated database."""
+        template = self.template(service)
+        self._copies += 1
+        name = f"{service}_{self._copies}"
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            identifiers = (sql.Identifier(part) for part in (name, template, service))
+            connection.execute(copy.format(*identifiers))
+            close_to_public(connection, name)
+        return name, self.server.url(name, role=service, password=self.password)
+
+    def drop(self, name: str) -> None:
+        """Drops the database `name`, ending the sessions that still use it."""
+        statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A running PostgreSQL server of this test worker's own."""
+    directory = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(
+        directory / "cluster",
+        log=directory / "postgres.log",
+        superuser_password=secrets.token_hex(16),
+        launcher=Launcher(),
+        options=THROW_AWAY,
+    )
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_templates(postgres_server: PostgresServer) -> DatabaseTemplates:
+    return DatabaseTemplates(postgres_server, secrets.token_hex(16))
+
+
+@pytest.fixture
+def fresh_database(database_templates: DatabaseTemplates) -> Iterator[FreshDatabase]:
+    """A function from a service's name to the URL of a new, migrated, empty database (`postgresql://…`)."""
+    created: list[str] = []
+
+    def create(service: str) -> str:
+        name, url = database_templates.create(service)
+        created.append(name)
+        return url
+
+    yield create
+    for name in created:
+        database_templates.drop(name)
