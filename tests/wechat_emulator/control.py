@@ -33,8 +33,8 @@ class EmulatorControl:
     """Drives one emulator. Not for use by two threads at once.
 
     Wherever a method takes `login`, that is the login's uuid, a QR ticket of it, or the whole URL decoded
-    from the QR picture. Every method raises EmulatorRefusedError when the emulator refuses, and requests' errors
-    when it cannot be reached.
+    from the QR picture. Every method raises EmulatorRefusedError when the emulator refuses, and requests'
+    errors when it cannot be reached.
     """
 
     def __init__(self, base_url: str, token: str, ca_file: str | None = None, timeout: float = 10.0) -> None:
@@ -224,7 +224,7 @@ class EmulatorControl:
         self._call("POST", "/clock", {"advance": seconds})
 
     def reset(self) -> None:
-        """As freshly started: no logins, sessions, faults or counts; knobs, accounts and time as at the start."""
+        """As freshly started: no logins, sessions, faults or counts; first knobs, accounts and time."""
         self._call("POST", "/reset")
 
     def _phone(self, act: str, login: str, **details: Any) -> LoginReport:

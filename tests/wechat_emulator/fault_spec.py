@@ -36,7 +36,7 @@ class Fault:
       drop       the connection closes without an answer.
       reset      the connection is reset (RST).
       answer     `status`, `content_type` and `body`.
-      status     `status` (500 unless given) and a short plain text.
+      status     `status` (500 unless given) and `body` as plain text.
       html       an HTML page with `status` (200 unless given).
       empty      no body, with `content_type`.
       garbage    `size` random bytes (1,024 unless given) as `content_type`.

@@ -52,7 +52,7 @@ class InvalidKnobError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """One setting of all knobs. Times are seconds; the defaults are a well-behaved WeChat and a patient person.
+    """One setting of all knobs. Times are seconds; the defaults are a WeChat without troubles.
 
     `uuid_in`, `startlogin_ret`, `kill_on_second_login` and `record_requests` act before a login is known or
     across logins, so only their global value counts.
