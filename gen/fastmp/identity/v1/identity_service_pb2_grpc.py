@@ -244,7 +244,8 @@ class IdentityServiceServicer:
 
         Idempotent: a subscriber that comes back with its last sequence misses nothing.
         Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-        resynchronises with GetPrincipals and goes on from the sequence in the error's metadata.
+        remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
+        on from that sequence.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -106,7 +106,8 @@ class IdentityServiceStub:
 
     Idempotent: a subscriber that comes back with its last sequence misses nothing.
     Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-    resynchronises with GetPrincipals and goes on from the sequence in the error's metadata.
+    remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
+    on from that sequence.
     """
     ApplyActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]
     """Gives an account the days of an activation code.
@@ -201,7 +202,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     Idempotent: a subscriber that comes back with its last sequence misses nothing.
     Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-    resynchronises with GetPrincipals and goes on from the sequence in the error's metadata.
+    remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
+    on from that sequence.
     """
     ApplyActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]  # type: ignore[assignment]
     """Gives an account the days of an activation code.
@@ -371,7 +373,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: a subscriber that comes back with its last sequence misses nothing.
         Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-        resynchronises with GetPrincipals and goes on from the sequence in the error's metadata.
+        remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
+        on from that sequence.
         """
 
     @_abc_1.abstractmethod

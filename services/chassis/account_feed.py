@@ -1,0 +1,171 @@
+"""Follows Identity's account feed: drops changed principals at once and cascades deletions exactly once.
+
+Every replica reads the whole feed from the cursor stored in the service's database. For a deletion it moves
+the cursor and deletes in one transaction; the replica that finds the cursor moved already has nothing to do. So
+a cascade survives the death of any process and is not done twice.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+
+import grpc
+import structlog
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    select,
+    update,
+)
+
+from services.chassis.database import Database
+from services.chassis.errors import DomainError, reason_of
+from services.chassis.identity_client import IdentityClient
+from services.chassis.principals import CachingAuthenticator
+
+_log = structlog.get_logger(__name__)
+
+RECONNECT_SECONDS = 0.3
+# GetPrincipals takes so many at a time.
+BATCH = 1000
+
+
+def feed_cursor_table(metadata: MetaData) -> Table:
+    """The one-row table that holds how far this service's database has followed the feed."""
+    return Table(
+        "feed_cursor",
+        metadata,
+        Column("only_row", Boolean, primary_key=True, server_default="true"),
+        Column("sequence", BigInteger, nullable=False, server_default="0"),
+        CheckConstraint("only_row", name="feed_cursor_only_row"),
+    )
+
+
+class FeedCursor:
+    """How far this service's database has followed the feed, and what it does about a deleted account."""
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        on_deleted: Callable[[Connection, uuid.UUID], None],
+        known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]],
+    ) -> None:
+        """`on_deleted` deletes what belongs to an account, in the open transaction. `known_accounts` gives
+        the ids of all accounts that something here belongs to, in lists of at most 1,000."""
+        self._database = database
+        self._table = table
+        self._on_deleted = on_deleted
+        self._known_accounts = known_accounts
+
+    def position(self) -> int:
+        """The last sequence that was dealt with."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(self._table.c.sequence)).scalar_one())
+
+    def advance(self, sequence: int) -> None:
+        """Everything up to `sequence` was dealt with. Idempotent."""
+        with self._database.transaction() as connection:
+            self._advance(connection, sequence)
+
+    def delete(self, account_id: uuid.UUID, sequence: int) -> None:
+        """Deletes what belongs to the account, unless that was done before. Idempotent by `sequence`."""
+        with self._database.transaction() as connection:
+            if self._advance(connection, sequence):
+                self._on_deleted(connection, account_id)
+
+    def resynchronise(self, identity: IdentityClient, sequence: int) -> None:
+        """Deletes what belongs to accounts that no longer exist, then goes on from `sequence`.
+
+        `sequence` is the feed's head before this call, so what is deleted meanwhile comes on the feed.
+        """
+        with self._database.reading() as connection:
+            batches = list(self._known_accounts(connection))
+        for batch in batches:
+            existing = identity.principals([str(account_id) for account_id in batch])
+            gone = [account_id for account_id in batch if str(account_id) not in existing]
+            with self._database.transaction() as connection:
+                for account_id in gone:
+                    self._on_deleted(connection, account_id)
+        self.advance(sequence)
+
+    def _advance(self, connection: Connection, sequence: int) -> bool:
+        column = self._table.c.sequence
+        statement = update(self._table).where(column < sequence).values(sequence=sequence)
+        return connection.execute(statement).rowcount == 1
+
+
+class AccountFeed:
+    """The thread that follows the feed. While its stream is broken, no cached principal is trusted."""
+
+    def __init__(
+        self, identity: grpc.Channel, authenticator: CachingAuthenticator, cursor: FeedCursor
+    ) -> None:
+        self._stub = pb_grpc.IdentityServiceStub(identity)
+        self._client = IdentityClient(identity)
+        self._authenticator = authenticator
+        self._cursor = cursor
+        self._stopping = threading.Event()
+        self._stream: grpc.Call | None = None
+        self._thread = threading.Thread(target=self._run, name="account-feed", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the stream and the thread."""
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except grpc.RpcError as error:
+                self._authenticator.distrust()
+                if not self._stopping.is_set():
+                    self._recover(error)
+            except DomainError as error:
+                # The own database is away. The cursor has not moved, so nothing is lost.
+                self._authenticator.distrust()
+                _log.warning("account_feed_interrupted", reason=error.reason)
+            self._stopping.wait(RECONNECT_SECONDS)
+
+    def _follow(self) -> None:
+        stored = self._cursor.position()
+        # Without waiting for the channel a stream would fail at once for as long as gRPC backs off.
+        stream = self._stub.WatchAccounts(pb.WatchAccountsRequest(after_sequence=stored), wait_for_ready=True)
+        self._stream = stream
+        for event in stream:
+            if event.HasField("change"):
+                self._authenticator.drop(event.change.account_id, event.sequence)
+                if event.change.kind == "deleted":
+                    self._cursor.delete(uuid.UUID(event.change.account_id), event.sequence)
+                    stored = event.sequence
+            else:
+                self._authenticator.vouch()
+                if event.sequence > stored:
+                    self._cursor.advance(event.sequence)
+                    stored = event.sequence
+
+    def _recover(self, error: grpc.RpcError) -> None:
+        if reason_of(error) != "FEED_PRUNED":
+            _log.warning("account_feed_broken", code=error.code().name)
+            return
+        try:
+            head = self._stub.GetPrincipals(pb.GetPrincipalsRequest(), timeout=5).sequence
+            self._authenticator.forget(head)
+            self._cursor.resynchronise(self._client, head)
+            _log.warning("account_feed_resynchronised", sequence=head)
+        except (grpc.RpcError, DomainError) as failure:
+            _log.warning("account_feed_resynchronisation_failed", error=type(failure).__name__)

@@ -1,0 +1,54 @@
+"""Channels to other FastMP services: mutual TLS, all replicas, keepalive, retries where a repeat is safe."""
+
+import json
+from collections.abc import Iterable
+
+import grpc
+
+from services.chassis.credentials import TlsFiles, channel_credentials
+
+
+def target_of(addresses: str) -> str:
+    """The gRPC target of one "host:port" or several separated by commas.
+
+    Several must be IPv4 addresses; one name may stand for many replicas (a headless service).
+    """
+    several = [address.strip() for address in addresses.split(",") if address.strip()]
+    return f"dns:///{several[0]}" if len(several) == 1 else "ipv4:" + ",".join(several)
+
+
+def channel(
+    addresses: str, service: str, tls: TlsFiles, idempotent: Iterable[tuple[str, str]] = ()
+) -> grpc.Channel:
+    """A channel to the replicas of `service`, whose certificate must carry that name.
+
+    Calls of the `idempotent` (service, method) pairs are repeated when the server did not answer. Raises
+    OSError when a certificate file cannot be read.
+    """
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{"service": service, "method": method} for service, method in idempotent],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+    return grpc.secure_channel(
+        target_of(addresses),
+        channel_credentials(tls),
+        options=(
+            ("grpc.ssl_target_name_override", service),
+            ("grpc.service_config", json.dumps(config)),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 5_000),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+        ),
+    )

@@ -1,0 +1,33 @@
+"""The commands of a service's `python -m services.<name>`: serve, migrate, and what the service adds."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+
+from services.chassis import migrations
+from services.chassis.settings import SettingsT, load
+
+Command = Callable[[SettingsT], None]
+
+
+def run(
+    package: str,
+    settings: type[SettingsT],
+    database_url: Callable[[SettingsT], str],
+    commands: Mapping[str, Command[SettingsT]],
+) -> None:
+    """Runs the command named on the command line; "serve" when none is.
+
+    `commands` holds "serve" and what else the service can do. "migrate" is added: it brings the database up to
+    the newest revision, or with --sql only prints the statements. A bad setting ends the process with status 2.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {package}")
+    parser.add_argument("command", nargs="?", default="serve", choices=[*commands, "migrate"])
+    parser.add_argument("--sql", action="store_true", help="migrate: print the SQL, change nothing")
+    arguments = parser.parse_args()
+    if arguments.command == "migrate" and arguments.sql:
+        sys.stdout.write(migrations.offline_sql(package))
+    elif arguments.command == "migrate":
+        migrations.upgrade(database_url(load(settings)), package)
+    else:
+        commands[arguments.command](load(settings))

@@ -1,0 +1,82 @@
+"""What is known of the call that this thread is answering."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import grpc
+
+from services.chassis.principals import Principal
+
+# Outside any call, and for callers without a deadline, outgoing work is still bounded.
+DEFAULT_TIMEOUT_SECONDS = 15.0
+# An inner call ends a little before the outer one, so that the inner service reports its own timeout.
+INNER_MARGIN_SECONDS = 0.2
+
+
+@dataclass
+class Call:
+    """One call in progress. The interceptors fill it in from the outside to the inside; handlers read it."""
+
+    method: str
+    request_id: str
+    # The name in the peer's client certificate.
+    peer: str
+    # The address of whoever called, as a string; behind the gateway that of the gateway's client.
+    client_address: str
+    # time.monotonic() at which the caller stops waiting.
+    deadline: float
+    principal: Principal | None = None
+    # The code of the error that it was answered with; None while there is none.
+    refused_with: grpc.StatusCode | None = None
+
+
+_current: ContextVar[Call | None] = ContextVar("fastmp_call", default=None)
+
+
+@contextmanager
+def answering(call: Call) -> Iterator[Call]:
+    """Makes `call` the one that current() gives within this thread."""
+    reset = _current.set(call)
+    try:
+        yield call
+    finally:
+        _current.reset(reset)
+
+
+def current() -> Call:
+    """The call being answered. Raises LookupError outside one."""
+    call = _current.get()
+    if call is None:
+        raise LookupError("no call is being answered in this thread")
+    return call
+
+
+def caller() -> Principal:
+    """The account that called. Raises LookupError where the RPC's access level does not ask for one."""
+    principal = current().principal
+    if principal is None:
+        raise LookupError("this RPC is not called by an account")
+    return principal
+
+
+def request_id() -> str:
+    """The id of the call being answered, or an empty string outside one."""
+    call = _current.get()
+    return call.request_id if call else ""
+
+
+def outgoing_timeout() -> float:
+    """Seconds that an outgoing call may take now: what the caller still waits, less a margin; at most 15."""
+    call = _current.get()
+    if call is None:
+        return DEFAULT_TIMEOUT_SECONDS
+    return max(0.001, min(DEFAULT_TIMEOUT_SECONDS, call.deadline - time.monotonic() - INNER_MARGIN_SECONDS))
+
+
+def deadline_of(context: grpc.ServicerContext, at_most: float) -> float:
+    """time.monotonic() at which the caller of `context` stops waiting, at most `at_most` seconds from now."""
+    remaining = context.time_remaining()
+    return time.monotonic() + (at_most if remaining is None else min(remaining, at_most))

@@ -1,0 +1,116 @@
+"""A service's own PostgreSQL database: engine, transactions, and what its driver's errors mean to callers."""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import Connection, Engine, create_engine, exc
+
+from services.chassis.errors import ConflictError, DatabaseUnavailableError
+
+CONNECT_SECONDS = 3
+STATEMENT_MILLISECONDS = 10_000
+LOCK_MILLISECONDS = 5_000
+# A transaction that its process forgot must not hold its locks for ever.
+IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
+
+
+class Database:
+    """Connections to one database. Thread-safe; opens nothing until it is first used."""
+
+    def __init__(self, url: str, pool_size: int = 20, application_name: str = "fastmp") -> None:
+        self._engine = _engine(url, pool_size, application_name)
+        # One statement needs no BEGIN and COMMIT around it: that is two round trips of three.
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises DatabaseUnavailableError or ConflictError for what the driver reports of that kind; integrity
+        errors pass through as sqlalchemy.exc.IntegrityError, for the rule that knows the constraint.
+        """
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own. Raises as transaction() does."""
+        with _translated(), self._autocommit.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read-only transaction in which all statements see one moment. Raises as transaction() does."""
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with _translated(), engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Closes the pooled connections."""
+        self._engine.dispose()
+
+
+def constraint_of(error: exc.IntegrityError) -> str | None:
+    """The name of the constraint that was violated, by the driver's diagnostics."""
+    if isinstance(error.orig, psycopg.Error):
+        return error.orig.diag.constraint_name
+    return None
+
+
+def driver_connection(connection: Connection) -> "psycopg.Connection[tuple[object, ...]]":
+    """The psycopg connection beneath, in the same transaction: for COPY, and for enqueueing jobs."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("the database driver is not psycopg")
+    return driver
+
+
+def driver_url(url: str) -> str:
+    """The URL as psycopg itself takes it, for connections outside the pool (LISTEN, jobs)."""
+    return sqlalchemy.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _engine(url: str, pool_size: int, application_name: str) -> Engine:
+    timeouts = {
+        "statement_timeout": STATEMENT_MILLISECONDS,
+        "lock_timeout": LOCK_MILLISECONDS,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MILLISECONDS,
+    }
+    return create_engine(
+        sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_SECONDS,
+        # Values never reach a log or an error's text: they may be credentials.
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": application_name,
+            "options": " ".join(f"-c {name}={value}" for name, value in timeouts.items()),
+            # A host that vanished without a word is noticed within seconds.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        },
+    )
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.IntegrityError:
+        raise
+    except exc.TimeoutError as error:
+        raise DatabaseUnavailableError from error
+    except exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            raise ConflictError from error
+        if error.connection_invalidated or isinstance(
+            error.orig, psycopg.OperationalError | psycopg.InterfaceError
+        ):
+            raise DatabaseUnavailableError from error
+        raise

@@ -1,0 +1,129 @@
+"""Errors that a caller may see, and their one translation into a gRPC status.
+
+A domain error is a small dataclass: its class fixes the gRPC code and the reason. It is not frozen, because
+contextlib assigns `__traceback__` to whatever passes through it. Anything that is not a DomainError is a
+fault, and callers learn nothing of it but that it happened.
+"""
+
+import datetime
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "fastmp"
+
+
+class DomainError(Exception):
+    """An outcome that the contract names. Subclasses set `code` and `reason`.
+
+    `message` is for people, in Chinese, and says nothing of the implementation. `metadata` is for programs.
+    """
+
+    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
+    message: str = "服务内部错误"
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Further facts for programs, part of the ErrorInfo detail. Never a secret."""
+        return {}
+
+    @property
+    def details(self) -> tuple[Message, ...]:
+        """Further details of google.rpc types beside the ErrorInfo."""
+        return ()
+
+
+@dataclass(frozen=True)
+class FieldViolation:
+    """One field of a request and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+@dataclass(eq=False)
+class InvalidArgumentError(DomainError):
+    """The request is wrong whatever the state of the system is."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_ARGUMENT"
+    violations: tuple[FieldViolation, ...] = ()
+    message: str = "请求参数有误"
+
+    @property
+    def details(self) -> tuple[Message, ...]:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+            for v in self.violations
+        ]
+        return (error_details_pb2.BadRequest(field_violations=violations),)
+
+
+@dataclass(eq=False)
+class ThrottledError(DomainError):
+    """Too much at the moment; `retry_after` says when to come back. Subclasses name the reason."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "THROTTLED"
+    retry_after: datetime.timedelta = field(default_factory=lambda: datetime.timedelta(seconds=1))
+    message: str = "请求过于频繁，请稍后再试"
+
+    @property
+    def details(self) -> tuple[Message, ...]:
+        seconds = max(1, math.ceil(self.retry_after.total_seconds()))
+        return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds)),)
+
+
+@dataclass(eq=False)
+class DatabaseUnavailableError(DomainError):
+    """The database cannot be reached or gave up. Nothing was changed, so a repeat is safe."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "DATABASE_UNAVAILABLE"
+    message: str = "数据库暂时不可用，请稍后再试"
+
+
+@dataclass(eq=False)
+class ConflictError(DomainError):
+    """The transaction lost against another one. Nothing was changed; a repeat may succeed."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = "CONFLICT"
+    message: str = "操作冲突，请重试"
+
+
+def to_status(error: DomainError, request_id: str) -> status_pb2.Status:
+    """The google.rpc.Status of an error, with ErrorInfo, the error's own details and the request id."""
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
+    status = status_pb2.Status(code=_number(error.code), message=error.message)
+    for detail in (info, *error.details, error_details_pb2.RequestInfo(request_id=request_id)):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def reason_of(error: grpc.RpcError) -> str | None:
+    """The reason in the ErrorInfo of an error that another FastMP service answered; None without one."""
+    trailing: Iterable[tuple[str, str | bytes]] = ()
+    if isinstance(error, grpc.Call):
+        trailing = error.trailing_metadata() or ()
+    for key, value in trailing:
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            for detail in status_pb2.Status.FromString(value).details:
+                info = error_details_pb2.ErrorInfo()
+                if detail.Unpack(info) and info.domain == DOMAIN:
+                    return str(info.reason)
+    return None
+
+
+def _number(code: grpc.StatusCode) -> int:
+    number, _ = code.value
+    return int(number)

@@ -1,0 +1,99 @@
+"""Identity as the other services see it: whose token is this, and which accounts exist."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import grpc
+import structlog
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+
+from services.chassis import context as calls
+from services.chassis.channels import channel
+from services.chassis.credentials import TlsFiles
+from services.chassis.errors import DomainError, reason_of
+from services.chassis.principals import (
+    AuthenticatedToken,
+    Principal,
+    TokenExpiredError,
+    TokenRevokedError,
+    UnauthenticatedError,
+)
+
+_log = structlog.get_logger(__name__)
+
+SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"].full_name
+IDEMPOTENT = tuple(
+    (SERVICE, method) for method in ("Authenticate", "GetPrincipals", "ApplyActivation", "ClearActivation")
+)
+
+
+@dataclass(eq=False)
+class IdentityUnavailableError(DomainError):
+    """Identity cannot be asked at the moment. A repeat is safe."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "IDENTITY_UNAVAILABLE"
+    message: str = "账号服务暂时不可用，请稍后再试"
+
+
+def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
+    """A channel to Identity's replicas at `addresses` ("host:port", or several separated by commas)."""
+    return channel(addresses, "identity", tls, IDEMPOTENT)
+
+
+class IdentityClient:
+    """The read side of Identity's internal RPCs. Thread-safe."""
+
+    def __init__(self, identity: grpc.Channel) -> None:
+        self._stub = pb_grpc.IdentityServiceStub(identity)
+
+    def authenticate(self, token: str) -> AuthenticatedToken:
+        """Raises UnauthenticatedError for a token that is worth nothing, else IdentityUnavailableError."""
+        try:
+            answer = self._stub.Authenticate(
+                pb.AuthenticateRequest(token=token), timeout=calls.outgoing_timeout(), metadata=_metadata()
+            )
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                refusals = {refusal.reason: refusal for refusal in (TokenExpiredError, TokenRevokedError)}
+                raise refusals.get(reason_of(error) or "", UnauthenticatedError)() from error
+            raise unavailable(error) from error
+        expire_time = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC)
+        return AuthenticatedToken(principal_of(answer.principal), expire_time, answer.sequence)
+
+    def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
+        """Those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
+        try:
+            answer = self._stub.GetPrincipals(
+                pb.GetPrincipalsRequest(account_ids=account_ids),
+                timeout=calls.outgoing_timeout(),
+                metadata=_metadata(),
+            )
+        except grpc.RpcError as error:
+            raise unavailable(error) from error
+        return {principal.account_id: principal_of(principal) for principal in answer.principals}
+
+
+def unavailable(error: grpc.RpcError) -> IdentityUnavailableError:
+    """What the caller is told of a call to Identity that failed; the cause is logged."""
+    _log.warning("identity_call_failed", code=error.code().name, reason=reason_of(error))
+    return IdentityUnavailableError()
+
+
+def principal_of(message: pb.Principal) -> Principal:
+    """The principal in an answer of Identity."""
+    expires = message.HasField("expired_time")
+    return Principal(
+        account_id=message.account_id,
+        email=message.email,
+        role=message.role,
+        activation_status=message.activation_status,
+        expired_time=message.expired_time.ToDatetime(tzinfo=datetime.UTC) if expires else None,
+    )
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    request_id = calls.request_id()
+    return (("x-request-id", request_id),) if request_id else ()

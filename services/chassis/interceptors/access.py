@@ -1,0 +1,28 @@
+"""Enforces the contract's access levels, whoever the caller is."""
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from services.chassis import context as calls
+from services.chassis.access import check_account, check_peer
+from services.chassis.interceptors import Handler, Method, around
+
+
+class Access:
+    """Refuses callers whose certificate, or whose account at `now()`, the method's rule does not let in."""
+
+    def __init__(self, now: Callable[[], datetime.datetime]) -> None:
+        self._now = now
+
+    def intercept(self, method: Method, handler: Handler) -> Handler:
+        @contextmanager
+        def enter(_context: grpc.ServicerContext) -> Iterator[None]:
+            check_peer(method.rule, calls.current().peer)
+            if method.rule.needs_account:
+                check_account(method.rule, calls.caller(), self._now())
+            yield
+
+        return around(method, handler, enter)

@@ -1,0 +1,39 @@
+"""Page tokens: where a list goes on, told to the caller as an opaque word."""
+
+import base64
+import binascii
+import datetime
+import uuid
+from dataclasses import dataclass
+
+from services.chassis.errors import FieldViolation, InvalidArgumentError
+
+LARGEST_PAGE = 200
+DEFAULT_PAGE = 50
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Position:
+    """The last row of a page that is sorted by time and id, newest first."""
+
+    time: datetime.datetime
+    id: uuid.UUID
+
+
+def page_token(position: Position) -> str:
+    """The token of the page after `position`. It is no secret and grants nothing."""
+    microseconds = (position.time - EPOCH) // datetime.timedelta(microseconds=1)
+    raw = microseconds.to_bytes(8, "big") + position.id.bytes
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def position_of(token: str) -> Position:
+    """The position in a token. Raises InvalidArgumentError for anything that page_token() does not make."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        microseconds, row = int.from_bytes(raw[:8], "big"), uuid.UUID(bytes=raw[8:])
+        return Position(EPOCH + datetime.timedelta(microseconds=microseconds), row)
+    except (binascii.Error, ValueError, OverflowError):
+        violation = FieldViolation("page_token", "is not a next_page_token of this list")
+        raise InvalidArgumentError(violations=(violation,)) from None

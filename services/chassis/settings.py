@@ -1,0 +1,61 @@
+"""Settings that every service has, read once from the environment; a bad one stops the start and is named."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, PostgresDsn, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.chassis.credentials import TlsFiles
+
+
+def _postgres_url(value: str) -> str:
+    TypeAdapter(PostgresDsn).validate_python(value)
+    return value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+DatabaseUrl = Annotated[str, AfterValidator(_postgres_url), Field(repr=False)]
+
+
+class ServiceSettings(BaseSettings):
+    """Frozen and typed. Each field is the environment variable of the same name in upper case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    fastmp_state_dir: Path = Path("var")
+    # Where the servers listen. Anything but loopback is for containers, whose network is their own.
+    listen_host: str = "127.0.0.1"
+    tls_ca_file: Path
+    tls_certificate_file: Path
+    tls_key_file: Path
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    # Threads for calls that answer at once, and slots for those that wait (each is a thread, too).
+    unary_threads: int = Field(default=32, ge=4, le=512)
+    max_streams: int = Field(default=4000, ge=1, le=20_000)
+    database_pool_size: int = Field(default=20, ge=2, le=200)
+    # How long health says NOT_SERVING before the server stops, so that the gateway notices first.
+    drain_seconds: float = Field(default=2.0, ge=0, le=60)
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """The files behind mutual TLS."""
+        return TlsFiles(self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """The settings of this process.
+
+    Ends the process with status 2 and a line per bad setting, which names it and never repeats its value.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"bad setting {name}: {problem['msg']}\n")
+        sys.exit(2)

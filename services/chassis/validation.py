@@ -1,0 +1,61 @@
+"""Turns a request into checked values: pydantic says what a field may hold."""
+
+import datetime
+import unicodedata
+from typing import Annotated, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from services.chassis.errors import FieldViolation, InvalidArgumentError
+
+
+class Values(BaseModel):
+    """Base of the checked values of one request: frozen, strict about types, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+ValuesT = TypeVar("ValuesT", bound=Values)
+
+
+def _without_control_characters(text: str) -> str:
+    # PostgreSQL cannot store NUL, and no field of the contract has a use for the others.
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_control_characters)]
+
+
+def parse(model: type[ValuesT], request: Message) -> ValuesT:
+    """The values of `request`, whose fields have the names of `model`'s.
+
+    A field with presence that was not sent is left to the model's default. Raises InvalidArgumentError, which
+    names the fields and never repeats what was in them.
+    """
+    sent = {}
+    for descriptor in request.DESCRIPTOR.fields:
+        if descriptor.has_presence and not request.HasField(descriptor.name):
+            continue
+        value = getattr(request, descriptor.name)
+        sent[descriptor.name] = _datetime(descriptor.name, value) if isinstance(value, Timestamp) else value
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        raise InvalidArgumentError(
+            violations=tuple(
+                FieldViolation(".".join(str(part) for part in problem["loc"]), problem["msg"])
+                for problem in error.errors(include_input=False, include_url=False)
+            )
+        ) from None
+
+
+def _datetime(field: str, timestamp: Timestamp) -> datetime.datetime:
+    try:
+        return timestamp.ToDatetime(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError):
+        violation = FieldViolation(field, "must be a time between year 1 and year 9999")
+        raise InvalidArgumentError(violations=(violation,)) from None
