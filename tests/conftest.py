@@ -1,3 +1,3 @@
 """Fixtures that every folder of tests may use."""
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.certificates", "tests.postgres"]
