@@ -18,8 +18,10 @@ _STATUS_OF_REFUSAL: dict[type[Exception], int] = {
     NotKnownError: 404,
     PhoneError: 409,
     AccountConflictError: 409,
+    # What a body without a field, or with a field of the wrong type, ends in.
     KeyError: 400,
     TypeError: 400,
+    AttributeError: 400,
     ValueError: 400,
 }
 _REFUSALS = tuple(_STATUS_OF_REFUSAL)
@@ -64,7 +66,8 @@ class ControlSide:
             return web.json_response(self._answer(request.method, path, body))
         except _REFUSALS as error:
             status = next(code for kind, code in _STATUS_OF_REFUSAL.items() if isinstance(error, kind))
-            return web.json_response({"error": str(error)}, status=status)
+            reason = f"missing or unknown: {error}" if isinstance(error, KeyError) else str(error)
+            return web.json_response({"error": reason}, status=status)
 
     def _answer(self, method: str, path: str, body: Answer) -> Answer:
         if path.startswith("/phone/"):

@@ -84,7 +84,8 @@ def _break_connection(fault: Fault, request: web.Request, answer: web.Response) 
         return answer
     if fault.kind == "cut_short":
         body = _body_of(answer)
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: {fault.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        head = f"HTTP/1.1 {answer.status} OK\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         transport.write(head.encode() + body[: len(body) // 2])
     elif fault.kind == "not_http":
         transport.write(b"\x00\x01\x02 SSH-2.0-nothing here is HTTP\r\n\r\n")

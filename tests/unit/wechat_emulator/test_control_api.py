@@ -1,6 +1,7 @@
 import re
 import threading
 import time
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -162,12 +163,26 @@ def test_reset_forgets_everything(browser: Browser, emulator: RunningEmulator) -
     assert browser.search(token)["base_resp"]["ret"] == 200003
 
 
-def test_a_wrong_call_is_told_so(control: EmulatorControl) -> None:
-    for method, path, status in (
-        ("GET", "/nothing", 404),
-        ("POST", "/login", 400),
-        ("POST", "/phone/throw", 404),
-    ):
-        with pytest.raises(EmulatorRefusedError) as refusal:
-            control._call(method, path, {} if path == "/login" else {"login": "x"})
-        assert refusal.value.status == status
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nothing", None, 404),
+        ("POST", "/login", {}, 400),
+        ("POST", "/login", {"login": 7}, 400),
+        ("POST", "/login", ["login"], 400),
+        ("POST", "/accounts", {"name": 7}, 400),
+        ("POST", "/phone/scan", {"login": "x"}, 404),
+    ],
+)
+def test_a_wrong_call_is_told_so(
+    control: EmulatorControl, method: str, path: str, body: Any, status: int
+) -> None:
+    with pytest.raises(EmulatorRefusedError) as refusal:
+        control._call(method, path, body)
+    assert refusal.value.status == status
+
+
+def test_an_unknown_act_of_the_phone_is_told_so(browser: Browser, control: EmulatorControl) -> None:
+    url = browser.started()
+    with pytest.raises(EmulatorRefusedError, match="missing or unknown: 'throw'"):
+        control._phone("throw", url)

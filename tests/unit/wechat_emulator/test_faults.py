@@ -81,6 +81,17 @@ def test_an_answer_cut_short_promises_more_than_it_brings(plain_emulator: Runnin
     assert len(body) == promised // 2 > 0
 
 
+def test_a_final_login_cut_short_has_its_cookies_already(
+    plain_browser: Browser, plain_emulator: RunningEmulator
+) -> None:
+    plain_emulator.control.scan_and_confirm(plain_browser.started())
+    plain_emulator.control.add_fault(Fault(LOGIN, "cut_short"))
+    with plain_browser.http.post(plain_browser.base_url + LOGIN, data={}, timeout=5, stream=True) as response:
+        assert "slave_sid" in response.cookies
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            response.content  # noqa: B018
+
+
 def test_a_delay_holds_back_the_true_answer(browser: Browser, control: EmulatorControl) -> None:
     browser.started()
     control.add_fault(Fault(ASK, "delay", times=1, seconds=0.2))
