@@ -1,0 +1,119 @@
+"""Addresses that WeChat hands out, and which of them the client may call."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
+
+from services.wechat_cookie.mp.errors import BadTokenError, ForeignRedirectError, NeedsVerificationError
+
+# Digits of ASCII only: the token becomes the name of a folder.
+_TOKEN = re.compile(r"[0-9]{1,20}")
+_PLAIN_PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
+_AVATAR_HOSTS = (".qlogo.cn", ".qpic.cn", ".weixin.qq.com")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MOST_ADDRESS_LENGTH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of WeChat: cookies go here and nowhere else."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> "Origin | None":
+        """The origin of an absolute http(s) address without user information, None for anything else."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            return None
+        if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+            return None
+        return cls(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme])
+
+    @property
+    def cookie_host(self) -> str:
+        """The host as cookies name it: http.cookiejar completes one without a dot, after RFC 2965."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if "." in host else f"{host}.local"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LoginRedirect:
+    """Where the last step leads: the session's token, and the path and query of its home page. Both secret."""
+
+    token: str
+    home_path: str
+
+
+def home_path(token: str) -> str:
+    """The home page of the session with this token."""
+    return "/cgi-bin/home?" + urlencode({"t": "home/index", "lang": "zh_CN", "token": token}, safe="/")
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` can be a token of WeChat: 1 to 20 ASCII digits."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def login_redirect(redirect_url: str, wechat: Origin) -> LoginRedirect:
+    """The token and the home page in the last step's `redirect_url`.
+
+    Raises:
+        ForeignRedirectError: it leads to another origin than WeChat's or is no address.
+        NeedsVerificationError: its query has no token.
+        BadTokenError: the token is not a number, or there are several.
+    """
+    parts = _parts(redirect_url, wechat)
+    try:
+        tokens = parse_qs(parts.query, keep_blank_values=True, max_num_fields=50).get("token", [])
+    except ValueError:
+        raise ForeignRedirectError from None
+    if tokens in ([], [""]):
+        raise NeedsVerificationError
+    if len(tokens) != 1 or not is_token(tokens[0]):
+        raise BadTokenError
+    path = f"{parts.path}?{parts.query}"
+    return LoginRedirect(tokens[0], path if _PLAIN_PATH.fullmatch(path) else home_path(tokens[0]))
+
+
+def avatar_address(head_image: str, wechat: Origin) -> str | None:
+    """The https address of an avatar, or None if its host is not one that WeChat keeps pictures on.
+
+    WeChat writes `http://…` and `//…` as well. Only WeChat's own origin keeps its scheme and port.
+    """
+    if len(head_image) > _MOST_ADDRESS_LENGTH:
+        return None
+    try:
+        parts = urlsplit(head_image)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"", "http", "https"} or not host or "@" in parts.netloc:
+        return None
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    if not _PLAIN_PATH.fullmatch(path):
+        return None
+    if host == wechat.host and port in {None, wechat.port}:
+        return f"{wechat}{path}"
+    usual = port is None or port == _DEFAULT_PORTS.get(parts.scheme)
+    return f"https://{host}{path}" if usual and f".{host}".endswith(_AVATAR_HOSTS) else None
+
+
+def _parts(redirect_url: str, wechat: Origin) -> SplitResult:
+    try:
+        parts = urlsplit(redirect_url)
+    except ValueError:
+        raise ForeignRedirectError from None
+    relative = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    if not relative and Origin.of(redirect_url) != wechat:
+        raise ForeignRedirectError
+    return parts

@@ -1,0 +1,114 @@
+"""WeChat's JSON answers as they arrive, checked field by field."""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.wechat_cookie.mp.errors import (
+    ArgumentsInvalidError,
+    BadAnswerError,
+    CsrfTokenInvalidError,
+    RateLimitedError,
+    RefusedError,
+    RetError,
+    SessionInvalidError,
+    SystemBusyError,
+    VerifyCodeNeededError,
+)
+
+_Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+_Count = Annotated[int, Field(ge=0, lt=2**31)]
+_Uin = Annotated[int, Field(ge=0, lt=2**63)]
+
+_ERRORS: dict[int, type[RetError]] = {
+    -6: SystemBusyError,
+    -1: SystemBusyError,
+    1: SystemBusyError,
+    200002: ArgumentsInvalidError,
+    200003: SessionInvalidError,
+    200008: VerifyCodeNeededError,
+    200013: RateLimitedError,
+    200040: CsrfTokenInvalidError,
+}
+
+
+class _Wire(BaseModel):
+    # Strict, so that neither true nor "1" nor 1.0 passes for the number 1.
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class BaseResp(_Wire):
+    """WeChat's own result code, at HTTP status 200 also for errors."""
+
+    ret: _Code
+
+
+class Answer(_Wire):
+    """What every JSON answer carries."""
+
+    base_resp: BaseResp
+
+    @property
+    def ret(self) -> int:
+        """0 is success."""
+        return self.base_resp.ret
+
+
+class StartLoginAnswer(Answer):
+    """Of `bizlogin?action=startlogin`; newer ones carry the uuid here, too."""
+
+    uuid: Annotated[str, Field(max_length=128)] | None = Field(default=None, repr=False)
+
+
+class AskAnswer(Answer):
+    """Of `scanloginqrcode?action=ask`. Only `status` is told apart from success, so it alone must be there."""
+
+    status: _Code
+    acct_size: _Count = 0
+    user_category: _Code = 0
+    binduin: _Uin = 0
+
+
+class ApprovalAnswer(Answer):
+    """Of `loginauth?action=ask`."""
+
+    status: _Code
+
+
+class LoginAnswer(Answer):
+    """Of `bizlogin?action=login`."""
+
+    redirect_url: Annotated[str, Field(max_length=2048)] | None = Field(default=None, repr=False)
+
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+def parse(model: type[AnswerT], body: bytes) -> AnswerT:
+    """The answer in `body`.
+
+    Raises:
+        BadAnswerError: `body` is empty, a page, or not JSON with the fields and types that `model` needs.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        # Raised below, outside of this block, so that pydantic's error with the answer's text is not its context.
+        pass
+    raise BadAnswerError(_shape_of(body))
+
+
+def error_for(ret: int) -> RetError:
+    """The error that a `base_resp.ret` other than 0 stands for."""
+    return _ERRORS.get(ret, RefusedError)(ret)
+
+
+def is_page(body: bytes) -> bool:
+    """Whether an answer that should be JSON is HTML (or XML, which is as wrong)."""
+    return body.lstrip()[:1] == b"<"
+
+
+def _shape_of(body: bytes) -> Literal["empty", "html", "not_as_agreed"]:
+    if not body.strip():
+        return "empty"
+    return "html" if is_page(body) else "not_as_agreed"

@@ -1,0 +1,251 @@
+"""The requests of a QR login at mp.weixin.qq.com, each made once: whoever calls decides whether to try again."""
+
+import random
+import re
+from collections.abc import Callable
+from typing import Self
+from urllib.parse import urlencode
+
+from services.wechat_cookie.mp import answers, errors
+from services.wechat_cookie.mp.addresses import avatar_address, home_path, is_token, login_redirect
+from services.wechat_cookie.mp.cookies import UUID_COOKIE, Cookie, MpCookies
+from services.wechat_cookie.mp.home_page import read_home_page
+from services.wechat_cookie.mp.images import Image, recognise
+from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
+from services.wechat_cookie.mp.settings import MpSettings
+from services.wechat_cookie.mp.statuses import ApprovalOutcome, approval_outcome, scan_outcome
+from services.wechat_cookie.mp.transport import RawAnswer, Transport
+
+_COMMON = {"token": "", "lang": "zh_CN", "f": "json", "ajax": "1"}
+_START_LOGIN = "/cgi-bin/bizlogin?action=startlogin"
+_FINISH_LOGIN = "/cgi-bin/bizlogin?action=login"
+_ASK = "/cgi-bin/scanloginqrcode?" + urlencode({"action": "ask", **_COMMON})
+_ASK_APPROVAL = "/cgi-bin/loginauth?" + urlencode({"action": "ask", **_COMMON})
+_LEAST_QR_BYTES = 128
+_ANY_STATUS = range(100, 1000)
+_DONE_OR_REDIRECT = range(200, 400)
+_UUID = re.compile(r"[0-9A-Za-z_-]{8,128}")
+# In the answer to a poll any other `ret` is the state of the pending login itself, and so is 1 ("default"):
+# there it means a dead QR code, and elsewhere a passing fault.
+_PASSING = (errors.RateLimitedError, errors.SystemBusyError)
+_DEAD_QR_RET = 1
+
+
+class MpClient:
+    """Asks WeChat on behalf of many logins, from many threads. It keeps connections and nothing of any login.
+
+    Every method takes the login's cookies and gives them back as WeChat changed them, ends within
+    `exchange_timeout` and reads no more than the limits of MpSettings. Every method raises an error from
+    `errors` and nothing else; those of the exchange itself (UnreachableError, AnswerTimeoutError, DroppedError,
+    HttpStatusError, BadAnswerError, AnswerTooLargeError) can come from each and are not repeated below.
+    """
+
+    def __init__(self, settings: MpSettings, clock: Callable[[], float], randomness: random.Random) -> None:
+        """`clock` tells seconds since 1970."""
+        self._settings = settings
+        self._origin = settings.origin
+        self._clock = clock
+        self._randomness = randomness
+        self._transport = Transport(settings, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the kept connections."""
+        self._transport.close()
+
+    def visit(self, cookies: MpCookies) -> MpCookies:
+        """Opens the front page for its visitor cookies, as a browser does, whatever status it has.
+
+        A login works without: only UnreachableError is a reason to give up here.
+        """
+        limit = self._settings.most_page_bytes
+        return self._transport.get("/", cookies, limit, accepted=_ANY_STATUS).cookies
+
+    def start_login(self, cookies: MpCookies) -> MpCookies:
+        """Opens a pending login; the `uuid` among the cookies is its key.
+
+        Raises:
+            NoUuidError: no QR code can be had with this answer.
+            RetError: WeChat refused.
+        """
+        form = {
+            "userlang": "zh_CN",
+            "redirect_url": "",
+            "login_type": "3",
+            "sessionid": f"{self._milliseconds()}{self._randomness.randrange(100)}",
+            **_COMMON,
+        }
+        fresh = cookies.without(UUID_COOKIE)
+        raw = self._transport.post(_START_LOGIN, form, fresh, self._settings.most_json_bytes)
+        answer = answers.parse(answers.StartLoginAnswer, raw.body)
+        if answer.ret != 0:
+            raise answers.error_for(answer.ret)
+        return self._with_uuid(raw.cookies, answer.uuid)
+
+    def fetch_qr_code(self, cookies: MpCookies) -> tuple[Image, MpCookies]:
+        """A fresh QR code of the pending login, for the first time or in place of one that ended.
+
+        Raises:
+            QrTooSmallError: what WeChat gives when the pending login is unknown to it.
+            QrNotAnImageError: something else in the picture's place.
+            RetError: WeChat refused in JSON.
+        """
+        query = {"action": "getqrcode", "random": str(self._milliseconds()), "login_appid": ""}
+        raw = self._transport.get(
+            "/cgi-bin/scanloginqrcode?" + urlencode(query), cookies, self._settings.most_qr_bytes
+        )
+        image = recognise(raw.body)
+        refusal = _json_instead_of_qr(raw.body) if image is None else None
+        if refusal is not None:
+            raise refusal
+        if len(raw.body) < _LEAST_QR_BYTES:
+            raise errors.QrTooSmallError(len(raw.body))
+        if image is None:
+            raise errors.QrNotAnImageError
+        return image, raw.cookies
+
+    def ask(self, cookies: MpCookies) -> Ask:
+        """What has happened on the phone.
+
+        Raises:
+            RateLimitedError: WeChat wants to be left alone; the pending login need not be dead.
+            SystemBusyError: a passing fault of WeChat.
+        """
+        raw = self._transport.get(_ASK, cookies, self._settings.most_json_bytes)
+        ret = _ret_of_pending(raw)
+        if ret != 0:
+            return Ask(scan_outcome(ret, 0, 0, 0), ret, 0, 0, 0, 0, raw.cookies)
+        answer = answers.parse(answers.AskAnswer, raw.body)
+        outcome = scan_outcome(ret, answer.status, answer.acct_size, answer.binduin)
+        return Ask(
+            outcome, ret, answer.status, answer.acct_size, answer.user_category, answer.binduin, raw.cookies
+        )
+
+    def ask_approval(self, cookies: MpCookies) -> ApprovalOutcome:
+        """What the administrator has decided about an operator's login. Errors as of `ask`."""
+        raw = self._transport.get(_ASK_APPROVAL, cookies, self._settings.most_json_bytes)
+        ret = _ret_of_pending(raw)
+        if ret != 0:
+            return approval_outcome(ret, 0)
+        return approval_outcome(ret, answers.parse(answers.ApprovalAnswer, raw.body).status)
+
+    def finish_login(self, cookies: MpCookies) -> FinishedLogin:
+        """Takes the session over after the confirmation. WeChat answers this once: store the result first.
+
+        Raises:
+            NoRedirectError, NeedsVerificationError: also what an operator's login gives before the approval.
+            ForeignRedirectError, BadTokenError, NoSessionCookieError, NotJsonLoginError: a broken answer.
+            RateLimitedError, VerifyCodeNeededError: WeChat refused.
+        """
+        form = {
+            "userlang": "zh_CN",
+            "redirect_url": "",
+            "cookie_forbidden": "0",
+            "cookie_cleaned": "0",
+            "plugin_used": "0",
+            "login_type": "3",
+            **_COMMON,
+        }
+        raw = self._transport.post(_FINISH_LOGIN, form, cookies, self._settings.most_json_bytes)
+        if answers.is_page(raw.body):
+            raise errors.NotJsonLoginError
+        answer = answers.parse(answers.LoginAnswer, raw.body)
+        refusal = answers.error_for(answer.ret)
+        if isinstance(refusal, (errors.RateLimitedError, errors.VerifyCodeNeededError)):
+            raise refusal
+        if answer.ret != 0 or not answer.redirect_url:
+            raise errors.NoRedirectError(answer.ret)
+        redirect = login_redirect(answer.redirect_url, self._origin)
+        if not raw.cookies.has_session:
+            raise errors.NoSessionCookieError
+        return FinishedLogin(
+            redirect.token,
+            redirect.home_path,
+            raw.cookies,
+            raw.cookies.original_id,
+            raw.cookies.session_expires,
+        )
+
+    def fetch_profile(self, cookies: MpCookies, token: str, path: str | None = None) -> Profile:
+        """The account's name and avatar address, from the home page of the session: `path` as `finish_login` gave
+        it, or the usual one.
+
+        Raises:
+            SessionInvalidError: the session is over.
+            HomePageUnknownError: nothing can be read there; the session may be good.
+            BadTokenError: `token` is no token. Nothing was asked.
+        """
+        if not is_token(token):
+            raise errors.BadTokenError
+        raw = self._transport.get(path or home_path(token), cookies, self._settings.most_page_bytes)
+        page = read_home_page(raw.body)
+        avatar_url = avatar_address(page.head_image, self._origin)
+        return Profile(page.name, avatar_url, page.original_id or cookies.original_id, page.alias)
+
+    def fetch_avatar(self, avatar_url: str) -> Image:
+        """The picture behind a Profile's `avatar_url`. No cookie goes along.
+
+        Raises:
+            AvatarRefusedError: the host is not WeChat's. Nothing was asked.
+            AvatarNotAnImageError: there is something else.
+        """
+        url = avatar_address(avatar_url, self._origin)
+        if url is None:
+            raise errors.AvatarRefusedError
+        image = recognise(self._transport.get_public(url, self._settings.most_avatar_bytes))
+        if image is None:
+            raise errors.AvatarNotAnImageError
+        return image
+
+    def logout(self, cookies: MpCookies, token: str) -> None:
+        """Ends the session at WeChat. Idempotent.
+
+        Raises:
+            BadTokenError: `token` is no token. Nothing was asked.
+        """
+        if not is_token(token):
+            raise errors.BadTokenError
+        query = urlencode({"t": "wxm-logout", "token": token, "lang": "zh_CN"})
+        limit = self._settings.most_page_bytes
+        self._transport.get(f"/cgi-bin/logout?{query}", cookies, limit, accepted=_DONE_OR_REDIRECT)
+
+    def _milliseconds(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _with_uuid(self, cookies: MpCookies, in_body: str | None) -> MpCookies:
+        cookie = cookies.get(UUID_COOKIE)
+        if cookie is not None and _UUID.fullmatch(cookie.value):
+            return cookies
+        if in_body is None or not _UUID.fullmatch(in_body):
+            raise errors.NoUuidError
+        origin = self._origin
+        return cookies.with_cookie(
+            Cookie(
+                name=UUID_COOKIE,
+                value=in_body,
+                domain=origin.cookie_host,
+                secure=origin.scheme == "https",
+                http_only=True,
+            )
+        )
+
+
+def _ret_of_pending(raw: RawAnswer) -> int:
+    ret = answers.parse(answers.Answer, raw.body).ret
+    error = answers.error_for(ret)
+    if isinstance(error, _PASSING) and ret != _DEAD_QR_RET:
+        raise error
+    return ret
+
+
+def _json_instead_of_qr(body: bytes) -> errors.MpError | None:
+    try:
+        ret = answers.parse(answers.Answer, body).ret
+    except errors.BadAnswerError:
+        return None
+    return answers.error_for(ret) if ret != 0 else None

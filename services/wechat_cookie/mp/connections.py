@@ -1,0 +1,187 @@
+"""Connections on which an answer ends in time and in size, whatever the other side does.
+
+The timeouts of `requests` are those of one read from the socket: a server that sends a byte now and then never
+meets them, neither in the headers nor in the body. Here the timeout that urllib3 sets before it reads an answer
+is the time for the whole answer.
+"""
+
+import functools
+import http.client
+import io
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.timeout import Timeout
+
+from services.wechat_cookie.mp.errors import AnswerTooLargeError
+from services.wechat_cookie.mp.resolver import AddressInfo, Resolver
+
+# Zero would mean "do not block" to a socket.
+_LEAST_TIMEOUT = 0.001
+
+
+class ExchangeTimeout(Timeout):
+    """A urllib3 timeout of which every part ends at one moment, `deadline` of time.monotonic() at the latest."""
+
+    def __init__(self, connect: float, read: float, deadline: float) -> None:
+        super().__init__(connect=connect, read=read)
+        self._limits = (connect, read)
+        self._deadline = deadline
+
+    def clone(self) -> "ExchangeTimeout":
+        """Itself: the deadline belongs to one exchange, and urllib3 clones before each part of it."""
+        return self
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds left for the connection."""
+        return max(_LEAST_TIMEOUT, min(self._limits[0], self._deadline - time.monotonic()))
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds left for the whole answer."""
+        return max(_LEAST_TIMEOUT, min(self._limits[1], self._deadline - time.monotonic()))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What holds for all connections of a client. `most_bytes` counts headers, framing and body of an answer."""
+
+    resolver: Resolver
+    most_bytes: int
+
+
+class _BoundedReader(io.RawIOBase):
+    """A socket's incoming bytes until `deadline` of time.monotonic(), and not more than `most_bytes`."""
+
+    def __init__(self, sock: socket.socket, deadline: float, most_bytes: int) -> None:
+        super().__init__()
+        self._sock = sock
+        self._incoming = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+        self._most_bytes = most_bytes
+        self._left = most_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer's time is over")
+        self._sock.settimeout(left)
+        count = self._incoming.readinto(buffer)
+        self._left -= count or 0
+        if self._left < 0:
+            raise AnswerTooLargeError(self._most_bytes)
+        return count
+
+    def close(self) -> None:
+        # The socket counts its files and closes with the last one.
+        self._incoming.close()
+        super().close()
+
+
+class _Source:
+    """All of a socket that http.client's response uses of it."""
+
+    def __init__(self, reader: _BoundedReader) -> None:
+        self._reader = reader
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._reader)
+
+
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        super().begin()
+        # http.client gives up at the first malformed line and drops the headers after it, cookies among them;
+        # urllib3 goes on with a warning that holds the address, and with it the token.
+        if self.headers.defects or self.headers.get_payload():
+            raise http.client.HTTPException("malformed headers")
+
+
+class _Bounded(HTTPConnection):
+    bounds: Bounds
+
+    def response_class(self, sock: socket.socket, *_args: Any, method: str | None = None) -> _Response:  # type: ignore[override]
+        timeout = self.timeout or _LEAST_TIMEOUT
+        reader = _BoundedReader(sock, time.monotonic() + timeout, self.bounds.most_bytes)
+        return _Response(_Source(reader), method=method)  # type: ignore[arg-type]
+
+    def _new_conn(self) -> socket.socket:
+        """Connects to the first address that accepts, all within one connect timeout, name resolution included.
+
+        urllib3's own gives each address the whole timeout, and name resolution no limit at all.
+        """
+        deadline = time.monotonic() + (self.timeout or _LEAST_TIMEOUT)
+        try:
+            return self._connected(deadline)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "no connection") from error
+
+    def _connected(self, deadline: float) -> socket.socket:
+        addresses = self.bounds.resolver.addresses(self._dns_host, self.port, deadline - time.monotonic())
+        refused: OSError = OSError("no address")
+        for address in addresses:
+            try:
+                return self._connect_to(address, deadline)
+            except OSError as error:
+                refused = error
+        raise refused
+
+    def _connect_to(self, address: AddressInfo, deadline: float) -> socket.socket:
+        family, kind, protocol, _, target = address
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(max(_LEAST_TIMEOUT, deadline - time.monotonic()))
+            sock.connect(target)
+            # The TLS handshake takes its limit from the socket.
+            sock.settimeout(max(_LEAST_TIMEOUT, deadline - time.monotonic()))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+class _HttpConnection(_Bounded):
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.bounds = bounds
+
+
+class _HttpsConnection(_Bounded, HTTPSConnection):
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+        HTTPSConnection.__init__(self, *args, **options)
+        self.bounds = bounds
+
+
+class _HttpPool(HTTPConnectionPool):
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = functools.partial(_HttpConnection, bounds=bounds)  # type: ignore[assignment]
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = functools.partial(_HttpsConnection, bounds=bounds)  # type: ignore[assignment]
+
+
+def pool_classes(bounds: Bounds) -> dict[str, Any]:
+    """For `PoolManager.pool_classes_by_scheme`: pools whose connections keep to `bounds`."""
+    return {
+        "http": functools.partial(_HttpPool, bounds=bounds),
+        "https": functools.partial(_HttpsPool, bounds=bounds),
+    }

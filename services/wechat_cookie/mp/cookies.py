@@ -1,0 +1,209 @@
+"""The cookies of one login as a value: stored as JSON, sent as a header, handed to scripts as a jar."""
+
+import http.cookiejar
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from requests.cookies import RequestsCookieJar
+
+SESSION_COOKIE = "slave_sid"
+TICKET_COOKIE = "data_ticket"
+ORIGINAL_ID_COOKIE = "slave_user"
+UUID_COOKIE = "uuid"
+
+MOST_COOKIES = 64
+MOST_VALUE_LENGTH = 4096
+
+_DELETED = "EXPIRED"
+_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+# What may stand in a Cookie header without ending the pair or the header: printable ASCII but the semicolon.
+_VALUE = r"^[ -:<-~]*$"
+_ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
+
+
+class InvalidCookiesError(ValueError):
+    """Text that is not what `MpCookies.to_json` wrote, or more cookies than a site may set."""
+
+
+class Cookie(BaseModel):
+    """One cookie. `domain` begins with a dot if subdomains get it, too; `expires` is in seconds since 1970, or
+    None for a session cookie."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[str, Field(pattern=_NAME, max_length=256)]
+    value: Annotated[str, Field(pattern=_VALUE, max_length=MOST_VALUE_LENGTH, repr=False)]
+    domain: Annotated[str, Field(min_length=1, max_length=255)]
+    path: Annotated[str, Field(pattern=r"^/", max_length=1024)] = "/"
+    secure: bool = False
+    expires: Annotated[int, Field(ge=-(2**53), le=2**53)] | None = None
+    http_only: bool = False
+
+    def goes_to(self, scheme: str, host: str, path: str, now: float) -> bool:
+        """Whether a request at `now` (seconds since 1970) carries it: RFC 6265, section 5.4."""
+        if self.secure and scheme != "https":
+            return False
+        if self.expires is not None and self.expires <= now:
+            return False
+        if host != self.domain and not (self.domain.startswith(".") and f".{host}".endswith(self.domain)):
+            return False
+        return path == self.path or path.startswith(self.path if self.path.endswith("/") else self.path + "/")
+
+
+_COOKIES = TypeAdapter(Annotated[tuple[Cookie, ...], Field(max_length=MOST_COOKIES)])
+
+
+class MpCookies:
+    """The cookies of one login. Immutable; its repr names the cookies and shows no value."""
+
+    __slots__ = ("_cookies",)
+
+    def __init__(self, cookies: Iterable[Cookie] = ()) -> None:
+        """
+        Raises:
+            InvalidCookiesError: there are more than MOST_COOKIES.
+        """
+        # Longer paths go first in the header, and sorting once here spares every request.
+        self._cookies = tuple(sorted(cookies, key=lambda cookie: -len(cookie.path)))
+        if len(self._cookies) > MOST_COOKIES:
+            raise InvalidCookiesError(f"more than {MOST_COOKIES} cookies")
+
+    def __repr__(self) -> str:
+        return f"MpCookies({', '.join(cookie.name for cookie in self._cookies)})"
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(self._cookies)
+
+    def __len__(self) -> int:
+        return len(self._cookies)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MpCookies) and set(self._cookies) == set(other._cookies)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._cookies))
+
+    def get(self, name: str) -> Cookie | None:
+        """The cookie called `name`, the one of the longest path if there are several."""
+        return next((cookie for cookie in self._cookies if cookie.name == name), None)
+
+    @property
+    def original_id(self) -> str | None:
+        """The account's original id (`gh_…`), known after the last step."""
+        cookie = self.get(ORIGINAL_ID_COOKIE)
+        return cookie.value if cookie is not None and _ORIGINAL_ID.fullmatch(cookie.value) else None
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the cookie is there by which a finished login is known (`slave_sid`)."""
+        cookie = self.get(SESSION_COOKIE)
+        return cookie is not None and cookie.value != ""
+
+    @property
+    def serves_data_calls(self) -> bool:
+        """Whether the three cookies are there that searches of accounts and articles need."""
+        return self.has_session and self.get(TICKET_COOKIE) is not None and self.original_id is not None
+
+    @property
+    def session_expires(self) -> int | None:
+        """When WeChat lets the session end, in seconds since 1970, as far as its cookies say."""
+        cookie = self.get(SESSION_COOKIE)
+        return cookie.expires if cookie is not None else None
+
+    def with_cookie(self, cookie: Cookie) -> "MpCookies":
+        """These cookies and `cookie`, which replaces the one of the same name, domain and path."""
+        key = (cookie.name, cookie.domain, cookie.path)
+        return MpCookies([*(c for c in self._cookies if (c.name, c.domain, c.path) != key), cookie])
+
+    def without(self, name: str) -> "MpCookies":
+        """These cookies but those called `name`."""
+        return MpCookies(cookie for cookie in self._cookies if cookie.name != name)
+
+    def header(self) -> str:
+        """All of them as "a=b; c=d". A secret."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
+
+    def header_for(self, scheme: str, host: str, path: str, now: float) -> str | None:
+        """The Cookie header of a request at `now` (seconds since 1970), None if no cookie goes there."""
+        sent = [
+            f"{cookie.name}={cookie.value}"
+            for cookie in self._cookies
+            if cookie.goes_to(scheme, host, path, now)
+        ]
+        return "; ".join(sent) or None
+
+    def to_json(self) -> str:
+        """All of them with all attributes, for `from_json`. A secret."""
+        return _COOKIES.dump_json(self._cookies).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "MpCookies":
+        """The cookies that `to_json` wrote.
+
+        Raises:
+            InvalidCookiesError: `text` is something else. The message holds nothing of it.
+        """
+        try:
+            return cls(_COOKIES.validate_json(text))
+        except ValidationError:
+            # Raised below, outside of this block, so that no context of the error holds values.
+            pass
+        raise InvalidCookiesError("stored cookies are not readable")
+
+    def to_jar(self) -> RequestsCookieJar:
+        """A new jar of the kind that scripts on `requests` use."""
+        jar = RequestsCookieJar()
+        for cookie in self._cookies:
+            jar.set_cookie(_for_jar(cookie))
+        return jar
+
+    @classmethod
+    def from_jar(cls, jar: http.cookiejar.CookieJar) -> "MpCookies":
+        """The jar's cookies but those that no header could carry, and those that WeChat marks as deleted.
+
+        Raises:
+            InvalidCookiesError: there are more than MOST_COOKIES.
+        """
+        return cls(cookie for entry in jar if (cookie := _from_jar(entry)) is not None)
+
+
+def _for_jar(cookie: Cookie) -> http.cookiejar.Cookie:
+    wide = cookie.domain.startswith(".")
+    return http.cookiejar.Cookie(
+        version=0,
+        name=cookie.name,
+        value=cookie.value,
+        port=None,
+        port_specified=False,
+        domain=cookie.domain,
+        domain_specified=wide,
+        domain_initial_dot=wide,
+        path=cookie.path,
+        path_specified=True,
+        secure=cookie.secure,
+        expires=cookie.expires,
+        discard=cookie.expires is None,
+        comment=None,
+        comment_url=None,
+        rest={"HttpOnly": ""} if cookie.http_only else {},
+    )
+
+
+def _from_jar(entry: http.cookiejar.Cookie) -> Cookie | None:
+    if entry.value == _DELETED:
+        return None
+    try:
+        return Cookie(
+            name=entry.name,
+            value=entry.value or "",
+            domain=entry.domain,
+            path=entry.path,
+            secure=entry.secure,
+            expires=entry.expires,
+            http_only=entry.has_nonstandard_attr("HttpOnly") or entry.has_nonstandard_attr("httponly"),
+        )
+    except ValidationError:
+        # A browser ignores such a cookie as well; sending it would break the request apart.
+        return None

@@ -1,0 +1,109 @@
+"""Name and avatar from the home page's inline script, in time linear in the page's length.
+
+WeChat writes it in one of two shapes: assignments `wx.cgiData.nick_name = "…"`, or the object literal
+`window.wx.commonData = {… nick_name: "…", head_img: '…' …}`. Both are read with either kind of quotes.
+"""
+
+import html
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from services.wechat_cookie.mp.errors import HomePageUnknownError, SessionInvalidError
+
+LOGGED_OUT_TEXT = "登录超时"
+LOGGED_OUT_RET = 200003
+
+_MOST_OBJECT_LENGTH = 256 * 1024
+# Beyond the longest true value by far, and below the number of digits at which int() refuses, which html.unescape
+# would hit with "&#999…;".
+_MOST_VALUE_LENGTH = 2048
+_MOST_NAME_LENGTH = 100
+
+# Every match consumes what it looked at, also when the closing quote is missing, and the repetitions are
+# possessive: no input makes these expressions read a character more than a constant number of times.
+_STRING = r"""(?:"((?:[^"\\\r\n]|\\[^\r\n])*+)("?)|'((?:[^'\\\r\n]|\\[^\r\n])*+)('?))"""
+_KEYS = r"(nick_name|head_img|user_name|alias)"
+_ASSIGNMENT = re.compile(rf"\bwx\.cgiData\.{_KEYS}\s{{0,32}}+=\s{{0,32}}+{_STRING}")
+_OBJECT_START = re.compile(r"\bwx\.commonData\s{0,32}+=\s{0,32}+\{")
+# Whole strings are alternatives of their own, so that a key inside somebody's text is not taken for one.
+_MEMBER = re.compile(rf"""(?<![\w$.])["']?{_KEYS}["']?\s{{0,32}}+:\s{{0,32}}+{_STRING}|{_STRING}""")
+
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)
+_SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What the page tells of the account. All text is unescaped and free of control characters.
+
+    `name` is empty if a mini program was chosen (a warning, the login is good). `head_image` is an address as
+    WeChat wrote it, not to be trusted, or empty.
+    """
+
+    name: str
+    head_image: str
+    original_id: str | None
+    alias: str
+
+
+def read_home_page(body: bytes) -> HomePage:
+    """The account that the page of a logged-in person shows.
+
+    Raises:
+        SessionInvalidError: the page says that the login is over, with HTTP status 200 as WeChat does.
+        HomePageUnknownError: the page has neither of the shapes.
+    """
+    page = body.decode("utf-8", "replace")
+    found = _assignments(page) or _members(page)
+    if not found.get("nick_name") and LOGGED_OUT_TEXT in page:
+        raise SessionInvalidError(LOGGED_OUT_RET)
+    if not found:
+        raise HomePageUnknownError
+    original_id = found.get("user_name", "")
+    return HomePage(
+        name=found.get("nick_name", "")[:_MOST_NAME_LENGTH].strip(),
+        head_image=found.get("head_img", ""),
+        original_id=original_id if _ORIGINAL_ID.fullmatch(original_id) else None,
+        alias=found.get("alias", "")[:_MOST_NAME_LENGTH].strip(),
+    )
+
+
+def _assignments(page: str) -> dict[str, str]:
+    return _first_values(_ASSIGNMENT.finditer(page))
+
+
+def _members(page: str) -> dict[str, str]:
+    start = _OBJECT_START.search(page)
+    if start is None:
+        return {}
+    return _first_values(_MEMBER.finditer(page, start.end(), start.end() + _MOST_OBJECT_LENGTH))
+
+
+def _first_values(matches: Iterable[re.Match[str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for match in matches:
+        key, double, double_end, single, single_end = match.groups()[:5]
+        if key is not None and key not in values and (double_end or single_end):
+            values[key] = _text(double if double is not None else single)
+    return values
+
+
+def _text(literal: str) -> str:
+    if len(literal) > _MOST_VALUE_LENGTH:
+        return ""
+    unescaped = html.unescape(_ESCAPE.sub(_character, literal))
+    # \ud83d\ude00 is one character written as two halves; a half without its other half is none.
+    whole = unescaped.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return "".join(character for character in whole if unicodedata.category(character) != "Cc")
+
+
+def _character(escape: re.Match[str]) -> str:
+    hexadecimal = escape[1] or escape[2] or escape[3]
+    if hexadecimal is None:
+        return _SIMPLE_ESCAPES.get(escape[4], escape[4])
+    code = int(hexadecimal, 16)
+    return chr(code) if code <= sys.maxunicode else "\ufffd"

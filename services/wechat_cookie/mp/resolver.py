@@ -1,0 +1,52 @@
+"""Name resolution that gives up in time. The system's own has no time limit that a caller could set."""
+
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+# family, type, protocol, canonical name, address: as socket.getaddrinfo gives them.
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+Lookup = Future[Sequence[AddressInfo]]
+
+
+class Resolver:
+    """Looks names up on threads of its own, at most `most_at_once`, one for each name however many ask."""
+
+    def __init__(self, most_at_once: int = 4) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, int], Lookup] = {}
+        self._most_at_once = most_at_once
+
+    def addresses(self, host: str, port: int, timeout: float) -> Sequence[AddressInfo]:
+        """The addresses of `host` for TCP.
+
+        Raises:
+            socket.gaierror: the name does not exist, or there were no servers to ask, or too many lookups hang.
+            TimeoutError: no answer within `timeout` seconds. The lookup goes on for whoever asks next.
+        """
+        return self._lookup(host, port).result(timeout)
+
+    def _lookup(self, host: str, port: int) -> Lookup:
+        with self._lock:
+            lookup = self._running.get((host, port))
+            if lookup is not None:
+                return lookup
+            if len(self._running) >= self._most_at_once:
+                raise socket.gaierror(socket.EAI_AGAIN, "too many lookups are waiting")
+            lookup = self._running[host, port] = Future()
+        # A daemon, because a hanging lookup must not hold up the end of the process.
+        threading.Thread(target=self._run, args=(host, port, lookup), name="resolver", daemon=True).start()
+        return lookup
+
+    def _run(self, host: str, port: int, lookup: Lookup) -> None:
+        try:
+            lookup.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            # A name that IDNA cannot encode does not exist.
+            failed = error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, "not a name")
+            lookup.set_exception(failed)
+        finally:
+            with self._lock:
+                del self._running[host, port]

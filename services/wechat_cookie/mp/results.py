@@ -1,0 +1,50 @@
+"""What the client's calls give back."""
+
+from dataclasses import dataclass, field
+
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.statuses import ScanOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What WeChat says about a pending login. `user_category` 1 means that an operator scanned.
+
+    `cookies` is the very object that was passed in unless the answer changed cookies.
+    """
+
+    outcome: ScanOutcome
+    ret: int
+    status: int
+    acct_size: int
+    user_category: int
+    binduin: int
+    cookies: MpCookies = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedLogin:
+    """The session that a login ended in. WeChat gives it once.
+
+    `home_path` is path and query of the home page, `session_expires` seconds since 1970 by the cookie itself.
+    """
+
+    token: str = field(repr=False)
+    home_path: str = field(repr=False)
+    cookies: MpCookies = field(repr=False)
+    original_id: str | None
+    session_expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The official account behind a session, as its home page shows it.
+
+    `name` is empty if a mini program was chosen: a warning, the session is good. `avatar_url` is None when WeChat
+    tells none or one on a foreign host.
+    """
+
+    name: str
+    avatar_url: str | None
+    original_id: str | None
+    alias: str
