@@ -30,7 +30,7 @@ def generate(target: Path) -> None:
     scripts = Path(sysconfig.get_paths()["scripts"])
     plugins = [f"--plugin={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     outputs = [f"--python_out={target}", f"--grpc_python_out={target}"]
-    types = [f"--mypy_out=quiet:{target}", f"--mypy_grpc_out=quiet:{target}"]
+    types = [f"--mypy_out=quiet:{target}", f"--mypy_grpc_out=quiet,generate_concrete_servicer_stubs:{target}"]
     _protoc([*includes, *plugins, *outputs, *types, *protos])
     descriptor_set = target / DESCRIPTOR_SET
     _protoc(

@@ -139,7 +139,7 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
     """
 
-class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
+class ActivationServiceServicer:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
@@ -149,7 +149,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
     listed below.
     """
 
-    @_abc_1.abstractmethod
     def GenerateCodes(
         self,
         request: _activation_service_pb2.GenerateCodesRequest,
@@ -161,7 +160,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
-    @_abc_1.abstractmethod
     def ListCodes(
         self,
         request: _activation_service_pb2.ListCodesRequest,
@@ -172,7 +170,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         Pages are asked for by number or, at the same cost however deep, by `page_token`.
         """
 
-    @_abc_1.abstractmethod
     def ExportCodes(
         self,
         request: _activation_service_pb2.ExportCodesRequest,
@@ -183,7 +180,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
         """
 
-    @_abc_1.abstractmethod
     def RevokeCode(
         self,
         request: _activation_service_pb2.RevokeCodeRequest,
@@ -194,7 +190,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent. Fails with NOT_FOUND (CODE_NOT_FOUND).
         """
 
-    @_abc_1.abstractmethod
     def Activate(
         self,
         request: _activation_service_pb2.ActivateRequest,
@@ -208,7 +203,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
 
-    @_abc_1.abstractmethod
     def GetCode(
         self,
         request: _activation_service_pb2.GetCodeRequest,
@@ -216,7 +210,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_activation_service_pb2.Code, _abc.Awaitable[_activation_service_pb2.Code]]:
         """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
 
-    @_abc_1.abstractmethod
     def UpdateCode(
         self,
         request: _activation_service_pb2.UpdateCodeRequest,
@@ -228,7 +221,6 @@ class ActivationServiceServicer(metaclass=_abc_1.ABCMeta):
         account has redeemed would become redeemable again.
         """
 
-    @_abc_1.abstractmethod
     def DeleteCode(
         self,
         request: _activation_service_pb2.DeleteCodeRequest,

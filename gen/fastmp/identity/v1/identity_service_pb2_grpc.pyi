@@ -220,7 +220,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Idempotent by activation_code.
     """
 
-class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
+class IdentityServiceServicer:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
@@ -230,7 +230,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     listed below.
     """
 
-    @_abc_1.abstractmethod
     def Register(
         self,
         request: _identity_service_pb2.RegisterRequest,
@@ -242,7 +241,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with ALREADY_EXISTS (EMAIL_TAKEN), RESOURCE_EXHAUSTED (REGISTRATION_THROTTLED, HASHING_BUSY).
         """
 
-    @_abc_1.abstractmethod
     def Login(
         self,
         request: _identity_service_pb2.LoginRequest,
@@ -254,7 +252,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
-    @_abc_1.abstractmethod
     def GetMe(
         self,
         request: _identity_service_pb2.GetMeRequest,
@@ -262,7 +259,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.Account, _abc.Awaitable[_identity_service_pb2.Account]]:
         """Returns the caller's account as it is now. Reads only."""
 
-    @_abc_1.abstractmethod
     def Logout(
         self,
         request: _identity_service_pb2.LogoutRequest,
@@ -273,7 +269,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent in effect; the token it is called with is ended too, so a repeat needs a new one.
         """
 
-    @_abc_1.abstractmethod
     def ChangePassword(
         self,
         request: _identity_service_pb2.ChangePasswordRequest,
@@ -285,7 +280,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
-    @_abc_1.abstractmethod
     def ListUsers(
         self,
         request: _identity_service_pb2.ListUsersRequest,
@@ -296,7 +290,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Pages are asked for by number or, at the same cost however deep, by `page_token`.
         """
 
-    @_abc_1.abstractmethod
     def GetUser(
         self,
         request: _identity_service_pb2.GetUserRequest,
@@ -304,7 +297,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.Account, _abc.Awaitable[_identity_service_pb2.Account]]:
         """Returns one account. Reads only. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND)."""
 
-    @_abc_1.abstractmethod
     def CreateUser(
         self,
         request: _identity_service_pb2.CreateUserRequest,
@@ -316,7 +308,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
 
-    @_abc_1.abstractmethod
     def UpdateUser(
         self,
         request: _identity_service_pb2.UpdateUserRequest,
@@ -328,7 +319,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION (LAST_ADMIN), RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
 
-    @_abc_1.abstractmethod
     def DeleteUser(
         self,
         request: _identity_service_pb2.DeleteUserRequest,
@@ -339,7 +329,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         A repeat answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
         """
 
-    @_abc_1.abstractmethod
     def Authenticate(
         self,
         request: _identity_service_pb2.AuthenticateRequest,
@@ -350,7 +339,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
         """
 
-    @_abc_1.abstractmethod
     def GetPrincipals(
         self,
         request: _identity_service_pb2.GetPrincipalsRequest,
@@ -361,7 +349,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie.
         """
 
-    @_abc_1.abstractmethod
     def WatchAccounts(
         self,
         request: _identity_service_pb2.WatchAccountsRequest,
@@ -377,7 +364,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         on from that sequence.
         """
 
-    @_abc_1.abstractmethod
     def ApplyActivation(
         self,
         request: _identity_service_pb2.ApplyActivationRequest,
@@ -390,7 +376,6 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
         """
 
-    @_abc_1.abstractmethod
     def ClearActivation(
         self,
         request: _identity_service_pb2.ClearActivationRequest,

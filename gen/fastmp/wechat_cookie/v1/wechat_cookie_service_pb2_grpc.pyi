@@ -239,7 +239,7 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
     """
 
-class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
+class WeChatCookieServiceServicer:
     """Logins of WeChat Official Accounts by QR code, and the cookies that they yield.
 
     A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of
@@ -286,7 +286,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
     listed below.
     """
 
-    @_abc_1.abstractmethod
     def BeginLogin(
         self,
         request: _wechat_cookie_service_pb2.BeginLoginRequest,
@@ -298,7 +297,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         too many running ones.
         """
 
-    @_abc_1.abstractmethod
     def PollLogin(
         self,
         request: _wechat_cookie_service_pb2.PollLoginRequest,
@@ -309,7 +307,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with NOT_FOUND (LOGIN_NOT_FOUND): unknown, somebody else's, or ended more than 10 minutes ago.
         """
 
-    @_abc_1.abstractmethod
     def StartLogin(
         self,
         request: _wechat_cookie_service_pb2.StartLoginRequest,
@@ -321,7 +318,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS).
         """
 
-    @_abc_1.abstractmethod
     def WatchLogin(
         self,
         request: _wechat_cookie_service_pb2.WatchLoginRequest,
@@ -333,7 +329,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with NOT_FOUND (LOGIN_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS).
         """
 
-    @_abc_1.abstractmethod
     def CancelLogin(
         self,
         request: _wechat_cookie_service_pb2.CancelLoginRequest,
@@ -344,7 +339,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent. Fails with NOT_FOUND (LOGIN_NOT_FOUND).
         """
 
-    @_abc_1.abstractmethod
     def ListCookies(
         self,
         request: _wechat_cookie_service_pb2.ListCookiesRequest,
@@ -352,7 +346,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_wechat_cookie_service_pb2.ListCookiesResponse, _abc.Awaitable[_wechat_cookie_service_pb2.ListCookiesResponse]]:
         """Lists the caller's unexpired cookies, newest first. Reads only."""
 
-    @_abc_1.abstractmethod
     def GetCurrentCookie(
         self,
         request: _wechat_cookie_service_pb2.GetCurrentCookieRequest,
@@ -360,7 +353,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_wechat_cookie_service_pb2.Cookie, _abc.Awaitable[_wechat_cookie_service_pb2.Cookie]]:
         """Returns the caller's current cookie. Reads only. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
 
-    @_abc_1.abstractmethod
     def ChangeCookie(
         self,
         request: _wechat_cookie_service_pb2.ChangeCookieRequest,
@@ -368,7 +360,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_wechat_cookie_service_pb2.Cookie, _abc.Awaitable[_wechat_cookie_service_pb2.Cookie]]:
         """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
 
-    @_abc_1.abstractmethod
     def DeleteCookie(
         self,
         request: _wechat_cookie_service_pb2.DeleteCookieRequest,
@@ -379,7 +370,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         A repeat answers NOT_FOUND (COOKIE_NOT_FOUND).
         """
 
-    @_abc_1.abstractmethod
     def GetAvatar(
         self,
         request: _wechat_cookie_service_pb2.GetAvatarRequest,
@@ -390,7 +380,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with NOT_FOUND (COOKIE_NOT_FOUND, AVATAR_NOT_FOUND).
         """
 
-    @_abc_1.abstractmethod
     def AcquireCookie(
         self,
         request: _wechat_cookie_service_pb2.AcquireCookieRequest,
@@ -402,7 +391,6 @@ class WeChatCookieServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down; OWNER_NOT_ACTIVE).
         """
 
-    @_abc_1.abstractmethod
     def ReportCookie(
         self,
         request: _wechat_cookie_service_pb2.ReportCookieRequest,

@@ -1,0 +1,112 @@
+"""The server itself: health, reflection, metrics, drain, ports."""
+
+import ssl
+import threading
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import pytest
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from services.chassis.credentials import TlsFiles
+from services.chassis.server import Listen, Pool, Server
+from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running
+from tests.service.chassis.test_calls import wait_until
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def health(running: Running, port: int) -> int:
+    stub: Any = health_pb2_grpc.HealthStub(running.channel(port=port))
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=SERVICE.full_name), timeout=10).status)
+
+
+def test_health_follows_readiness_on_both_ports(running: Running) -> None:
+    for port in (running.server.port, running.server.operations_port):
+        wait_until(lambda port=port: health(running, port) == SERVING)
+    running.is_ready.clear()
+    wait_until(lambda: health(running, running.server.operations_port) == NOT_SERVING)
+    running.is_ready.set()
+    wait_until(lambda: health(running, running.server.port) == SERVING)
+
+
+def test_health_answers_while_every_thread_is_busy(running: Running) -> None:
+    release, begun = threading.Event(), []
+
+    def do(_request: object, _context: grpc.ServicerContext) -> pb.Account:
+        begun.append(1)
+        release.wait(20)
+        return pb.Account()
+
+    running.servicer.do = do
+    busy = [running.stub().Register.future(pb.RegisterRequest(), timeout=20) for _ in range(8)]
+    wait_until(lambda: len(begun) == 6)
+    assert health(running, running.server.operations_port) == SERVING
+    release.set()
+    for call in busy:
+        call.result()
+
+
+def test_reflection_names_the_service_for_grpcurl(running: Running) -> None:
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(running.channel())
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    answer = next(stub.ServerReflectionInfo(iter([request]), timeout=10))
+    assert SERVICE.full_name in {service.name for service in answer.list_services_response.service}
+
+
+def test_metrics_are_for_callers_with_a_certificate(running: Running) -> None:
+    tls = running.certificates["ops"]
+    context = ssl.create_default_context(cafile=str(tls.ca_file))
+    url = f"https://127.0.0.1:{running.server.metrics_port}/metrics"
+    with pytest.raises(OSError, match=r"certificate|SSL|reset|EOF"):
+        urllib.request.urlopen(url, context=context, timeout=10).read()
+    context.load_cert_chain(tls.certificate_file, tls.key_file)
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        assert b"grpc_server_handling_seconds" in answer.read()
+
+
+def test_a_stranger_with_a_certificate_of_another_authority_is_turned_away(running: Running) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        running.stub("stranger").Register(pb.RegisterRequest(), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_an_occupied_port_is_an_error_and_not_shared(
+    running: Running, certificates: Mapping[str, TlsFiles]
+) -> None:
+    with pytest.raises(RuntimeError, match="bind"):
+        Server(
+            SERVICE,
+            Listen("127.0.0.1", running.server.port, 0, 0),
+            certificates["identity"],
+            Principals(),
+            lambda: NOW,
+            lambda: True,
+            Pool(4, 2),
+            CollectorRegistry(),
+        )
+
+
+def test_a_running_call_ends_before_the_server_does(running: Running) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def do(_request: object, _context: grpc.ServicerContext) -> pb.Account:
+        begun.set()
+        release.wait(20)
+        return pb.Account(email="done")
+
+    running.servicer.do = do
+    call = running.stub().Register.future(pb.RegisterRequest(), timeout=20)
+    assert begun.wait(10)
+    stopping = threading.Thread(target=running.server.stop, args=(0, 10))
+    stopping.start()
+    release.set()
+    assert call.result().email == "done"
+    stopping.join(10)
+    assert not stopping.is_alive()
