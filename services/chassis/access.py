@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import grpc
-from fastmp.access.v1 import access_pb2
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from fastmp.access.v1 import access_pb2
 from services.chassis.errors import DomainError
 from services.chassis.principals import ADMIN_ROLE, Principal
 

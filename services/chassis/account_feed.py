@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import structlog
-from fastmp.identity.v1 import identity_service_pb2 as pb
-from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +23,8 @@ from sqlalchemy import (
     update,
 )
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.database import Database
 from services.chassis.errors import DomainError, reason_of
 from services.chassis.identity_client import IdentityClient

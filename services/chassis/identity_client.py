@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import grpc
 import structlog
+
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
-
 from services.chassis import context as calls
 from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles

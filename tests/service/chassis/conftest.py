@@ -8,10 +8,10 @@ from typing import Any
 
 import grpc
 import pytest
-from fastmp.identity.v1 import identity_service_pb2 as pb
-from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from prometheus_client import CollectorRegistry
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.credentials import TlsFiles, channel_credentials
 from services.chassis.principals import Principal, UnauthenticatedError
 from services.chassis.server import Listen, Pool, Server

@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 import pytest
 import structlog
-from fastmp.identity.v1 import identity_service_pb2 as pb
-from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import CollectorRegistry
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
 from services.chassis.errors import (
     DomainError,

@@ -8,11 +8,11 @@ from typing import Any
 
 import grpc
 import pytest
-from fastmp.identity.v1 import identity_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.credentials import TlsFiles
 from services.chassis.server import Listen, Pool, Server
 from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import pytest
-from fastmp.identity.v1 import identity_service_pb2 as pb
 from pydantic import Field
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.validation import Text, Values, parse
 
