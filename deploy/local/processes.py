@@ -14,6 +14,8 @@ from deploy.local.errors import LocalStackError
 
 KILL_TIMEOUT_SECONDS = 10.0
 LOG_TAIL_BYTES = 16_384
+# How services.chassis.settings begins the line for a setting that it refuses.
+BAD_SETTING = "bad setting "
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,60 @@ class Program:
 
 
 class Launcher:
-    """Starts programs from one thread that lives as long as the launcher.
+    """Starts programs, from one thread that lives as long as the launcher, and can end all of them.
 
-    The kernel ties a child to the thread that forked it, not to the process. Without this thread a child
-    started from a short-lived one (a test's, a chaos run's) would be killed when that thread ends.
+    The kernel ties a child to the thread that forked it, not to the process. Without this thread a child started
+    from a short-lived one (a test's, a chaos run's) would be killed when that thread ends.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
+        self._started: list[RunningProgram] = []
+        self._closed = False
 
     def start(self, program: Program) -> "RunningProgram":
-        """Starts `program` in a process group of its own. The previous log is kept beside the new one as
-        `<log>.1`.
+        """Starts `program` in a process group of its own. The previous log is kept beside the new one as `<log>.1`.
 
-        Raises LocalStackError when its executable cannot be run.
+        Raises LocalStackError when its executable cannot be run, or after `close`.
         """
-        if program.log.exists():
-            program.log.replace(program.log.with_name(program.log.name + ".1"))
         try:
-            return self._thread.submit(_spawn, self, program).result()
+            return self._thread.submit(self._start, program).result()
         except OSError as error:
             raise LocalStackError(f"{program.name} could not be started: {error.strerror}") from error
+        except RuntimeError as error:
+            # The thread takes nothing any more.
+            raise _stopping(program) from error
+
+    def run(self, program: Program) -> None:
+        """Runs `program` to its end. Raises LocalStackError when it fails."""
+        running = self.start(program)
+        if running.wait() != 0:
+            raise LocalStackError(running.death_notice())
+
+    def close(self) -> None:
+        """Starts nothing any more and stops what still runs, all at once. Idempotent."""
+        if not self._closed:
+            self._thread.submit(self._refuse_from_now_on).result()
+        for program in self._started:
+            program.request_stop()
+        for program in self._started:
+            program.stop()
+        # Only now: the end of the thread would kill what it has started.
+        self._thread.shutdown()
+
+    def _refuse_from_now_on(self) -> None:
+        # On the launcher's thread, so that no start is half done.
+        self._closed = True
+
+    def _start(self, program: Program) -> "RunningProgram":
+        if self._closed:
+            raise _stopping(program)
+        if program.log.exists():
+            program.log.replace(program.log.with_name(program.log.name + ".1"))
+        running = RunningProgram(self, program, _spawn(program))
+        self._started = [one for one in self._started if one.exit_status is None]
+        self._started.append(running)
+        return running
 
 
 class RunningProgram:
@@ -80,6 +115,10 @@ class RunningProgram:
     def exit_status(self) -> int | None:
         """None while it runs; then its exit code, or minus the number of the signal that ended it."""
         return self._process.poll()
+
+    def wait(self) -> int:
+        """Waits for the program's end and returns its `exit_status`."""
+        return self._process.wait()
 
     def request_stop(self) -> None:
         """Sends the program its stop signal and returns at once."""
@@ -114,16 +153,26 @@ class RunningProgram:
         return "\n".join(text.splitlines()[-lines:])
 
     def death_notice(self) -> str:
-        """One line that names the dead program and how it ended, then the last lines of its log."""
+        """One line that names the dead program and how it ended, then the last lines of its log.
+
+        When a service refused a setting, just its own line for that.
+        """
         status = self.exit_status or 0
+        refused = [line for line in self.log_tail().splitlines() if line.startswith(BAD_SETTING)]
+        if refused and status > 0:
+            return "\n".join(refused)
         ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
         return f"{self.name} has ended ({ending}); the last lines of {self.program.log}:\n{self.log_tail()}"
 
 
-def _spawn(launcher: Launcher, program: Program) -> RunningProgram:
+def _stopping(program: Program) -> LocalStackError:
+    return LocalStackError(f"{program.name} was not started: the stack is stopping")
+
+
+def _spawn(program: Program) -> subprocess.Popen[bytes]:
     log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*program.launch_prefix, *_tether(program.orphan_signal), *program.command],
             env=dict(program.environment),
             cwd=program.directory,
@@ -136,7 +185,6 @@ def _spawn(launcher: Launcher, program: Program) -> RunningProgram:
         )
     finally:
         os.close(log)
-    return RunningProgram(launcher, program, process)
 
 
 def _tether(orphan_signal: signal.Signals) -> tuple[str, ...]:

@@ -1,0 +1,39 @@
+# Every command does its own set-up: it needs python3 (3.11 or newer) and make, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
+DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test bench chaos lint protos
+
+help: ## Show this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
+
+run: ## Start everything in the foreground; Ctrl-C stops it
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local
+
+demo: ## Walk from register to a scanned cookie, against an emulated WeChat
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m deploy.demo
+
+test: ## Run all tests, on real PostgreSQL, gRPC and Envoy
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m bench $(ONLY)
+
+chaos: ## Kill parts under load and check that nothing is lost or doubled
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.chaos
+
+lint: ## Check style, types, imports, protos, generated code, migrations and the image
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m deploy.lint
+
+protos: ## Generate gen/ from the protos
+	$(DEVELOPMENT)
+	@exec $(BIN)/python protos/generate.py

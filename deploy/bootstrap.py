@@ -1,0 +1,140 @@
+"""Makes the virtual environment `.venv` from nothing but a Python: `python3 deploy/bootstrap.py runtime`.
+
+Layers: `runtime` is what the product runs with, `development` adds what tests, checks and the demo need.
+Running it again costs nothing until a requirements file, this file or the Python changes.
+"""
+
+# Pythons down to 3.7 must be able to parse and import this file, so that it can say what is wrong.
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+RUNTIME_FILES = ("services.txt", "local.txt")
+LAYERS = {"runtime": RUNTIME_FILES, "development": (*RUNTIME_FILES, "dev.txt")}
+INSTALLER_FILE = "bootstrap.txt"
+STAMP = "fastmp-bootstrap.json"
+
+
+class BootstrapError(Exception):
+    """Why the environment could not be made, in words for the terminal."""
+
+
+def bootstrap(root: Path, layer: str) -> None:
+    """Brings `root`/.venv up to `layer`, or keeps it at the wider layer that it already has.
+
+    Idempotent, and safe to run twice at once. Raises BootstrapError.
+    """
+    environment = root / ".venv"
+    stamp = environment / STAMP
+    with Path(__file__).open() as lock:
+        # Two commands started at once must not install into one environment at once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamped = read_stamp(stamp)
+        if stamped.get("layer") == "development":
+            layer = "development"
+        wanted = {"layer": layer, "digest": digest(root, layer)}
+        if stamped == wanted and (environment / "bin" / "python").exists():
+            return
+        print(f"Setting up .venv ({layer}) ...", flush=True)
+        # Without a stamp an interrupted run is done again.
+        if stamp.exists():
+            stamp.unlink()
+        make_environment(environment)
+        install(root / "requirements", environment, layer)
+        make_importable(root, environment)
+        stamp.write_text(json.dumps(wanted))
+
+
+def read_stamp(stamp: Path) -> dict[str, str]:
+    """What the last finished run wrote; empty when there is none or it cannot be read."""
+    try:
+        content = json.loads(stamp.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def digest(root: Path, layer: str) -> str:
+    """Changes with the Python, the folder's place, and each file that `layer` is made from."""
+    total = hashlib.sha256(repr((sys.version, sys.base_prefix, str(root))).encode())
+    names = [f"requirements/{name}" for name in (INSTALLER_FILE, *LAYERS[layer])]
+    for name in [*names, "deploy/bootstrap.py"]:
+        total.update(hashlib.sha256((root / name).read_bytes()).digest())
+    return total.hexdigest()
+
+
+def make_environment(environment: Path) -> None:
+    """Makes `environment` anew unless it is there, in its place, and of this Python's version."""
+    question = "import sys; print(*sys.version_info[:2], sys.prefix)"
+    expected = " ".join(str(part) for part in (*sys.version_info[:2], environment))
+    try:
+        found = run([str(environment / "bin" / "python"), "-c", question])
+    except OSError:
+        # There is none yet, or the Python that it was made with is gone.
+        pass
+    else:
+        if found.stdout.strip() == expected:
+            return
+    made = run([sys.executable, "-m", "venv", "--clear", str(environment)])
+    if made.returncode != 0:
+        reason = made.stdout.strip().partition("\n")[0]
+        advice = "on Debian: apt install python3-venv"
+        raise BootstrapError(f"{sys.executable} cannot make virtual environments ({advice}): {reason}")
+
+
+def install(requirements: Path, environment: Path, layer: str) -> None:
+    """Makes the installed packages those of `layer`, each checked against its hash."""
+    python = str(environment / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    files = [str(requirements / name) for name in LAYERS[layer]]
+    installed = run([*pip, "-r", str(requirements / INSTALLER_FILE)])
+    if installed.returncode == 0:
+        uv = [str(environment / "bin" / "uv"), "pip", "sync", "--quiet", "--compile-bytecode"]
+        installed = run([*uv, "--require-hashes", "--python", python, *files])
+    if installed.returncode != 0:
+        # uv does not read pip's configuration, which on some machines names the only reachable index.
+        installed = run([*pip, *(part for file in files for part in ("-r", file))])
+    if installed.returncode != 0:
+        raise BootstrapError(f"the requirements could not be installed:\n{installed.stdout.strip()}")
+
+
+def make_importable(root: Path, environment: Path) -> None:
+    """Does what an editable install does, without a build backend to download."""
+    (packages,) = (environment / "lib").glob("python*/site-packages")
+    (packages / "fastmp.pth").write_text(f"{root}\n{root / 'gen'}\n")
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs `command` with its errors in its output. Raises OSError when there is no such program."""
+    # These would put the packages elsewhere or hide the environment's own.
+    dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    output = subprocess.STDOUT
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=output, text=True, check=False
+    )
+
+
+def main() -> int:
+    """The exit code: 0 when the environment is ready, else 1 after a line that says why not."""
+    if sys.version_info < OLDEST_PYTHON:
+        found = f"{sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}"
+        print(f"FastMP needs Python 3.11 or newer, and {found}: make PYTHON=python3.x ...", file=sys.stderr)
+        return 1
+    try:
+        bootstrap(Path(__file__).resolve().parent.parent, sys.argv[1])
+    except BootstrapError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

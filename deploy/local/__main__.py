@@ -1,0 +1,63 @@
+"""`python -m deploy.local`: runs the whole stack in the foreground until Ctrl-C."""
+
+import signal
+import sys
+import time
+from types import FrameType
+
+from deploy.local.errors import LocalStackError
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import LocalStack
+
+WATCH_INTERVAL_SECONDS = 0.25
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run() -> None:
+    """Returns after a requested stop. Raises LocalStackError when the stack cannot start or a process dies."""
+    stack = LocalStack(LocalSettings.from_environment())
+    try:
+        stack.start()
+        announce(stack)
+        while (dead := stack.dead()) is None:
+            time.sleep(WATCH_INTERVAL_SECONDS)
+        raise LocalStackError(dead.death_notice())
+    except KeyboardInterrupt:
+        print("stopping", flush=True)
+    finally:
+        # From here on the end is near and bounded; another Ctrl-C must not leave half of it running.
+        for number in STOPPED_BY:
+            signal.signal(number, signal.SIG_IGN)
+        stack.stop()
+
+
+def announce(stack: LocalStack) -> None:
+    """Tells the person at the terminal what there is now."""
+    admin = stack.first_admin
+    if admin is not None and stack.settings.admin_password is None:
+        print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")
+    where = f"state and logs in {stack.state_directory}"
+    print(f"FastMP is ready: {stack.gateway_url} ({where}; Ctrl-C stops it)", flush=True)
+
+
+def main() -> int:
+    """The exit code: 0 after a requested stop, 1 after one clear message."""
+    for number in STOPPED_BY:
+        signal.signal(number, _interrupt)
+    try:
+        run()
+    except LocalStackError as error:
+        print(f"FastMP: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        # Before there was anything to stop.
+        return 0
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

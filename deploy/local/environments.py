@@ -1,0 +1,99 @@
+"""The environment variables that each process of the stack gets, and nothing that it has no business with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.certificates import tls_files
+from deploy.local.kept_secrets import KeptSecrets
+from deploy.local.settings import LocalSettings
+from deploy.local.state_directory import StateDirectory
+from deploy.local.topology import GATEWAY, PORT_KINDS, SERVICES, Replica, Topology
+
+# Every name that the settings can carry is taken out of what is inherited: it may be another service's secret.
+OWN_VARIABLES = frozenset(name.upper() for name in LocalSettings.model_fields)
+
+
+@dataclass(frozen=True)
+class WeChat:
+    """Where WeChatCookie finds mp.weixin.qq.com, and the authority to believe there; None for the public ones."""
+
+    base_url: str
+    ca_file: Path | None
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Builds environments for one stack. `inherited` is the environment that the stack itself was started in."""
+
+    settings: LocalSettings
+    topology: Topology
+    secrets: KeptSecrets = field(repr=False)
+    state: StateDirectory
+    database_urls: Mapping[str, str] = field(repr=False)
+    wechat: WeChat
+    inherited: Mapping[str, str] = field(repr=False)
+
+    def service(self, replica: Replica) -> dict[str, str]:
+        """What a service's process reads its settings from."""
+        prefix = replica.service.upper()
+        environment = self._base(replica.service)
+        for kind in PORT_KINDS:
+            environment[f"{prefix}_{kind}"] = str(self.topology.port(replica.port_key(kind)))
+        environment[f"{prefix}_DATABASE_URL"] = self.database_urls[replica.service]
+        if replica.service != "identity":
+            environment["IDENTITY_ADDRESS"] = ",".join(self.topology.addresses("identity"))
+        if replica.service == "identity":
+            environment.update(self._token_settings())
+        if replica.service == "wechat_cookie":
+            environment.update(self._wechat_settings())
+        return environment
+
+    def first_admin(self, replica: Replica, password: str) -> dict[str, str]:
+        """What `python -m services.identity ensure-admin` needs."""
+        admin = {"ADMIN_EMAIL": self.settings.admin_email, "ADMIN_PASSWORD": password}
+        return {**self.service(replica), **admin}
+
+    def gateway(self) -> dict[str, str]:
+        """What the gateway's configuration is made from."""
+        environment = self._base(GATEWAY)
+        for setting in ("GATEWAY_PORT", "ENVOY_ADMIN_PORT"):
+            environment[setting] = str(self.topology.port(setting))
+        for service in SERVICES:
+            prefix = service.upper()
+            environment[f"{prefix}_ADDRESSES"] = ",".join(self.topology.addresses(service))
+            environment[f"{prefix}_OPS_ADDRESSES"] = ",".join(self.topology.addresses(service, "OPS_PORT"))
+        return environment
+
+    def plain(self) -> dict[str, str]:
+        """For a program that has none of the stack's settings."""
+        return {name: value for name, value in self.inherited.items() if name not in OWN_VARIABLES}
+
+    def _base(self, certificate: str) -> dict[str, str]:
+        files = tls_files(self.state.certificates, certificate)
+        return {
+            **self.plain(),
+            "FASTMP_STATE_DIR": str(self.state.path),
+            "TLS_CA_FILE": str(files.ca_file),
+            "TLS_CERTIFICATE_FILE": str(files.certificate_file),
+            "TLS_KEY_FILE": str(files.key_file),
+        }
+
+    def _token_settings(self) -> dict[str, str]:
+        given = self.settings.jwt_secret
+        return {
+            "JWT_SECRET": given.get_secret_value() if given is not None else self.secrets.jwt_secret,
+            "ACCESS_TOKEN_EXPIRE_MINUTES": self.settings.access_token_expire_minutes,
+        }
+
+    def _wechat_settings(self) -> dict[str, str]:
+        given = self.settings.cookie_keys
+        environment = {
+            "COOKIE_KEYS": given.get_secret_value() if given is not None else self.secrets.cookie_keys,
+            "WECHAT_BASE_URL": self.wechat.base_url,
+        }
+        if self.wechat.ca_file is not None:
+            environment["WECHAT_CA_FILE"] = str(self.wechat.ca_file)
+        if self.settings.wechat_proxy is not None:
+            environment["WECHAT_PROXY"] = self.settings.wechat_proxy.get_secret_value()
+        return environment

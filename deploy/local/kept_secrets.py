@@ -1,0 +1,58 @@
+"""Secrets that the local stack makes for itself once and keeps in its state directory."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+from cryptography.fernet import Fernet
+
+from deploy.local.errors import LocalStackError
+from deploy.local.private_files import write_private
+
+READABLE_BY_OTHERS = 0o077
+
+
+@dataclass(frozen=True)
+class KeptSecrets:
+    """Nothing of this is ever printed or logged; each value is 256 bits of randomness."""
+
+    jwt_secret: str = field(repr=False)
+    cookie_keys: str = field(repr=False)
+    postgres_password: str = field(repr=False)
+    identity_database_password: str = field(repr=False)
+    activation_database_password: str = field(repr=False)
+    wechat_cookie_database_password: str = field(repr=False)
+
+    @classmethod
+    def new(cls) -> Self:
+        """Fresh secrets."""
+        passwords = {one.name: secrets.token_hex(32) for one in fields(cls) if one.name.endswith("password")}
+        return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **passwords)
+
+    def database_password(self, service: str) -> str:
+        """The password of the role `service` on the embedded PostgreSQL."""
+        return str(getattr(self, f"{service}_database_password"))
+
+
+def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
+    """The secrets in `path`, made there if there are none.
+
+    `needed_by` is the data that the lost ones would have opened: while it exists, a missing file is an
+    error and not replaced. Raises LocalStackError also when the file is damaged or open to other users.
+    """
+    if not path.exists():
+        if needed_by.exists():
+            raise LocalStackError(f"{path} is missing, and without it {needed_by} cannot be opened")
+        made = KeptSecrets.new()
+        write_private(path, json.dumps(asdict(made), indent=1).encode())
+        return made
+    if path.stat().st_mode & READABLE_BY_OTHERS:
+        raise LocalStackError(f"{path} can be read by others; close it with: chmod 600 {path}")
+    try:
+        content = json.loads(path.read_bytes())
+        return KeptSecrets(**{one.name: str(content[one.name]) for one in fields(KeptSecrets)})
+    except (OSError, ValueError, KeyError, TypeError):
+        # The cause may quote the file's content, so it stays out of the message and the traceback.
+        raise LocalStackError(f"{path} is damaged or cannot be read") from None

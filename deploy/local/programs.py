@@ -1,0 +1,45 @@
+"""The command lines of the stack's processes."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import Program
+from deploy.local.wheels import package_folder
+
+# Where the emulator reads the secret of its control API.
+EMULATOR_TOKEN_VARIABLE = "WECHAT_EMULATOR_TOKEN"  # noqa: S105 - a name
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Builds programs that log to `logs`/<name>.log."""
+
+    logs: Path
+
+    def module(
+        self, name: str, module: str, environment: Mapping[str, str], arguments: Sequence[str] = ()
+    ) -> Program:
+        """`python -m module arguments...` from the root of the checkout."""
+        command = (sys.executable, "-m", module, *arguments)
+        return Program(name, command, environment, self.log(name), directory=ROOT)
+
+    def envoy(self, name: str, configuration: Path, environment: Mapping[str, str]) -> Program:
+        """Envoy with the configuration file. Several may run side by side: none takes part in hot restarts."""
+        options = ("--disable-hot-restart", "--log-level", "warning")
+        command = (str(package_folder("envoy") / "_bin" / "envoy"), "-c", str(configuration), *options)
+        return Program(name, command, environment, self.log(name), directory=ROOT)
+
+    def wechat_emulator(
+        self, name: str, port: int, authority: Path, environment: Mapping[str, str], arguments: Sequence[str]
+    ) -> Program:
+        """The tests' stand-in for mp.weixin.qq.com, over TLS; its authority goes to `authority`/ca.pem."""
+        where = ("--host", LOOPBACK, "--port", str(port), "--make-ca", str(authority))
+        return self.module(name, "tests.wechat_emulator", environment, (*where, *arguments))
+
+    def log(self, name: str) -> Path:
+        """The log file of the program `name`."""
+        return self.logs / f"{name}.log"

@@ -1,0 +1,79 @@
+"""Waiting until a process of the stack really answers, or has died, or takes too long."""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from deploy.local.errors import LocalStackError
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import RunningProgram
+from services.chassis.channels import channel
+from services.chassis.credentials import TlsFiles
+
+READY_TIMEOUT_SECONDS = 60.0
+PROBE_INTERVAL_SECONDS = 0.05
+PROBE_TIMEOUT_SECONDS = 2.0
+
+
+def await_answer(program: RunningProgram, answers: Callable[[], bool]) -> None:
+    """Returns when `answers()` is true. Raises LocalStackError when `program` dies first or takes too long."""
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+    while not answers():
+        if program.exit_status is not None:
+            raise LocalStackError(program.death_notice())
+        if time.monotonic() > deadline:
+            message = f"{program.name} was not ready within {READY_TIMEOUT_SECONDS:.0f} s"
+            raise LocalStackError(f"{message}; the last lines of its log:\n{program.log_tail()}")
+        time.sleep(PROBE_INTERVAL_SECONDS)
+
+
+def await_serving(program: RunningProgram, service: str, ops_address: str, tls: TlsFiles) -> None:
+    """Waits for the service's own word, over mutual TLS, that it is SERVING. Raises as `await_answer` does."""
+    with channel(ops_address, service, tls) as connection:
+        check = connection.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+
+        def serves() -> bool:
+            try:
+                answer = check(health_pb2.HealthCheckRequest(), timeout=PROBE_TIMEOUT_SECONDS)
+            except grpc.RpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+        await_answer(program, serves)
+
+
+def await_connections(program: RunningProgram, port: int) -> None:
+    """Waits until something listens on the port. Raises as `await_answer` does."""
+
+    def listens() -> bool:
+        try:
+            socket.create_connection((LOOPBACK, port), PROBE_TIMEOUT_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    await_answer(program, listens)
+
+
+def await_health_page(program: RunningProgram, port: int) -> None:
+    """Waits for 200 from GET /health at the gateway. Raises as `await_answer` does."""
+
+    def answers() -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PROBE_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    await_answer(program, answers)

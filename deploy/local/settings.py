@@ -1,0 +1,75 @@
+"""Settings of the local stack, read once from the environment; all are optional."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.errors import LocalStackError
+from services.chassis.settings import Port
+
+
+class LocalSettings(BaseSettings):
+    """Frozen. Each field is the environment variable of the same name in upper case; an empty one counts as unset.
+
+    Port 0 is a free port of the system's choice. What is not listed here reaches the services as it is.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    gateway_port: Port = 8080
+    envoy_admin_port: Port = 0
+    identity_port: Port = 50051
+    activation_port: Port = 50052
+    wechat_cookie_port: Port = 50053
+    identity_ops_port: Port = 51051
+    activation_ops_port: Port = 51052
+    wechat_cookie_ops_port: Port = 51053
+    identity_metrics_port: Port = 52051
+    activation_metrics_port: Port = 52052
+    wechat_cookie_metrics_port: Port = 52053
+
+    fastmp_state_dir: Path = Path("var")
+    # The services judge these themselves, so that a bad one has the same message everywhere.
+    identity_database_url: str | None = Field(default=None, repr=False)
+    activation_database_url: str | None = Field(default=None, repr=False)
+    wechat_cookie_database_url: str | None = Field(default=None, repr=False)
+    jwt_secret: SecretStr | None = None
+    access_token_expire_minutes: str = "1440"  # noqa: S105 - a duration
+    cookie_keys: SecretStr | None = None
+    wechat_base_url: str = "https://mp.weixin.qq.com"
+    wechat_ca_file: Path | None = None
+    wechat_proxy: SecretStr | None = None
+
+    admin_email: str = "admin@fastmp.example"
+    admin_password: SecretStr | None = None
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings of this process. Raises LocalStackError, a line for each bad one, without its value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = error.errors(include_input=False, include_url=False, include_context=False)
+            lines = [
+                f"bad setting {'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in problems
+            ]
+            raise LocalStackError("\n".join(lines)) from None
+
+    @classmethod
+    def side_by_side(cls, state_dir: Path, **changes: object) -> Self:
+        """For a stack beside others: its own state directory, and every port of the system's choice."""
+        ports = {name: 0 for name in cls.model_fields if name.endswith("_port")}
+        return cls.model_validate({**ports, "fastmp_state_dir": state_dir, **changes})
+
+    def port(self, setting: str) -> int:
+        """The number given for a port setting, e.g. "IDENTITY_OPS_PORT"."""
+        return int(getattr(self, setting.lower()))
+
+    def database_url(self, service: str) -> str | None:
+        """The URL given for the service's database, if any."""
+        url: str | None = getattr(self, f"{service}_database_url")
+        return url

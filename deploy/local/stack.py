@@ -1,0 +1,155 @@
+"""The whole stack as one object: `with LocalStack(settings) as stack: ...`, also for tests and benchmarks."""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.local.certificates import tls_files
+from deploy.local.errors import LocalStackError
+from deploy.local.foundation import Foundation, WeChatEmulator, lay_foundation
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import Launcher, RunningProgram
+from deploy.local.settings import LocalSettings
+from deploy.local.startup import FirstAdmin, Startup
+from deploy.local.topology import GATEWAY, Topology
+from services.chassis.credentials import TlsFiles
+
+
+class LocalStack:
+    """PostgreSQL, the three services and Envoy: started together, ready together, stopped together.
+
+    Processes are named "postgres", "identity", "activation", "wechat_cookie", "gateway", "wechat_emulator", further
+    replicas "identity-2" and so on. Each object starts once; another can take up its state.
+    """
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        *,
+        replicas: Mapping[str, int] | None = None,
+        wechat_emulator: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts nothing yet.
+
+        `replicas` is the number of processes of the services that shall not have just one. `wechat_emulator`, when
+        given, holds further arguments for an emulator of mp.weixin.qq.com, which is started and used.
+        `environment` is what the processes inherit; this process's own when None.
+        """
+        self.settings = settings
+        self._emulator_arguments = wechat_emulator or ()
+        self._inherited = dict(os.environ if environment is None else environment)
+        self._topology = Topology(settings, replicas or {}, has_wechat_emulator=wechat_emulator is not None)
+        self._launcher = Launcher()
+        self._held = contextlib.ExitStack()
+        self._foundation: Foundation | None = None
+        self._startup: Startup | None = None
+
+    def start(self) -> None:
+        """Returns when everything answers. When it raises LocalStackError, nothing is left running."""
+        try:
+            self._foundation = lay_foundation(
+                self.settings, self._topology, self._launcher, self._inherited, self._held
+            )
+            self._startup = Startup(
+                self._foundation, self._topology, self._launcher, self._emulator_arguments
+            )
+            self._startup.run()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Lets the services finish their calls, then stops everything and returns when it is gone. Idempotent."""
+        running = self._startup.running if self._startup is not None else {}
+        services = [running[one.name] for one in self._topology.replicas if one.name in running]
+        for program in services:
+            program.request_stop()
+        for program in services:
+            program.stop()
+        if GATEWAY in running:
+            running[GATEWAY].stop()
+        # PostgreSQL and whatever else: nobody talks to it any more.
+        self._launcher.close()
+        if self._foundation is not None and self._foundation.postgres is not None:
+            self._foundation.postgres.stop()
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def process(self, name: str) -> RunningProgram:
+        """The newest process of that name, which may have ended. Raises KeyError for an unknown name."""
+        return self._started.running[name]
+
+    def process_names(self) -> list[str]:
+        """The names of the stack's processes."""
+        return list(self._started.running)
+
+    def dead(self) -> RunningProgram | None:
+        """A process that should run and has ended; None while all is well."""
+        return next((one for one in self._started.running.values() if one.exit_status is not None), None)
+
+    def restart(self, name: str) -> None:
+        """Stops the process gracefully if it runs, starts it again on its port, and returns when it answers.
+
+        Raises KeyError for an unknown name, LocalStackError when it does not come up.
+        """
+        self.process(name).stop()
+        self._started.start(name)
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{LOOPBACK}:{self._topology.port('GATEWAY_PORT')}"
+
+    @property
+    def state_directory(self) -> Path:
+        return self._laid.state.path
+
+    @property
+    def static_directory(self) -> Path:
+        """Where WeChatCookie keeps the exported cookie folders."""
+        return self._laid.state.static
+
+    @property
+    def wechat_emulator(self) -> WeChatEmulator | None:
+        """How to reach the emulator, when the stack has one."""
+        return self._laid.wechat_emulator
+
+    @property
+    def first_admin(self) -> FirstAdmin | None:
+        """The administrator that this start made sure of; None when an earlier start on the state had made it."""
+        return self._started.first_admin
+
+    def addresses(self, service: str, kind: str = "PORT") -> list[str]:
+        """host:port of each replica of the service; kind "OPS_PORT" is health, "METRICS_PORT" Prometheus."""
+        return self._topology.addresses(service, kind)
+
+    def database_url(self, service: str) -> str:
+        """The service's own database, as the service's own role."""
+        return self._laid.environments.database_urls[service]
+
+    def tls_files(self, name: str) -> TlsFiles:
+        """The certificate of a caller: a service's name, "gateway", "ops" or "collector"."""
+        return tls_files(self._laid.state.certificates, name)
+
+    @property
+    def _laid(self) -> Foundation:
+        if self._foundation is None:
+            raise LocalStackError("the stack has not been started")
+        return self._foundation
+
+    @property
+    def _started(self) -> Startup:
+        if self._startup is None:
+            raise LocalStackError("the stack has not been started")
+        return self._startup

@@ -1,0 +1,177 @@
+"""Starting the parts of a stack: what waits for what, what goes in parallel, and when each part is ready."""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from deploy.local.certificates import tls_files
+from deploy.local.databases import ensure_owned_database
+from deploy.local.foundation import Foundation, WeChatEmulator
+from deploy.local.ports import LOOPBACK
+from deploy.local.postgres import PostgresServer
+from deploy.local.processes import Launcher, Program, RunningProgram
+from deploy.local.programs import EMULATOR_TOKEN_VARIABLE
+from deploy.local.readiness import await_connections, await_health_page, await_serving
+from deploy.local.topology import (
+    EMULATOR_PORT,
+    GATEWAY,
+    POSTGRES,
+    SERVICES,
+    WECHAT_EMULATOR,
+    Replica,
+    Topology,
+)
+
+
+@dataclass(frozen=True)
+class FirstAdmin:
+    """The administrator that this start has made sure of."""
+
+    email: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Part:
+    program: Program
+    await_ready: Callable[[RunningProgram], None]
+
+
+class Startup:
+    """Starts everything once by `run`, and single processes again by `start`.
+
+    `running` holds the newest process of each name, also when it has ended. `first_admin` stays None when an
+    earlier start on the same state made one.
+    """
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        topology: Topology,
+        launcher: Launcher,
+        emulator_arguments: Sequence[str],
+    ) -> None:
+        self.running: dict[str, RunningProgram] = {}
+        self.first_admin: FirstAdmin | None = None
+        self._foundation = foundation
+        self._topology = topology
+        self._launcher = launcher
+        self._parts = {
+            GATEWAY: self._gateway(),
+            **{one.name: self._service(one) for one in topology.replicas},
+        }
+        if foundation.wechat_emulator is not None:
+            emulator = self._wechat_emulator(foundation.wechat_emulator, emulator_arguments)
+            self._parts[WECHAT_EMULATOR] = emulator
+
+    def run(self) -> None:
+        """Returns when every part answers. Raises LocalStackError as soon as one fails."""
+        postgres = self._foundation.postgres
+        with self._in_parallel() as run:
+            run(self._configure_gateway)
+            if WECHAT_EMULATOR in self._parts:
+                run(partial(self.start, WECHAT_EMULATOR))
+            if postgres is not None:
+                self.start(POSTGRES)
+                self._ensure_databases(postgres)
+            for service in SERVICES:
+                run(partial(self._bring_up, service))
+        self.start(GATEWAY)
+
+    def start(self, name: str) -> None:
+        """Starts the process and returns when it answers. Raises LocalStackError when it does not."""
+        postgres = self._foundation.postgres
+        if name == POSTGRES and postgres is not None:
+            postgres.start()
+            self.running[name] = postgres.program
+            return
+        part = self._parts[name]
+        self.running[name] = self._launcher.start(part.program)
+        part.await_ready(self.running[name])
+
+    def _bring_up(self, service: str) -> None:
+        replicas = [one for one in self._topology.replicas if one.service == service]
+        environment = self._foundation.environments.service(replicas[0])
+        module = f"services.{service}"
+        programs = self._foundation.programs
+        self._launcher.run(programs.module(f"{service}-migrate", module, environment, ("migrate",)))
+        if service == "identity":
+            self._ensure_first_admin(replicas[0])
+        with self._in_parallel() as run:
+            for replica in replicas:
+                run(partial(self.start, replica.name))
+
+    def _ensure_first_admin(self, identity: Replica) -> None:
+        """Makes the first administrator: once for each state, or at each start when a password is given."""
+        environments, state = self._foundation.environments, self._foundation.state
+        given = environments.settings.admin_password
+        if given is None and state.first_admin_marker.exists():
+            return
+        # Shown once by the caller, and kept nowhere.
+        password = secrets.token_urlsafe(12) if given is None else given.get_secret_value()
+        environment = environments.first_admin(identity, password)
+        module = f"services.{identity.service}"
+        program = self._foundation.programs.module("identity-admin", module, environment, ("ensure-admin",))
+        self._launcher.run(program)
+        state.first_admin_marker.touch(0o600)
+        self.first_admin = FirstAdmin(environments.settings.admin_email, password)
+
+    def _ensure_databases(self, postgres: PostgresServer) -> None:
+        settings = self._foundation.environments.settings
+        for service in SERVICES:
+            if settings.database_url(service) is None:
+                password = self._foundation.secrets.database_password(service)
+                ensure_owned_database(postgres.url(POSTGRES), name=service, password=password)
+
+    def _service(self, replica: Replica) -> _Part:
+        environments = self._foundation.environments
+        program = self._foundation.programs.module(
+            replica.name, f"services.{replica.service}", environments.service(replica)
+        )
+        address = f"{LOOPBACK}:{self._topology.port(replica.port_key('OPS_PORT'))}"
+        operator = tls_files(self._foundation.state.certificates, "ops")
+        return _Part(
+            program, partial(await_serving, service=replica.service, ops_address=address, tls=operator)
+        )
+
+    def _gateway(self) -> _Part:
+        environment = self._foundation.environments.gateway()
+        program = self._foundation.programs.envoy(GATEWAY, self._envoy_configuration, environment)
+        return _Part(program, partial(await_health_page, port=self._topology.port("GATEWAY_PORT")))
+
+    def _configure_gateway(self) -> None:
+        environment = self._foundation.environments.gateway()
+        arguments = ("--output", str(self._envoy_configuration))
+        programs = self._foundation.programs
+        self._launcher.run(programs.module("gateway-configure", "gateway.configure", environment, arguments))
+
+    def _wechat_emulator(self, emulator: WeChatEmulator, arguments: Sequence[str]) -> _Part:
+        environment = self._foundation.environments.plain()
+        environment[EMULATOR_TOKEN_VARIABLE] = emulator.control_token
+        port = self._topology.port(EMULATOR_PORT)
+        program = self._foundation.programs.wechat_emulator(
+            WECHAT_EMULATOR, port, emulator.ca_file.parent, environment, arguments
+        )
+        return _Part(program, partial(await_connections, port=port))
+
+    @property
+    def _envoy_configuration(self) -> Path:
+        return self._foundation.state.run / "envoy.yaml"
+
+    @contextlib.contextmanager
+    def _in_parallel(self) -> Iterator[Callable[[Callable[[], None]], None]]:
+        """Gives a function that runs another one on a thread; the block ends when all have, or one has failed."""
+        futures: list[Future[None]] = []
+        with ThreadPoolExecutor(thread_name_prefix="startup") as pool:
+            try:
+                yield lambda work: futures.append(pool.submit(work))
+                for finished in as_completed(futures):
+                    finished.result()
+            except BaseException:
+                # Ends the processes that the other threads wait for, and so the threads.
+                self._launcher.close()
+                raise

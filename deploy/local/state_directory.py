@@ -1,0 +1,56 @@
+"""The folder that holds everything a stack keeps; one running stack at a time may use it."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from deploy.local.errors import LocalStackError
+
+PRIVATE_DIRECTORY_MODE = 0o700
+
+
+class StateDirectory:
+    """A private folder, locked for this process while it is open.
+
+    `logs`, `certificates`, `postgres`, `static` and `run` (files made at each start) are folders in it.
+    """
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+        self.secrets_file = path / "secrets.json"
+        self.first_admin_marker = path / "first-admin-was-made"
+        self.logs = path / "logs"
+        self.certificates = path / "certificates"
+        self.postgres = path / "postgres"
+        self.static = path / "static"
+        self.run = path / "run"
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Makes the folder where needed, closes it to others, and locks it.
+
+        Raises LocalStackError when it cannot be used, or another running stack has it.
+        """
+        path = path.resolve()
+        try:
+            path.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+            path.chmod(PRIVATE_DIRECTORY_MODE)
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LocalStackError(f"bad setting FASTMP_STATE_DIR: {path}: {error.strerror}") from error
+        try:
+            # The kernel drops the lock with the process, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise LocalStackError(f"another local stack is running in {path} (FASTMP_STATE_DIR)") from error
+        directory = cls(path, lock)
+        for folder in (directory.logs, directory.certificates, directory.static, directory.run):
+            folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
+        return directory
+
+    def close(self) -> None:
+        """Lets another stack have the folder."""
+        os.close(self._lock)

@@ -1,0 +1,17 @@
+"""Programs that come inside Python wheels."""
+
+import importlib.util
+from pathlib import Path
+
+from deploy.local.errors import LocalStackError
+
+
+def package_folder(package: str) -> Path:
+    """The folder of an installed package, without importing it: some do things on import that are not wanted here.
+
+    Raises LocalStackError when it is not installed.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise LocalStackError(f"the package {package} is not installed (make run installs it)")
+    return Path(found.origin).parent
