@@ -1,0 +1,60 @@
+"""A saved cookie as a value."""
+
+import datetime
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row
+
+from services.wechat_cookie.cookies.tables import cookies
+
+# What a Cookie is read from: neither the jar nor the avatar's bytes, which cost and are seldom wanted.
+COLUMNS = (
+    cookies.c.id,
+    cookies.c.token,
+    cookies.c.owner_id,
+    cookies.c.owner_email,
+    cookies.c.created_time,
+    cookies.c.expire_time,
+    cookies.c.name,
+    cookies.c.avatar_url,
+    cookies.c.avatar_type,
+    cookies.c.local,
+    cookies.c.is_current,
+    cookies.c.health,
+    cookies.c.cooling_until,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A saved login of an official account, without its values.
+
+    Times are aware datetimes. `health` is as stored; see health_at. `avatar_type` is None without an avatar.
+    """
+
+    id: uuid.UUID
+    token: str = field(repr=False)
+    owner_id: uuid.UUID
+    owner_email: str
+    created_time: datetime.datetime
+    expire_time: datetime.datetime
+    name: str
+    avatar_url: str
+    avatar_type: str | None
+    local: str = field(repr=False)
+    is_current: bool
+    health: str
+    cooling_until: datetime.datetime | None
+
+    def health_at(self, now: datetime.datetime) -> str:
+        """ "ok", "dead" or "cooling_down" at `now`: a cookie that has cooled down is ok again."""
+        if self.cooling_until is not None and self.cooling_until <= now:
+            return "ok"
+        return self.health
+
+
+def cookie_of(row: Row[*tuple[Any, ...]]) -> Cookie:
+    """The cookie in a row of COLUMNS."""
+    return Cookie(*row)

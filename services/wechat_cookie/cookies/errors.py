@@ -1,0 +1,81 @@
+"""The outcomes of cookie calls that the contract names."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+
+from services.chassis.errors import DomainError
+
+
+@dataclass(eq=False)
+class CookieNotFoundError(DomainError):
+    """The caller has no such unexpired cookie. Whether somebody else has is not told."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "COOKIE_NOT_FOUND"
+    message: str = "没有找到该公众号登录，请重新扫码登录"
+
+
+@dataclass(eq=False)
+class AvatarNotFoundError(DomainError):
+    """The cookie is the caller's, but WeChat gave no avatar."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "AVATAR_NOT_FOUND"
+    message: str = "该公众号没有头像"
+
+
+@dataclass(eq=False)
+class OwnedByAnotherAccountError(DomainError):
+    """Another FastMP account has a cookie with this token. Nothing was changed."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "OWNED_BY_ANOTHER_ACCOUNT"
+    message: str = "该公众号登录已属于其他账号"
+
+
+@dataclass(eq=False)
+class OwnerDeletedError(DomainError):
+    """The FastMP account that would own the cookie was deleted. Nothing was changed."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "ACCOUNT_DELETED"
+    message: str = "账号已被删除"
+
+
+@dataclass(eq=False)
+class OwnerNotActiveError(DomainError):
+    """The owner has no access now, so nobody works with their cookies."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "OWNER_NOT_ACTIVE"
+    message: str = "该账号未激活或已过期"
+
+
+@dataclass(eq=False)
+class CookieUnusableError(DomainError):
+    """The cookie was reported dead, or is left alone until `cooling_until` because WeChat limited its rate."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "COOKIE_UNUSABLE"
+    health: str
+    cooling_until: datetime.datetime | None = None
+    message: str = "该公众号登录已失效或正在冷却"
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """`health`, and for "cooling_down" `cooling_until` as ISO 8601."""
+        if self.cooling_until is None:
+            return {"health": self.health}
+        return {"health": self.health, "cooling_until": self.cooling_until.isoformat()}
+
+
+@dataclass(eq=False)
+class AcquisitionNotFoundError(DomainError):
+    """No hand-out has this id."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "ACQUISITION_NOT_FOUND"
+    message: str = "没有找到该领取记录"

@@ -1,0 +1,124 @@
+"""Saves what a login yielded, in the transaction that ends the login."""
+
+import datetime
+import uuid
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, bindparam, delete, exc, insert, or_, select, update
+
+from services.chassis.database import constraint_of
+from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
+from services.wechat_cookie.cookies.tables import cookies, deleted_owners
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.images import Image
+from services.wechat_cookie.vault import Vault
+
+# The cookies themselves last four days from the login; the product keeps a margin below that.
+LIFETIME = datetime.timedelta(hours=88)
+MOST_NAME_LENGTH = 200
+MOST_AVATAR_URL_LENGTH = 2048
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCookie:
+    """What a login yielded. `created_time` is when the official account was logged in, an aware datetime."""
+
+    id: uuid.UUID
+    token: str = field(repr=False)
+    owner_id: uuid.UUID
+    owner_email: str
+    original_id: str | None
+    jar: MpCookies = field(repr=False)
+    created_time: datetime.datetime
+
+
+_FORMER = (
+    delete(cookies)
+    .where(
+        cookies.c.owner_id == bindparam("owner"),
+        or_(cookies.c.token == bindparam("new_token"), cookies.c.original_id == bindparam("original")),
+    )
+    .returning(cookies.c.token)
+)
+_INSERT = insert(cookies).returning(*COLUMNS)
+
+
+def save(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
+    """Saves `new` as its owner's current cookie, in the open transaction of `connection`.
+
+    It replaces the owner's former cookie of the same official account, or of the same token. After the commit
+    `Folders.sync` brings the exported folders up to date; a caller that dies before that loses nothing.
+
+    Raises OwnedByAnotherAccountError or OwnerDeletedError; the transaction is as it was before the call and can
+    go on.
+    """
+    owners.lock(connection, new.owner_id)
+    gone = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == new.owner_id)
+    if connection.execute(gone).first() is not None:
+        raise OwnerDeletedError
+    try:
+        with connection.begin_nested():
+            return _replace(connection, vault, new)
+    except exc.IntegrityError as error:
+        # Under the owner's lock only another owner's cookie can be in the way.
+        if constraint_of(error) == "cookies_token_key":
+            raise OwnedByAnotherAccountError from None
+        raise
+
+
+_COMPLETE = (
+    update(cookies)
+    .where(cookies.c.id == bindparam("cookie"))
+    .values(revision=cookies.c.revision + 1)
+    .returning(*COLUMNS)
+)
+
+
+def complete(
+    connection: Connection, cookie_id: uuid.UUID, name: str, avatar_url: str, avatar: Image | None
+) -> Cookie | None:
+    """Adds what the home page told to a saved cookie; what is empty or None stays as it is.
+
+    Gives the cookie as it is then, or None when it is gone already. Idempotent.
+    """
+    told: dict[str, object] = {
+        "name": name[:MOST_NAME_LENGTH],
+        "avatar_url": avatar_url[:MOST_AVATAR_URL_LENGTH],
+    }
+    if avatar is not None:
+        told.update(avatar=avatar.content, avatar_type=avatar.content_type)
+    statement = _COMPLETE.values({column: value for column, value in told.items() if value})
+    row = connection.execute(statement, {"cookie": cookie_id}).one_or_none()
+    if row is None:
+        return None
+    cookie = cookie_of(row)
+    owners.announce(connection, [cookie.token])
+    return cookie
+
+
+def _replace(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
+    former = connection.execute(
+        _FORMER, {"owner": new.owner_id, "new_token": new.token, "original": new.original_id}
+    ).scalars()
+    changed = {new.token, *former}
+    owners.choose_none(connection, new.owner_id)
+    values = {
+        "id": new.id,
+        "token": new.token,
+        "owner_id": new.owner_id,
+        "owner_email": new.owner_email,
+        "created_time": new.created_time,
+        "expire_time": new.created_time + LIFETIME,
+        "is_current": True,
+        "original_id": new.original_id,
+        "jar": vault.encrypt(new.jar.to_json().encode()),
+        "revision": (new.created_time - _EPOCH) // _MICROSECOND,
+    }
+    cookie = cookie_of(connection.execute(_INSERT, values).one())
+    owners.announce(connection, sorted(changed))
+    return cookie

@@ -1,0 +1,97 @@
+"""The tables of cookies, of their hand-outs, and of owners whose account is gone."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+
+from services.chassis.account_feed import feed_cursor_table
+from services.wechat_cookie.metadata import metadata
+
+cookies = Table(
+    "cookies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("owner_email", Text, nullable=False),
+    Column("created_time", DateTime(timezone=True), nullable=False),
+    Column("expire_time", DateTime(timezone=True), nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("avatar_url", Text, nullable=False, server_default=""),
+    # Both or neither. Kept here because the exported folder may be another replica's, or lost.
+    Column("avatar", LargeBinary),
+    Column("avatar_type", Text),
+    Column("local", Text, Computed("'static/cookies/'::text || token", persisted=True), nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    # The official account's id at WeChat (gh_…); NULL when WeChat did not tell it.
+    Column("original_id", Text),
+    # MpCookies as JSON, encrypted by the vault.
+    Column("jar", LargeBinary, nullable=False),
+    # Grows with every change of what the exported folder holds, and is the folder's modification time in
+    # microseconds: so a folder's state is known without reading it.
+    Column("revision", BigInteger, nullable=False),
+    Column("health", Text, nullable=False, server_default="ok"),
+    # Until when WeChat is left alone, since when, and how often that happened in a row.
+    Column("cooling_until", DateTime(timezone=True)),
+    Column("limited_time", DateTime(timezone=True)),
+    Column("limited_count", SmallInteger, nullable=False, server_default="0"),
+    UniqueConstraint("owner_id", "original_id"),
+    CheckConstraint("token ~ '^[0-9]{1,20}$'", name="cookies_token_is_a_number"),
+    CheckConstraint("expire_time > created_time", name="cookies_expire_after_creation"),
+    CheckConstraint("(avatar IS NULL) = (avatar_type IS NULL)", name="cookies_avatar_has_type"),
+    CheckConstraint("health IN ('ok', 'dead', 'cooling_down')", name="cookies_health_is_known"),
+    CheckConstraint(
+        "(health = 'cooling_down') = (cooling_until IS NOT NULL)", name="cookies_cooling_has_an_end"
+    ),
+)
+Index("cookies_one_current_key", cookies.c.owner_id, unique=True, postgresql_where=text("is_current"))
+Index("cookies_newest_of_owner_idx", cookies.c.owner_id, cookies.c.created_time.desc(), cookies.c.id)
+Index("cookies_owner_email_idx", func.lower(cookies.c.owner_email))
+Index("cookies_expire_time_idx", cookies.c.expire_time)
+
+# Each hand-out, kept after the cookie is gone: who had whose cookie, when, and how it fared.
+acquisitions = Table(
+    "acquisitions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("cookie_id", Uuid, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("owner_id", Uuid, nullable=False),
+    Column("owner_email", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("client_address", Text, nullable=False),
+    Column("acquired_time", DateTime(timezone=True), nullable=False),
+    Column("outcome", Text),
+    Column("reported_time", DateTime(timezone=True)),
+    CheckConstraint(
+        "outcome IN ('ok', 'dead', 'rate_limited', 'error')", name="acquisitions_outcome_is_known"
+    ),
+    CheckConstraint("(outcome IS NULL) = (reported_time IS NULL)", name="acquisitions_outcome_has_time"),
+)
+Index("acquisitions_acquired_time_idx", acquisitions.c.acquired_time)
+
+# Owners whose deletion has cascaded. A login that was under way then must not leave a cookie to nobody.
+deleted_owners = Table(
+    "deleted_owners",
+    metadata,
+    Column("owner_id", Uuid, primary_key=True),
+    Column("deleted_time", DateTime(timezone=True), nullable=False),
+)
+Index("deleted_owners_deleted_time_idx", deleted_owners.c.deleted_time)
+
+feed_cursor = feed_cursor_table(metadata)
