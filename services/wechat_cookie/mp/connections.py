@@ -9,13 +9,14 @@ import functools
 import http.client
 import io
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.timeout import Timeout
 
 from services.wechat_cookie.mp.errors import AnswerTooLargeError
@@ -129,6 +130,13 @@ class _Bounded(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, "no connection") from error
 
+    def _tunnel(self) -> None:
+        """Asks the proxy for a tunnel. urllib3 takes a proxy that fails here for the server behind it."""
+        try:
+            super()._tunnel()
+        except (OSError, http.client.HTTPException) as error:
+            raise ProxyError("no tunnel", error) from error
+
     def _connected(self, deadline: float) -> socket.socket:
         addresses = self.bounds.resolver.addresses(self._dns_host, self.port, deadline - time.monotonic())
         refused: OSError = OSError("no address")
@@ -165,6 +173,17 @@ class _HttpsConnection(_Bounded, HTTPSConnection):
     def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
         HTTPSConnection.__init__(self, *args, **options)
         self.bounds = bounds
+
+    def connect(self) -> None:
+        """Connects, TLS included. What goes wrong before the end of it is a failure to connect, not to answer."""
+        try:
+            super().connect()
+        except ssl.SSLError:
+            raise
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no TLS in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "no TLS") from error
 
 
 class _HttpPool(HTTPConnectionPool):
