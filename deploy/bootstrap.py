@@ -65,7 +65,7 @@ def digest(root: Path, layer: str) -> str:
     """Changes with the Python, the folder's place, and each file that `layer` is made from."""
     total = hashlib.sha256(repr((sys.version, sys.base_prefix, str(root))).encode())
     names = [f"requirements/{name}" for name in (INSTALLER_FILE, *LAYERS[layer])]
-    for name in [*names, "deploy/bootstrap.py"]:
+    for name in [*names, "pyproject.toml", "deploy/bootstrap.py"]:
         total.update(hashlib.sha256((root / name).read_bytes()).digest())
     return total.hexdigest()
 
@@ -106,9 +106,27 @@ def install(requirements: Path, environment: Path, layer: str) -> None:
 
 
 def make_importable(root: Path, environment: Path) -> None:
-    """Does what an editable install does, without a build backend to download."""
+    """Does what an editable install does, without a build backend to download.
+
+    The folders become importable, and importlib.metadata knows the version that pyproject.toml names.
+    """
+    import tomllib  # noqa: PLC0415 - older Pythons do not have it, and never come here.
+
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     (packages,) = (environment / "lib").glob("python*/site-packages")
-    (packages / "fastmp.pth").write_text(f"{root}\n{root / 'gen'}\n")
+    metadata = packages / f"{project['name']}-{project['version']}.dist-info"
+    metadata.mkdir(exist_ok=True)
+    files = {
+        packages / "fastmp.pth": f"{root}\n{root / 'gen'}\n",
+        metadata
+        / "METADATA": f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n",
+        metadata / "INSTALLER": "fastmp-bootstrap\n",
+    }
+    # By the record an installer can take it away again, as it does before the next set-up.
+    record = metadata / "RECORD"
+    for file, content in files.items():
+        file.write_text(content)
+    record.write_text("".join(f"{file.relative_to(packages)},,\n" for file in [*files, record]))
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

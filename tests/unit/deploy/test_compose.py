@@ -1,0 +1,104 @@
+"""The compose file: valid by the Compose Specification, and the same stack as the local one.
+
+`compose_spec.schema.json` is the specification's own JSON schema (github.com/compose-spec/compose-spec, Apache-2.0).
+"""
+
+import datetime
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from deploy.compose import certificates
+from deploy.local.environments import Environments, WeChat
+from deploy.local.kept_secrets import KeptSecrets
+from deploy.local.settings import LocalSettings
+from deploy.local.state_directory import StateDirectory
+from deploy.local.topology import SERVICES, Replica, Topology
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
+# In a container the service listens to its own network, and there is no second stack to name ports for.
+ONLY_IN_CONTAINERS = {"LISTEN_HOST", "GATEWAY_HOST"}
+ONLY_LOCALLY = {"ENVOY_ADMIN_PORT"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    return loaded
+
+
+@pytest.fixture
+def environments(tmp_path: Path) -> Environments:
+    settings = LocalSettings.side_by_side(
+        tmp_path, wechat_ca_file=tmp_path / "ca.pem", wechat_proxy="http://proxy:1"
+    )
+    topology = Topology(settings, {}, has_wechat_emulator=False)
+    topology.reserve_ports()
+    return Environments(
+        settings=settings,
+        topology=topology,
+        secrets=KeptSecrets.new(),
+        state=StateDirectory(tmp_path),
+        database_urls=dict.fromkeys(SERVICES, "postgresql://127.0.0.1/x"),
+        wechat=WeChat(settings.wechat_base_url, settings.wechat_ca_file),
+        inherited={},
+    )
+
+
+def test_it_is_valid_by_the_compose_specification(compose: dict[str, Any]) -> None:
+    schema = json.loads(Path(__file__).with_name("compose_spec.schema.json").read_text())
+    jsonschema.validate(compose, schema)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_the_settings_that_it_gets_locally(
+    compose: dict[str, Any], environments: Environments, service: str
+) -> None:
+    replica = Replica(service, 1)
+    ours = set(compose["services"][service]["environment"]) - ONLY_IN_CONTAINERS
+    assert ours == set(environments.service(replica))
+
+
+def test_the_gateway_is_configured_from_the_same_settings(
+    compose: dict[str, Any], environments: Environments
+) -> None:
+    ours = set(compose["services"]["gateway-configuration"]["environment"]) - ONLY_IN_CONTAINERS
+    assert ours == set(environments.gateway()) - ONLY_LOCALLY
+
+
+def test_every_variable_it_asks_for_is_in_the_example() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
+    listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert asked <= listed
+
+
+def test_no_secret_has_a_default() -> None:
+    secret = re.compile(r"\$\{([A-Z_]*(?:PASSWORD|SECRET|KEYS))(.)")
+    found = {(name, rest) for name, rest in secret.findall(COMPOSE.read_text())}
+    assert found
+    text = COMPOSE.read_text()
+    assert all(f"${{{name}:?" in text and f"${{{name}:-" not in text for name, _ in found)
+
+
+def test_each_process_sees_its_own_key_only(tmp_path: Path) -> None:
+    for folder in ("authority", *certificates.NAMES):
+        (tmp_path / folder).mkdir()
+    certificates.issue(tmp_path, datetime.datetime.now(datetime.UTC))
+    certificates.issue(tmp_path, datetime.datetime.now(datetime.UTC))
+    for name in certificates.NAMES:
+        files = {file.name for file in (tmp_path / name).iterdir()}
+        assert files == {"ca.pem", f"{name}.pem", f"{name}.key"}
+        assert (tmp_path / name / f"{name}.key").stat().st_mode & 0o077 == 0
+
+
+def test_services_run_without_root_and_without_capabilities(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        if name != "postgres":
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["read_only"] is True, name
