@@ -1,0 +1,1 @@
+"""The gateway: one Envoy configuration, made from the protos' descriptor set and the environment."""

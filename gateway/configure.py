@@ -1,0 +1,57 @@
+"""Writes Envoy's configuration: `python -m gateway.configure --output FILE`, settings by environment.
+
+Beside FILE go the files that it names: the descriptor set and the pages. Envoy has to find them at the same
+path, so a container mounts the folder where it was written. A bad setting ends the process with status 2.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from gateway.bootstrap import bootstrap
+from gateway.contract import Contract
+from gateway.settings import Settings, load
+
+
+def configure(output: Path, settings: Settings, contract: Contract) -> None:
+    """Writes `output` and the files it names into `output`'s folder, which exists. Each is replaced whole.
+
+    Raises OSError when it cannot.
+    """
+    folder = output.absolute().parent
+    descriptor_set = folder / "descriptor_set.binpb"
+    _replace(descriptor_set, contract.without_comments())
+    configuration = bootstrap(contract, settings, descriptor_set, {})
+    # Envoy's files come first, so that the configuration never names one that is not there yet.
+    text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=120)
+    _replace(output, text.encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # Nothing in it is secret, and in a container Envoy is another user than whoever configures it.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def main() -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.configure", description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    arguments = parser.parse_args()
+    configure(arguments.output, load(), Contract.load())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The RPCs of the protos' descriptor set, as the gateway sees them: which one answers which REST call."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, MethodOptions
+
+from fastmp.access.v1 import access_pb2
+
+DESCRIPTOR_SET = Path(__file__).resolve().parent.parent / "gen" / "fastmp" / "descriptor_set.binpb"
+HTTP_BODY = ".google.api.HttpBody"
+_VARIABLE = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One RPC that has a place on REST."""
+
+    # The name of the service's cluster and certificate, e.g. "wechat_cookie".
+    service: str
+    # The gRPC path, "/package.Service/Method".
+    path: str
+    verb: str
+    # The REST path with {variables} of one segment each.
+    template: str
+    takes_body: bool
+    access: access_pb2.Access.ValueType
+    idempotency: "MethodOptions.IdempotencyLevel.ValueType"
+    is_streaming: bool
+    request: str
+    response: str
+
+    @property
+    def name(self) -> str:
+        """The method's name alone, e.g. "GetMe"."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The request's fields that are taken from the path."""
+        return tuple(_VARIABLE.findall(self.template))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A parsed descriptor set. Raises ValueError for a mapping that the gateway has no rule for."""
+
+    files: FileDescriptorSet
+
+    @classmethod
+    def load(cls, path: Path = DESCRIPTOR_SET) -> "Contract":
+        """Reads what protos/generate.py wrote. Raises OSError when it is not there."""
+        return cls(FileDescriptorSet.FromString(path.read_bytes()))
+
+    @cached_property
+    def rpcs(self) -> tuple[Rpc, ...]:
+        """Every RPC with an HTTP mapping, in the order of the protos. SERVICE RPCs have none."""
+        return tuple(rpc for file in self.files.file for rpc in _rpcs_of(file))
+
+    @property
+    def grpc_services(self) -> tuple[str, ...]:
+        """The full names of the gRPC services that own at least one of `rpcs`."""
+        return tuple(dict.fromkeys(rpc.path.split("/")[1] for rpc in self.rpcs))
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services behind the gateway, by the names of their clusters and certificates."""
+        return tuple(dict.fromkeys(rpc.service for rpc in self.rpcs))
+
+    def without_comments(self) -> bytes:
+        """The descriptor set for Envoy, which has no use for the comments."""
+        bare = FileDescriptorSet()
+        bare.CopyFrom(self.files)
+        for file in bare.file:
+            file.ClearField("source_code_info")
+        return bare.SerializeToString(deterministic=True)
+
+
+def _rpcs_of(file: FileDescriptorProto) -> Iterator[Rpc]:
+    for service in file.service:
+        for method in service.method:
+            path = f"/{file.package}.{service.name}/{method.name}"
+            access = method.options.Extensions[access_pb2.access]
+            if not method.options.HasExtension(annotations_pb2.http):
+                continue
+            if access in {access_pb2.SERVICE, access_pb2.ACCESS_UNSPECIFIED}:
+                raise ValueError(f"{path}: an RPC of this access level has no place on REST")
+            verb, template, takes_body = _mapping_of(path, method.options.Extensions[annotations_pb2.http])
+            yield Rpc(
+                service=file.package.split(".")[1],
+                path=path,
+                verb=verb,
+                template=template,
+                takes_body=takes_body,
+                access=access,
+                idempotency=method.options.idempotency_level,
+                is_streaming=method.server_streaming,
+                request=method.input_type,
+                response=method.output_type,
+            )
+
+
+def _mapping_of(path: str, rule: http_pb2.HttpRule) -> tuple[str, str, bool]:
+    verb = rule.WhichOneof("pattern") or ""
+    template = getattr(rule, verb) if verb in {"get", "put", "post", "delete", "patch"} else ""
+    is_plain = not any(character in _VARIABLE.sub("", template) for character in "{}*:")
+    if rule.additional_bindings or rule.body not in {"", "*"} or not template or not is_plain:
+        raise ValueError(f"{path}: the gateway knows one verb, plain variables, and the whole body or none")
+    return verb.upper(), template, rule.body == "*"

@@ -1,0 +1,64 @@
+"""The HTTP filters, in the order in which a request passes them."""
+
+from gateway.contract import Contract
+from gateway.extensions import Config, extension
+from gateway.headers import header_mutation
+from gateway.health import health_filter
+from gateway.routes import CORS_FILTER, RATE_LIMIT_FILTER, TRANSCODER_FILTER
+
+LARGEST_REQUEST_BYTES = 64 * 1024
+# 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
+LARGEST_UNARY_ANSWER_BYTES = 16 << 20
+
+
+def http_filters(contract: Contract, descriptor_set: str, version: str, environment: str) -> list[Config]:
+    """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
+    return [
+        header_mutation(),
+        extension(CORS_FILTER, "envoy.extensions.filters.http.cors.v3.Cors"),
+        extension(
+            RATE_LIMIT_FILTER,
+            "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            # Without a bucket it does nothing: the limits are at the routes.
+            stat_prefix="public",
+        ),
+        health_filter(contract.services, version, environment),
+        extension(
+            "envoy.filters.http.buffer",
+            "envoy.extensions.filters.http.buffer.v3.Buffer",
+            max_request_bytes=LARGEST_REQUEST_BYTES,
+        ),
+        _transcoder(contract, descriptor_set),
+        extension(
+            "envoy.filters.http.router",
+            "envoy.extensions.filters.http.router.v3.Router",
+            suppress_envoy_headers=True,
+        ),
+    ]
+
+
+def _transcoder(contract: Contract, descriptor_set: str) -> Config:
+    return extension(
+        TRANSCODER_FILTER,
+        "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+        proto_descriptor=descriptor_set,
+        services=list(contract.grpc_services),
+        # Routes match the REST path, so a gRPC path matches none.
+        match_incoming_request_route=True,
+        convert_grpc_status=True,
+        print_options={
+            "preserve_proto_field_names": True,
+            # `is_current: false` and `total: 0` are answers. Optional and message fields are still left out.
+            "always_print_primitive_fields": True,
+            "stream_sse_style_delimited": True,
+        },
+        request_validation_options={
+            "reject_unknown_method": True,
+            "reject_unknown_query_parameters": True,
+            "reject_binding_body_field_collisions": True,
+        },
+        # As HTML forms and every HTTP library encode a space.
+        query_param_unescape_plus=True,
+        max_request_body_size={"value": LARGEST_REQUEST_BYTES},
+        max_response_body_size={"value": LARGEST_UNARY_ANSWER_BYTES},
+    )

@@ -1,0 +1,36 @@
+"""Headers that may not come in, must not go out, and always go out."""
+
+from gateway.extensions import Config, extension, set_header
+
+# Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
+_UNUSED = ("cookie",)
+
+
+def header_mutation() -> Config:
+    """The outermost HTTP filter: cleans requests before, and answers after, all others."""
+    return extension(
+        "envoy.filters.http.header_mutation",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": _request(), "response_mutations": _response()},
+    )
+
+
+def _request() -> list[Config]:
+    # What services believe from the gateway, what Envoy takes orders from, and a call's gRPC metadata
+    # (grpc-timeout among it) are the gateway's own business.
+    prefixes = ("x-fastmp-", "x-envoy-", "grpc-")
+    return [*(_remove_prefix(prefix) for prefix in prefixes), *({"remove": name} for name in _UNUSED)]
+
+
+def _response() -> list[Config]:
+    always = [set_header("x-content-type-options", "nosniff")]
+    no_store = {"header": {"key": "cache-control", "value": "no-store"}, "append_action": "ADD_IF_ABSENT"}
+    return [
+        *(_remove_prefix(prefix) for prefix in ("grpc-", "x-envoy-")),
+        {"remove": "server"},
+        *({"append": header} for header in (*always, no_store)),
+    ]
+
+
+def _remove_prefix(prefix: str) -> Config:
+    return {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}

@@ -1,0 +1,56 @@
+-- GET /health: asks the gRPC health of every part at most once a second and worker, and names what is not well.
+-- The gateway's configuration puts its settings, the locals that are not declared here, in front of this file.
+
+-- The request is an empty HealthCheckRequest, the answer a HealthCheckResponse whose status is SERVING.
+local EMPTY_MESSAGE = string.rep("\0", 5)
+local SERVING = "\0\0\0\0\2\8\1"
+
+local remembered = {at = -math.huge, states = nil}
+
+local function is_serving(handle, part)
+  local headers, body = handle:httpCall(part.cluster, {
+    [":method"] = "POST",
+    [":path"] = "/grpc.health.v1.Health/Check",
+    [":authority"] = part.name,
+    ["content-type"] = "application/grpc",
+    ["te"] = "trailers",
+  }, EMPTY_MESSAGE, timeout_milliseconds)
+  return headers[":status"] == "200" and body == SERVING
+end
+
+local function states_now(handle, now)
+  if remembered.states == nil or now - remembered.at >= remember_milliseconds then
+    -- Set before the calls, so that whoever comes while they run is answered from memory.
+    remembered.at = now
+    local states = {}
+    for index, part in ipairs(parts) do
+      states[index] = is_serving(handle, part)
+    end
+    remembered.states = states
+  end
+  return remembered.states
+end
+
+local function body_of(states)
+  local listed, failed = {}, {}
+  for index, part in ipairs(parts) do
+    listed[index] = string.format('"%s":"%s"', part.name, states[index] and "ok" or "unavailable")
+    if not states[index] then
+      failed[#failed + 1] = part.name
+    end
+  end
+  local common = string.format(
+    '%s,"time":"%s","parts":{%s}', about, os.date("!%Y-%m-%dT%H:%M:%SZ"), table.concat(listed, ","))
+  if #failed == 0 then
+    return 200, string.format('{"status":"ok",%s}', common)
+  end
+  local names = table.concat(failed, ", ")
+  return 503, string.format('{"status":"unavailable",%s,%s}', common, string.format(unavailable, names, names))
+end
+
+function envoy_on_request(handle)
+  local now = tonumber(handle:timestampString(EnvoyTimestampResolution.MILLISECOND))
+  local status, body = body_of(states_now(handle, now))
+  handle:streamInfo():dynamicMetadata():set(answered_namespace, answered_key, true)
+  handle:respond({[":status"] = tostring(status), ["content-type"] = "application/json"}, body)
+end

@@ -1,0 +1,191 @@
+"""One route for each RPC that the protos map to REST, a few pages of the gateway's own, and nothing else."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from fastmp.access.v1 import access_pb2
+from gateway.contract import Rpc
+from gateway.extensions import Config, set_header, typed
+from gateway.settings import GatewaySettings
+
+TRANSCODER_FILTER = "envoy.filters.http.grpc_json_transcoder"
+RATE_LIMIT_FILTER = "envoy.filters.http.local_ratelimit"
+CORS_FILTER = "envoy.filters.http.cors"
+
+# Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
+UNARY_SECONDS = 31
+# A login's QR code comes "at once": the service's own limits end well before this.
+UNARY_SECONDS_OF = {"BeginLogin": 20}
+# Login streams send a heartbeat every 15 s and a download moves all the time: after this nobody is there any more.
+STREAM_IDLE_SECONDS = 60
+# Tokens of the coarse rate limit that may be saved up, in seconds of its rate.
+BURST_SECONDS = 5
+LARGEST_PAGE_BYTES = 8 << 20
+PREFLIGHT_SECONDS = 600
+
+
+def route_name(rpc: Rpc) -> str:
+    """What the access log calls the route: "IdentityService.GetMe" never holds a secret, a path may."""
+    return rpc.path.rpartition(".")[2].replace("/", ".")
+
+
+def route_configuration(
+    rpcs: Iterable[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
+) -> Config:
+    """All routes, in order. `pages` holds the routes of the gateway's own pages by path; they answer GET only."""
+    return {
+        "name": "fastmp",
+        "virtual_hosts": [_virtual_host(rpcs, pages, settings)],
+        # A page is a file that the gateway was configured with; Envoy's default would refuse it beyond 4 KiB.
+        "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
+        "request_headers_to_add": [
+            set_header("x-fastmp-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
+        ],
+    }
+
+
+def _virtual_host(rpcs: Iterable[Rpc], pages: Mapping[str, Config], settings: GatewaySettings) -> Config:
+    return {
+        "name": "fastmp",
+        "domains": ["*"],
+        "routes": [
+            _native_grpc(),
+            *(_page(path, route, settings) for path, route in pages.items()),
+            *(_rpc(rpc, settings) for rpc in rpcs),
+            _query_beside_a_body(),
+            _nothing_else(),
+        ],
+        "typed_per_filter_config": {CORS_FILTER: _cors(settings)},
+    }
+
+
+def path_pattern(template: str) -> Config:
+    """How a route matches a REST path whose {variables} are one segment each."""
+    literals = [re.escape(part) for part in re.split(r"\{[a-z_]+\}", template)]
+    if len(literals) == 1:
+        return {"path": template}
+    return {"safe_regex": {"regex": "[^/]+".join(literals)}}
+
+
+def _rpc(rpc: Rpc, settings: GatewaySettings) -> Config:
+    headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
+    if rpc.takes_body:
+        # The transcoder would also fill the message from a query, and what is in a URL is soon in a log.
+        headers.append(_has_query(invert=True))
+    per_filter: Config = {}
+    if rpc.access == access_pb2.PUBLIC:
+        per_filter[RATE_LIMIT_FILTER] = rate_limit(settings)
+    return {
+        "name": route_name(rpc),
+        "match": {**path_pattern(rpc.template), "headers": headers},
+        "route": {"cluster": rpc.service, **_timeouts(rpc), "retry_policy": _retry_policy(rpc)},
+        "request_headers_to_add": _deadline(rpc),
+        "typed_per_filter_config": per_filter,
+    }
+
+
+def _timeouts(rpc: Rpc) -> Config:
+    if rpc.is_streaming:
+        return {"timeout": "0s", "idle_timeout": f"{STREAM_IDLE_SECONDS}s"}
+    seconds = _unary_seconds(rpc) + 1
+    return {"timeout": f"{seconds}s", "idle_timeout": f"{seconds + 5}s"}
+
+
+def _deadline(rpc: Rpc) -> list[Config]:
+    # Envoy's route timeout does not reach the service. The client has no say in it: see request_cleaning.
+    return [] if rpc.is_streaming else [set_header("grpc-timeout", f"{_unary_seconds(rpc)}S")]
+
+
+def _unary_seconds(rpc: Rpc) -> int:
+    return UNARY_SECONDS_OF.get(rpc.name, UNARY_SECONDS)
+
+
+def _retry_policy(rpc: Rpc) -> Config:
+    # A call that found no connection, or that HTTP/2 says was not looked at, has done nothing yet.
+    retry_on = ["connect-failure", "refused-stream"]
+    if rpc.idempotency != MethodOptions.IDEMPOTENCY_UNKNOWN:
+        retry_on += ["reset", "unavailable"]
+    return {
+        "retry_on": ",".join(retry_on),
+        "num_retries": 2,
+        "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+
+
+def rate_limit(settings: GatewaySettings) -> Config:
+    """The coarse limit of one public route, for all clients together."""
+    rate = settings.public_requests_per_second
+    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    bucket = {"max_tokens": rate * BURST_SECONDS, "tokens_per_fill": rate, "fill_interval": "1s"}
+    # Envoy counts, and refuses, nothing at all unless both of the last two are set.
+    return typed(
+        "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="public",
+        token_bucket=bucket,
+        filter_enabled=always,
+        filter_enforced=always,
+    )
+
+
+def _page(path: str, route: Config, settings: GatewaySettings) -> Config:
+    per_filter = {**transcoder_off(), RATE_LIMIT_FILTER: rate_limit(settings)}
+    per_filter.update(route.get("typed_per_filter_config", {}))
+    match = {"path": path, "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}
+    return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}
+
+
+def _native_grpc() -> Config:
+    # The transcoder lets a request that is gRPC already pass untouched, whatever its path.
+    grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc", "ignore_case": True}}
+    return _refusal("gateway.native_grpc", {"prefix": "/", "headers": [grpc]}, 404)
+
+
+def _query_beside_a_body() -> Config:
+    verbs = {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PUT|PATCH"}}}
+    return _refusal("gateway.query_beside_a_body", {"prefix": "/", "headers": [verbs, _has_query()]}, 400)
+
+
+def _nothing_else() -> Config:
+    return _refusal("gateway.unknown", {"prefix": "/"}, 404)
+
+
+def _refusal(name: str, match: Config, status: int) -> Config:
+    # The body is written by error_replies.
+    return {
+        "name": name,
+        "match": match,
+        "direct_response": {"status": status},
+        "typed_per_filter_config": transcoder_off(),
+    }
+
+
+def transcoder_off() -> Config:
+    """For a route that is no RPC's."""
+    message = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
+    return {
+        TRANSCODER_FILTER: typed("envoy.config.route.v3.FilterConfig", disabled=True, config=typed(message))
+    }
+
+
+def _has_query(*, invert: bool = False) -> Config:
+    return {"name": ":path", "string_match": {"contains": "?"}, "invert_match": invert}
+
+
+def _cors(settings: GatewaySettings) -> Config:
+    return typed(
+        "envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
+        allow_methods="GET, POST, PUT, DELETE",
+        allow_headers="authorization, content-type",
+        expose_headers="x-request-id, retry-after, content-disposition",
+        max_age=str(PREFLIGHT_SECONDS),
+    )

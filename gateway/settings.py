@@ -1,0 +1,183 @@
+"""The gateway's settings, read once from the environment; a bad one stops the start and is named."""
+
+import ipaddress
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.chassis.settings import Port
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
+OPERATIONS_PORT_OFFSET = 1000
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host name or IP address, and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From "host:port" or "[ipv6]:port". Raises ValueError."""
+        host, _, port = text.strip().rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
+            raise ValueError("not host:port")
+        return cls(host, int(port))
+
+    @property
+    def is_ip(self) -> bool:
+        """Whether the host needs no name server."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _addresses(value: object) -> object:
+    return tuple(Address.parse(part) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    scheme, separator, host = value.partition("://")
+    if scheme not in {"http", "https"} or not separator or not host or "/" in host or "*" in host:
+        raise ValueError("an origin is scheme://host or scheme://host:port")
+    return value
+
+
+Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_addresses)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One replica of a service: where it answers calls, and the port that tells its health."""
+
+    address: Address
+    operations_port: int
+
+
+class UpstreamSettings(BaseSettings):
+    """Where one service is found; the variables carry the service's name, e.g. IDENTITY_ADDRESSES."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    addresses: Addresses = ()
+    # As other services are told it; taken where the list above is not set.
+    address: Addresses = ()
+    port: Port = 0
+    ops_addresses: Addresses = ()
+    ops_port: Port = 0
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        given = self.addresses or self.address
+        hosts = [address.host for address in given or (Address(LOOPBACK, 1),)]
+        if self.ops_addresses and [address.host for address in self.ops_addresses] != hosts:
+            raise ValueError("OPS_ADDRESSES must name the same hosts as ADDRESSES, in the same order")
+        return self
+
+    def endpoints(self, default_port: int) -> tuple[Endpoint, ...]:
+        """The replicas; one on loopback when nothing is set."""
+        local = (Address(LOOPBACK, self.port or default_port),)
+        addresses = self.addresses or self.address or local
+        if self.ops_addresses:
+            ports = [address.port for address in self.ops_addresses]
+        else:
+            ports = [self.ops_port or address.port + OPERATIONS_PORT_OFFSET for address in addresses]
+        return tuple(Endpoint(address, port) for address, port in zip(addresses, ports, strict=True))
+
+
+class GatewaySettings(BaseSettings):
+    """Frozen and typed. Each field is the environment variable of the same name in upper case."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    # Anything but loopback is for containers, whose network is their own.
+    gateway_host: str = LOOPBACK
+    gateway_port: int = Field(default=8080, ge=1, le=65535)
+    # For HTTPS to the outside; both or neither.
+    gateway_tls_certificate_file: Path | None = None
+    gateway_tls_key_file: Path | None = None
+    # The certificate named "gateway" that the services know it by.
+    tls_ca_file: Path
+    tls_certificate_file: Path
+    tls_key_file: Path
+    # Other origins whose pages may call; none means only pages of the gateway itself.
+    cors_origins: Origins = ()
+    # How many proxies in front are believed in X-Forwarded-For.
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    # On loopback only; without it there is no administration interface.
+    envoy_admin_port: int | None = Field(default=None, ge=1, le=65535)
+    # Of each public path, for all clients together: a coarse shield, the exact throttles are the services'.
+    public_requests_per_second: int = Field(default=200, ge=1, le=100_000)
+    max_connections: int = Field(default=20_000, ge=10, le=1_000_000)
+    fastmp_env: str = Field(default="local", pattern=r"^[0-9A-Za-z_.-]{1,32}$")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (self.gateway_tls_certificate_file is None) != (self.gateway_tls_key_file is None):
+            raise ValueError("GATEWAY_TLS_CERTIFICATE_FILE and GATEWAY_TLS_KEY_FILE belong together")
+        return self
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the configuration is made from, beside the contract."""
+
+    gateway: GatewaySettings
+    # The replicas by service.
+    upstreams: Mapping[str, tuple[Endpoint, ...]]
+    version: str
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Ends the process with status 2 and a line per bad setting, which names it and never repeats its value.
+    """
+    problems: list[str] = []
+    upstreams: dict[str, tuple[Endpoint, ...]] = {}
+    for service, port in DEFAULT_PORTS.items():
+        prefix = f"{service.upper()}_"
+        try:
+            upstreams[service] = UpstreamSettings(_env_prefix=prefix).endpoints(port)
+        except ValidationError as error:
+            problems += _lines(error, prefix)
+    try:
+        gateway = GatewaySettings()
+    except ValidationError as error:
+        problems += _lines(error, "")
+    if problems:
+        sys.stderr.writelines(problems)
+        sys.exit(2)
+    return Settings(gateway, upstreams, version("fastmp"))
+
+
+def _lines(error: ValidationError, prefix: str) -> list[str]:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        name = prefix + "_".join(str(part) for part in problem["loc"]).upper()
+        lines.append(f"bad setting {name.rstrip('_')}: {problem['msg']}\n")
+    return lines
