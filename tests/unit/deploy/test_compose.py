@@ -1,11 +1,12 @@
 """The compose file: valid by the Compose Specification, and the same stack as the local one.
 
-`compose_spec.schema.json` is the specification's own JSON schema (github.com/compose-spec/compose-spec, Apache-2.0).
+`compose_spec.schema.json` is the specification's own JSON schema (compose-spec/compose-spec, Apache-2.0).
 """
 
 import datetime
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +35,27 @@ def compose() -> dict[str, Any]:
 
 
 @pytest.fixture
-def environments(tmp_path: Path) -> Environments:
+def environments(tmp_path: Path) -> Iterator[Environments]:
     settings = LocalSettings.side_by_side(
         tmp_path, wechat_ca_file=tmp_path / "ca.pem", wechat_proxy="http://proxy:1"
     )
     topology = Topology(settings, {}, has_wechat_emulator=False)
     topology.reserve_ports()
-    return Environments(
+    yield Environments(
         settings=settings,
         topology=topology,
         secrets=KeptSecrets.new(),
-        state=StateDirectory(tmp_path),
+        state=StateDirectory(tmp_path, lock=-1),
         database_urls=dict.fromkeys(SERVICES, "postgresql://127.0.0.1/x"),
         wechat=WeChat(settings.wechat_base_url, settings.wechat_ca_file),
         inherited={},
     )
+    topology.release_ports()
 
 
 def test_it_is_valid_by_the_compose_specification(compose: dict[str, Any]) -> None:
     schema = json.loads(Path(__file__).with_name("compose_spec.schema.json").read_text())
-    jsonschema.validate(compose, schema)
+    jsonschema.Draft201909Validator(schema).validate(compose)
 
 
 @pytest.mark.parametrize("service", SERVICES)

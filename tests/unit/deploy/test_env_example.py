@@ -1,0 +1,29 @@
+""".env.example lists every setting of the local stack, with its default."""
+
+import re
+from pathlib import Path
+
+from deploy.local.settings import LocalSettings
+from services.chassis.settings import ServiceSettings
+
+EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
+LINE = re.compile(r"(?P<comment>#?)(?P<name>[A-Z_]+)=(?P<value>.*)")
+
+
+def lines() -> list[re.Match[str]]:
+    return [match for line in EXAMPLE.read_text().splitlines() if (match := LINE.fullmatch(line))]
+
+
+def test_it_names_each_setting_once() -> None:
+    names = [line["name"] for line in lines()]
+    assert sorted(names) == sorted([*map(str.upper, LocalSettings.model_fields), "LOG_LEVEL"])
+
+
+def test_a_value_that_is_written_is_the_default_and_others_have_none() -> None:
+    fields = {**ServiceSettings.model_fields, **LocalSettings.model_fields}
+    for line in lines():
+        default = fields[line["name"].lower()].default
+        if line["comment"]:
+            assert default is None, line["name"]
+        else:
+            assert str(default) == line["value"].removeprefix("./"), line["name"]
