@@ -133,6 +133,7 @@ def test_counters_tell_requests_connections_and_polls(browser: Browser, emulator
     }
     assert counters.open_connections == 2
     assert counters.logins == 1
+    assert emulator.control.login(browser.uuid).asks == 3
     times = emulator.control.ask_times()[browser.uuid]
     assert len(times) == 3
     assert before < times[0] < times[1] < times[2] < time.monotonic()

@@ -113,11 +113,15 @@ def test_taps_can_come_by_themselves(browser: Browser, control: EmulatorControl)
     assert browser.status() == 1
 
 
-def test_taps_that_come_after_expiry_do_not_count(browser: Browser, control: EmulatorControl) -> None:
-    control.set_knobs(scan_after=10, confirm_after=5, qr_lifetime=12)
-    browser.started()
+@pytest.mark.parametrize(("lifetime", "scanned"), [(9, False), (12, True)])
+def test_taps_that_come_after_expiry_do_not_count(
+    browser: Browser, control: EmulatorControl, lifetime: float, scanned: bool
+) -> None:
+    control.set_knobs(scan_after=10, confirm_after=5, qr_lifetime=lifetime)
+    url = browser.started()
     control.advance_clock(20)
     assert browser.status() == 3
+    assert (control.login(url).account is not None) is scanned
 
 
 @pytest.mark.parametrize(("act", "status"), [("approve", 1), ("refuse", 2), ("approval_timeout", 3)])

@@ -42,6 +42,13 @@ def test_both_shapes_name_the_account(
     assert ("wx.cgiData" in page, "wx.commonData" in page) == (shape == 1, shape == 2)
 
 
+def test_names_are_escaped_twice_as_on_the_real_page(browser: Browser, emulator: RunningEmulator) -> None:
+    token = browser.log_in(emulator, account='<茶> & "饭"')
+    assert r'"\x26lt;茶\x26gt; \x26amp; \x26quot;饭\x26quot;"' in browser.home(token).text
+    emulator.control.set_knobs(home_shape=2)
+    assert r'"&lt;\u8336&gt; &amp; &quot;\u996d&quot;"' in browser.home(token).text
+
+
 @pytest.mark.parametrize("shape", [1, 2])
 def test_a_mini_program_has_no_nickname_and_no_data(
     browser: Browser, emulator: RunningEmulator, shape: Literal[1, 2]
