@@ -13,7 +13,7 @@ def access_log() -> Config:
         "request_id": "%REQ(X-REQUEST-ID)%",
         "client_address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
         "protocol": "%PROTOCOL%",
-        "verb": "%REQ(:METHOD)%",
+        "verb": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
         "route": "%ROUTE_NAME%",
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",

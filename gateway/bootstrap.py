@@ -12,6 +12,9 @@ from gateway.listener import connection_limit, listener
 from gateway.routes import route_configuration
 from gateway.settings import LOOPBACK, Settings
 
+# Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
+_RUNTIME = {"re2.max_program_size.error_level": 2000}
+
 
 def bootstrap(
     contract: Contract, settings: Settings, descriptor_set: Path, pages: Mapping[str, Config]
@@ -34,6 +37,7 @@ def bootstrap(
         "node": {"id": "gateway", "cluster": "fastmp"},
         "static_resources": {"listeners": [listener(routes, filters, gateway)], "clusters": clusters},
         "overload_manager": connection_limit(gateway),
+        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
     }
     if gateway.envoy_admin_port is not None:
         configuration["admin"] = _admin(gateway.envoy_admin_port)

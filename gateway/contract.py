@@ -1,13 +1,19 @@
 """The RPCs of the protos' descriptor set, as the gateway sees them: which one answers which REST call."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, MethodOptions
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    MethodOptions,
+)
 
 from fastmp.access.v1 import access_pb2
 
@@ -31,8 +37,11 @@ class Rpc:
     access: access_pb2.Access.ValueType
     idempotency: "MethodOptions.IdempotencyLevel.ValueType"
     is_streaming: bool
+    # Full names of the messages, with a leading dot.
     request: str
     response: str
+    # The fields of the request that a query may carry; none when there is a body.
+    query_fields: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -41,7 +50,7 @@ class Rpc:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The request's fields that are taken from the path."""
+        """The request's fields that the path carries."""
         return tuple(_VARIABLE.findall(self.template))
 
 
@@ -59,7 +68,16 @@ class Contract:
     @cached_property
     def rpcs(self) -> tuple[Rpc, ...]:
         """Every RPC with an HTTP mapping, in the order of the protos. SERVICE RPCs have none."""
-        return tuple(rpc for file in self.files.file for rpc in _rpcs_of(file))
+        return tuple(rpc for file in self.files.file for rpc in self._rpcs_of(file))
+
+    @cached_property
+    def messages(self) -> Mapping[str, DescriptorProto]:
+        """Every message by its full name, with a leading dot."""
+        return {
+            f".{file.package}.{message.name}": message
+            for file in self.files.file
+            for message in file.message_type
+        }
 
     @property
     def grpc_services(self) -> tuple[str, ...]:
@@ -79,29 +97,36 @@ class Contract:
             file.ClearField("source_code_info")
         return bare.SerializeToString(deterministic=True)
 
+    def _rpcs_of(self, file: FileDescriptorProto) -> Iterator[Rpc]:
+        for service in file.service:
+            for method in service.method:
+                if method.options.HasExtension(annotations_pb2.http):
+                    yield self._rpc(f"/{file.package}.{service.name}/{method.name}", file.package, method)
 
-def _rpcs_of(file: FileDescriptorProto) -> Iterator[Rpc]:
-    for service in file.service:
-        for method in service.method:
-            path = f"/{file.package}.{service.name}/{method.name}"
-            access = method.options.Extensions[access_pb2.access]
-            if not method.options.HasExtension(annotations_pb2.http):
-                continue
-            if access in {access_pb2.SERVICE, access_pb2.ACCESS_UNSPECIFIED}:
-                raise ValueError(f"{path}: an RPC of this access level has no place on REST")
-            verb, template, takes_body = _mapping_of(path, method.options.Extensions[annotations_pb2.http])
-            yield Rpc(
-                service=file.package.split(".")[1],
-                path=path,
-                verb=verb,
-                template=template,
-                takes_body=takes_body,
-                access=access,
-                idempotency=method.options.idempotency_level,
-                is_streaming=method.server_streaming,
-                request=method.input_type,
-                response=method.output_type,
-            )
+    def _rpc(self, path: str, package: str, method: MethodDescriptorProto) -> Rpc:
+        access = method.options.Extensions[access_pb2.access]
+        if access in {access_pb2.SERVICE, access_pb2.ACCESS_UNSPECIFIED}:
+            raise ValueError(f"{path}: an RPC of this access level has no place on REST")
+        verb, template, takes_body = _mapping_of(path, method.options.Extensions[annotations_pb2.http])
+        variables = tuple(_VARIABLE.findall(template))
+        fields = [field.name for field in self.messages[method.input_type].field]
+        query_fields = () if takes_body else tuple(name for name in fields if name not in variables)
+        if variables and query_fields:
+            # The transcoder lets a query parameter overrule the path's, so these routes take no query at all.
+            raise ValueError(f"{path}: a path with variables and a query do not go together")
+        return Rpc(
+            service=package.split(".")[1],
+            path=path,
+            verb=verb,
+            template=template,
+            takes_body=takes_body,
+            access=access,
+            idempotency=method.options.idempotency_level,
+            is_streaming=method.server_streaming,
+            request=method.input_type,
+            response=method.output_type,
+            query_fields=query_fields,
+        )
 
 
 def _mapping_of(path: str, rule: http_pb2.HttpRule) -> tuple[str, str, bool]:

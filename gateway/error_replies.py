@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.extensions import Config
+from gateway.extensions import Config, set_header
+from gateway.headers import ALWAYS
 from services.chassis.errors import DOMAIN
 
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -36,7 +37,7 @@ class ErrorReply:
         details: list[Config] = [info]
         if self.retry:
             details.append({"@type": RETRY_INFO, "retry_delay": f"{RETRY_AFTER_SECONDS}s"})
-        details.append({"@type": REQUEST_INFO, "request_id": "%REQ(X-REQUEST-ID)%", "serving_data": ""})
+        details.append({"@type": REQUEST_INFO, "request_id": "%REQ(X-REQUEST-ID)%"})
         return {"code": self.code, "message": self.message, "details": details}
 
 
@@ -57,15 +58,12 @@ REPLIES = (
 )
 
 
-_FALLBACK = ErrorReply(500, 13, "INTERNAL", "服务内部错误")
+_ANY_OTHER = ErrorReply(0, 13, "INTERNAL", "服务内部错误")
 
 
 def local_reply_config() -> Config:
     """For the HTTP connection manager. What is not listed keeps its status and reads as an internal error."""
-    return {
-        "mappers": [_as_answered(), *(_mapper(reply) for reply in REPLIES)],
-        "body_format": {"json_format": _FALLBACK.body()},
-    }
+    return {"mappers": [_as_answered(), *(_mapper(reply) for reply in REPLIES), _mapper(_ANY_OTHER, "GE")]}
 
 
 def _as_answered() -> Config:
@@ -87,13 +85,15 @@ def _as_answered() -> Config:
     }
 
 
-def _mapper(reply: ErrorReply) -> Config:
-    comparison = {"op": "EQ", "value": {"default_value": reply.status, "runtime_key": "unused"}}
-    mapper: Config = {
-        "filter": {"status_code_filter": {"comparison": comparison}},
-        "body_format_override": {"json_format": reply.body()},
-    }
+def _mapper(reply: ErrorReply, operator: str = "EQ") -> Config:
+    comparison = {"op": operator, "value": {"default_value": reply.status, "runtime_key": "unused"}}
+    # The filter that sets these everywhere else has not run when a request fails before the filters.
+    headers = [set_header(name, value) for name, value in ALWAYS.items()]
     if reply.retry:
-        header = {"key": "retry-after", "value": str(RETRY_AFTER_SECONDS)}
-        mapper["headers_to_add"] = [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
-    return mapper
+        headers.append(set_header("retry-after", str(RETRY_AFTER_SECONDS)))
+    return {
+        "filter": {"status_code_filter": {"comparison": comparison}},
+        "headers_to_add": headers,
+        # A request that is refused before it has an id has none in the answer.
+        "body_format_override": {"json_format": reply.body(), "omit_empty_values": True},
+    }

@@ -1,9 +1,11 @@
 """Headers that may not come in, must not go out, and always go out."""
 
-from gateway.extensions import Config, extension, set_header
+from gateway.extensions import Config, extension
 
 # Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
 _UNUSED = ("cookie",)
+# On every answer, whoever makes it, unless it brings its own.
+ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 def header_mutation() -> Config:
@@ -23,12 +25,13 @@ def _request() -> list[Config]:
 
 
 def _response() -> list[Config]:
-    always = [set_header("x-content-type-options", "nosniff")]
-    no_store = {"header": {"key": "cache-control", "value": "no-store"}, "append_action": "ADD_IF_ABSENT"}
     return [
         *(_remove_prefix(prefix) for prefix in ("grpc-", "x-envoy-")),
         {"remove": "server"},
-        *({"append": header} for header in (*always, no_store)),
+        *(
+            {"append": {"header": {"key": name, "value": value}, "append_action": "ADD_IF_ABSENT"}}
+            for name, value in ALWAYS.items()
+        ),
     ]
 
 

@@ -1,7 +1,7 @@
 """One route for each RPC that the protos map to REST, a few pages of the gateway's own, and nothing else."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.descriptor_pb2 import MethodOptions
 
@@ -12,6 +12,7 @@ from gateway.settings import GatewaySettings
 
 TRANSCODER_FILTER = "envoy.filters.http.grpc_json_transcoder"
 RATE_LIMIT_FILTER = "envoy.filters.http.local_ratelimit"
+HEADER_FILTER = "envoy.filters.http.header_mutation"
 CORS_FILTER = "envoy.filters.http.cors"
 
 # Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
@@ -25,6 +26,22 @@ BURST_SECONDS = 5
 LARGEST_PAGE_BYTES = 8 << 20
 PREFLIGHT_SECONDS = 600
 
+# A character as it is, or percent-encoded UTF-8 (RFC 3629, section 4).
+_TAIL = "%[89ABab][0-9A-Fa-f]"
+_URL_CHARACTER = "|".join(
+    (
+        "[!-$&-~]",
+        "%[0-7][0-9A-Fa-f]",
+        f"%(?:[Cc][2-9A-Fa-f]|[Dd][0-9A-Fa-f]){_TAIL}",
+        f"%[Ee]0%[ABab][0-9A-Fa-f]{_TAIL}",
+        f"%[Ee](?:[1-9A-Ca-c]|[EFef]){_TAIL}{_TAIL}",
+        f"%[Ee][Dd]%[89][0-9A-Fa-f]{_TAIL}",
+        f"%[Ff]0%(?:9|[ABab])[0-9A-Fa-f]{_TAIL}{_TAIL}",
+        f"%[Ff][1-3]{_TAIL}{_TAIL}{_TAIL}",
+        f"%[Ff]4%8[0-9A-Fa-f]{_TAIL}{_TAIL}",
+    )
+)
+
 
 def route_name(rpc: Rpc) -> str:
     """What the access log calls the route: "IdentityService.GetMe" never holds a secret, a path may."""
@@ -32,7 +49,7 @@ def route_name(rpc: Rpc) -> str:
 
 
 def route_configuration(
-    rpcs: Iterable[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
+    rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
 ) -> Config:
     """All routes, in order. `pages` holds the routes of the gateway's own pages by path; they answer GET only."""
     return {
@@ -40,21 +57,24 @@ def route_configuration(
         "virtual_hosts": [_virtual_host(rpcs, pages, settings)],
         # A page is a file that the gateway was configured with; Envoy's default would refuse it beyond 4 KiB.
         "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
+        # Services have no use for them, and the path holds what no log of theirs shall show.
+        "request_headers_to_remove": ["x-envoy-original-path", "x-forwarded-for", "x-forwarded-proto"],
         "request_headers_to_add": [
             set_header("x-fastmp-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
         ],
     }
 
 
-def _virtual_host(rpcs: Iterable[Rpc], pages: Mapping[str, Config], settings: GatewaySettings) -> Config:
+def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings) -> Config:
     return {
         "name": "fastmp",
         "domains": ["*"],
         "routes": [
             _native_grpc(),
+            _malformed_path(),
             *(_page(path, route, settings) for path, route in pages.items()),
             *(_rpc(rpc, settings) for rpc in rpcs),
-            _query_beside_a_body(),
+            _unknown_query([*pages, *(rpc.template for rpc in rpcs if not rpc.query_fields)]),
             _nothing_else(),
         ],
         "typed_per_filter_config": {CORS_FILTER: _cors(settings)},
@@ -63,16 +83,17 @@ def _virtual_host(rpcs: Iterable[Rpc], pages: Mapping[str, Config], settings: Ga
 
 def path_pattern(template: str) -> Config:
     """How a route matches a REST path whose {variables} are one segment each."""
-    literals = [re.escape(part) for part in re.split(r"\{[a-z_]+\}", template)]
-    if len(literals) == 1:
-        return {"path": template}
-    return {"safe_regex": {"regex": "[^/]+".join(literals)}}
+    return {"safe_regex": {"regex": _regex(template)}} if "{" in template else {"path": template}
+
+
+def _regex(template: str) -> str:
+    return "[^/]+".join(re.escape(part) for part in re.split(r"\{[a-z_]+\}", template))
 
 
 def _rpc(rpc: Rpc, settings: GatewaySettings) -> Config:
     headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
-    if rpc.takes_body:
-        # The transcoder would also fill the message from a query, and what is in a URL is soon in a log.
+    if not rpc.query_fields:
+        # The transcoder would let a query overrule the path or the body, and what is in a URL is soon in a log.
         headers.append(_has_query(invert=True))
     per_filter: Config = {}
     if rpc.access == access_pb2.PUBLIC:
@@ -139,19 +160,33 @@ def rate_limit(settings: GatewaySettings) -> Config:
 def _page(path: str, route: Config, settings: GatewaySettings) -> Config:
     per_filter = {**transcoder_off(), RATE_LIMIT_FILTER: rate_limit(settings)}
     per_filter.update(route.get("typed_per_filter_config", {}))
-    match = {"path": path, "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}
+    only_get = {"name": ":method", "string_match": {"exact": "GET"}}
+    match = {"path": path, "headers": [only_get, _has_query(invert=True)]}
     return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}
 
 
 def _native_grpc() -> Config:
     # The transcoder lets a request that is gRPC already pass untouched, whatever its path.
     grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc", "ignore_case": True}}
-    return _refusal("gateway.native_grpc", {"prefix": "/", "headers": [grpc]}, 404)
+    route = _refusal("gateway.native_grpc", {"prefix": "/", "headers": [grpc]}, 404)
+    # Such a caller reads the refusal from the grpc-status that is taken out of all other answers.
+    route["typed_per_filter_config"][HEADER_FILTER] = typed(
+        "envoy.config.route.v3.FilterConfig", disabled=True
+    )
+    return route
 
 
-def _query_beside_a_body() -> Config:
-    verbs = {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PUT|PATCH"}}}
-    return _refusal("gateway.query_beside_a_body", {"prefix": "/", "headers": [verbs, _has_query()]}, 400)
+def _malformed_path() -> Config:
+    # What is no UTF-8 would reach the service as a message that it cannot even parse.
+    well_formed = {"safe_regex": {"regex": f"(?:{_URL_CHARACTER})*"}}
+    header = {"name": ":path", "string_match": well_formed, "invert_match": True}
+    return _refusal("gateway.malformed_path", {"prefix": "/", "headers": [header]}, 400)
+
+
+def _unknown_query(templates: Iterable[str]) -> Config:
+    patterns = "|".join(dict.fromkeys(_regex(template) for template in templates))
+    match = {"safe_regex": {"regex": patterns}, "headers": [_has_query()]}
+    return _refusal("gateway.unknown_query", match, 400)
 
 
 def _nothing_else() -> Config:
@@ -177,7 +212,7 @@ def transcoder_off() -> Config:
 
 
 def _has_query(*, invert: bool = False) -> Config:
-    return {"name": ":path", "string_match": {"contains": "?"}, "invert_match": invert}
+    return {"name": ":path", "string_match": {"safe_regex": {"regex": r"[^?]*\?.+"}}, "invert_match": invert}
 
 
 def _cors(settings: GatewaySettings) -> Config:
