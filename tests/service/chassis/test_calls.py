@@ -1,7 +1,6 @@
 """What happens around a handler: errors, access, ids, deadlines, admission, metrics."""
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from services.chassis.errors import (
 from services.chassis.interceptors.metrics import Metrics
 from services.chassis.principals import Principal
 from services.chassis.server import Pool, interceptors
+from tests.conditions import wait_until
 from tests.service.chassis.conftest import NOW, Running
 
 USER = Principal("u", "u@example.com", "user", "pending")
@@ -272,10 +272,3 @@ def test_every_call_is_counted_by_method_and_code(running: Running) -> None:
         return running.registry.get_sample_value("grpc_server_handling_seconds_count", labels)
 
     wait_until(lambda: (count("OK"), count("ALREADY_EXISTS")) == (1, 1))
-
-
-def wait_until(condition: Any, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)

@@ -10,7 +10,7 @@ from sqlalchemy import exc, text
 from deploy.local.postgres import PostgresServer
 from services.chassis.database import Database, constraint_of
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
-from tests.service.chassis.test_calls import wait_until
+from tests.conditions import wait_until
 
 
 @pytest.fixture

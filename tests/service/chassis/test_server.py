@@ -1,5 +1,6 @@
 """The server itself: health, reflection, metrics, drain, ports."""
 
+import functools
 import ssl
 import threading
 import urllib.request
@@ -15,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.credentials import TlsFiles
 from services.chassis.server import Listen, Pool, Server
+from tests.conditions import wait_until
 from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running
-from tests.service.chassis.test_calls import wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -27,9 +28,13 @@ def health(running: Running, port: int) -> int:
     return int(stub.Check(health_pb2.HealthCheckRequest(service=SERVICE.full_name), timeout=10).status)
 
 
+def is_serving(running: Running, port: int) -> bool:
+    return health(running, port) == SERVING
+
+
 def test_health_follows_readiness_on_both_ports(running: Running) -> None:
     for port in (running.server.port, running.server.operations_port):
-        wait_until(lambda port=port: health(running, port) == SERVING)
+        wait_until(functools.partial(is_serving, running, port))
     running.is_ready.clear()
     wait_until(lambda: health(running, running.server.operations_port) == NOT_SERVING)
     running.is_ready.set()
