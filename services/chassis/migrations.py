@@ -57,6 +57,20 @@ def current(connection: Connection) -> set[str]:
     return set(MigrationContext.configure(connection).get_current_heads())
 
 
+class SchemaCheck:
+    """Whether a database has the schema that the code of `package` works with."""
+
+    def __init__(self, package: str) -> None:
+        script = ScriptDirectory.from_config(_config(package, None))
+        self._heads = set(script.get_heads())
+        self._known = {revision.revision for revision in script.walk_revisions()}
+
+    def is_met_by(self, connection: Connection) -> bool:
+        """True at the code's newest revision and, so that old and new code can run side by side, after it."""
+        found = current(connection)
+        return found == self._heads or bool(found - self._known)
+
+
 def differences(connection: Connection, package: str) -> list[object]:
     """What separates the migrated database from `<package>.tables.metadata`; empty when nothing does."""
     context = MigrationContext.configure(connection, opts={"include_object": _is_ours})
