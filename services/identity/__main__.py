@@ -1,0 +1,30 @@
+"""`python -m services.identity`: serve, migrate, ensure-admin."""
+
+import datetime
+from functools import partial
+
+from services.chassis import command_line
+from services.chassis.telemetry import configure_logging
+from services.identity.composition import PACKAGE, Identity
+from services.identity.first_admin import ensure_admin
+from services.identity.settings import IdentitySettings
+
+
+def utc_now() -> datetime.datetime:
+    """The time of this machine's clock."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def serve(settings: IdentitySettings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    configure_logging("identity", settings.log_level)
+    Identity(settings, utc_now).run_until_terminated()
+
+
+if __name__ == "__main__":
+    command_line.run(
+        PACKAGE,
+        IdentitySettings,
+        lambda settings: settings.identity_database_url,
+        {"serve": serve, "ensure-admin": partial(ensure_admin, now=utc_now)},
+    )

@@ -1,0 +1,77 @@
+"""Results as messages of the contract."""
+
+import datetime
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.pages import page_token
+from services.chassis.principals import AuthenticatedToken, Principal
+from services.identity.account_feed import Change
+from services.identity.accounts import Account
+from services.identity.activations import ACTIVE, Applied
+from services.identity.authentication import principal_of
+from services.identity.feed_watch import Heartbeat
+from services.identity.listing import AccountPage
+
+
+def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
+    """The account of a caller, with its status at `now`."""
+    message = pb.Account(
+        id=principal.account_id,
+        email=principal.email,
+        role=principal.role,
+        activation_status=principal.effective_status(now),
+    )
+    if principal.expired_time is not None:
+        message.expired_time.FromDatetime(principal.expired_time)
+    return message
+
+
+def account(stored: Account, now: datetime.datetime) -> pb.Account:
+    """An account, with its status at `now`."""
+    return caller_account(principal_of(stored), now)
+
+
+def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datetime) -> pb.ListUsersResponse:
+    """A page of accounts; `number` is 0 when it was asked for by token."""
+    message = pb.ListUsersResponse(
+        items=[account(item, now) for item in page.items], total=page.total, page=number, size=size
+    )
+    if page.next_position is not None:
+        message.next_page_token = page_token(page.next_position)
+    return message
+
+
+def principal(known: Principal) -> pb.Principal:
+    """An account as other services see it."""
+    message = pb.Principal(
+        account_id=known.account_id,
+        email=known.email,
+        role=known.role,
+        activation_status=known.activation_status,
+    )
+    if known.expired_time is not None:
+        message.expired_time.FromDatetime(known.expired_time)
+    return message
+
+
+def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
+    """Whose token it is."""
+    message = pb.AuthenticateResponse(principal=principal(token.principal), sequence=token.sequence)
+    message.token_expire_time.FromDatetime(token.expire_time)
+    return message
+
+
+def applied(what: Applied) -> pb.ApplyActivationResponse:
+    """What an activation code gave."""
+    message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
+    message.expired_time.FromDatetime(what.expired_time)
+    return message
+
+
+def account_event(event: Change | Heartbeat) -> pb.AccountEvent:
+    """An event of the account feed."""
+    if isinstance(event, Heartbeat):
+        return pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
+    change = pb.AccountChange(account_id=str(event.account_id), kind=event.kind)
+    change.time.FromDatetime(event.time)
+    return pb.AccountEvent(sequence=event.sequence, change=change)

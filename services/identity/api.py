@@ -1,0 +1,150 @@
+"""The RPCs: requests into calls, results into answers."""
+
+import datetime
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+
+import grpc
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.chassis import context as calls
+from services.chassis.database import Database
+from services.chassis.pages import position_of
+from services.chassis.validation import parse
+from services.identity import accounts, activations, answers, requests
+from services.identity.account_transactions import AccountTransactions
+from services.identity.accounts import USER_ROLE, AccountUpdate
+from services.identity.administration import Administration
+from services.identity.authentication import TokenAuthentication, principal_of
+from services.identity.feed_watch import FeedWatches
+from services.identity.listing import AccountFilter
+from services.identity.sign_ins import SignIns
+
+
+class IdentityServicer(pb_grpc.IdentityServiceServicer):
+    """IdentityService. The contract of each method is its comment in the proto."""
+
+    def __init__(
+        self,
+        database: Database,
+        transactions: AccountTransactions,
+        administration: Administration,
+        sign_ins: SignIns,
+        authentication: TokenAuthentication,
+        watches: FeedWatches,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._transactions = transactions
+        self._administration = administration
+        self._sign_ins = sign_ins
+        self._authentication = authentication
+        self._watches = watches
+        self._now = now
+
+    def Register(self, request: pb.RegisterRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.RegisterValues, request)
+        made = self._administration.create(values.email, values.password, USER_ROLE)
+        return answers.account(made, self._now())
+
+    def Login(self, request: pb.LoginRequest, _context: grpc.ServicerContext) -> pb.LoginResponse:
+        values = parse(requests.LoginValues, request)
+        token = self._sign_ins.sign_in(values.email, values.password)
+        return pb.LoginResponse(access_token=token, token_type="bearer")  # noqa: S106 - No password.
+
+    def GetMe(self, _request: pb.GetMeRequest, _context: grpc.ServicerContext) -> pb.Account:
+        return answers.caller_account(calls.caller(), self._now())
+
+    def Logout(self, _request: pb.LogoutRequest, _context: grpc.ServicerContext) -> pb.LogoutResponse:
+        self._sign_ins.sign_out(_caller_id())
+        return pb.LogoutResponse(status="ok")
+
+    def ChangePassword(
+        self, request: pb.ChangePasswordRequest, _context: grpc.ServicerContext
+    ) -> pb.ChangePasswordResponse:
+        values = parse(requests.ChangePasswordValues, request)
+        self._sign_ins.change_password(_caller_id(), values.old_password, values.new_password)
+        return pb.ChangePasswordResponse(status="ok")
+
+    def ListUsers(self, request: pb.ListUsersRequest, _context: grpc.ServicerContext) -> pb.ListUsersResponse:
+        values = parse(requests.ListUsersValues, request)
+        wanted = AccountFilter(values.email, values.role, values.activation_status)
+        after = None if values.page_token is None else position_of(values.page_token)
+        number = 0 if after else values.page or 1
+        offset = (number - 1) * values.size if number else 0
+        page = self._administration.list(wanted, values.size, after, offset)
+        return answers.accounts_page(page, number, values.size, self._now())
+
+    def GetUser(self, request: pb.GetUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.AccountValues, request)
+        return answers.account(self._administration.get(values.user_id), self._now())
+
+    def CreateUser(self, request: pb.CreateUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.CreateUserValues, request)
+        made = self._administration.create(values.email, values.password, values.role)
+        return answers.account(made, self._now())
+
+    def UpdateUser(self, request: pb.UpdateUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.UpdateUserValues, request)
+        new = AccountUpdate(
+            role=values.role,
+            activation_status=values.activation_status,
+            expired_time=values.expired_time,
+        )
+        changed = self._administration.change(values.user_id, new, values.password)
+        return answers.account(changed, self._now())
+
+    def DeleteUser(
+        self, request: pb.DeleteUserRequest, _context: grpc.ServicerContext
+    ) -> pb.DeleteUserResponse:
+        values = parse(requests.AccountValues, request)
+        self._administration.remove(values.user_id)
+        return pb.DeleteUserResponse(status="ok")
+
+    def Authenticate(
+        self, request: pb.AuthenticateRequest, _context: grpc.ServicerContext
+    ) -> pb.AuthenticateResponse:
+        values = parse(requests.AuthenticateValues, request)
+        return answers.authenticated(self._authentication.authenticate(values.token))
+
+    def GetPrincipals(
+        self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
+    ) -> pb.GetPrincipalsResponse:
+        values = parse(requests.GetPrincipalsValues, request)
+        with self._database.reading() as connection:
+            sequence, found = accounts.existing(connection, values.account_ids)
+        principals = [answers.principal(principal_of(account)) for account in found]
+        return pb.GetPrincipalsResponse(principals=principals, sequence=sequence)
+
+    def WatchAccounts(
+        self, request: pb.WatchAccountsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.AccountEvent]:
+        values = parse(requests.WatchAccountsValues, request)
+        wake = threading.Event()
+        context.add_callback(wake.set)
+        for event in self._watches.watch(values.after_sequence, wake, context.is_active):
+            yield answers.account_event(event)
+
+    def ApplyActivation(
+        self, request: pb.ApplyActivationRequest, _context: grpc.ServicerContext
+    ) -> pb.ApplyActivationResponse:
+        values = parse(requests.ApplyActivationValues, request)
+        with self._transactions.begin() as transaction:
+            applied = activations.apply(
+                transaction, values.account_id, values.activation_code, values.expired_time
+            )
+        return answers.applied(applied)
+
+    def ClearActivation(
+        self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext
+    ) -> pb.ClearActivationResponse:
+        values = parse(requests.ClearActivationValues, request)
+        with self._transactions.begin() as transaction:
+            cleared = activations.clear(transaction, values.activation_code)
+        return pb.ClearActivationResponse(cleared=cleared)
+
+
+def _caller_id() -> uuid.UUID:
+    return uuid.UUID(calls.caller().account_id)

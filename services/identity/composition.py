@@ -1,0 +1,120 @@
+"""Identity put together from its settings: one replica, in this process."""
+
+import datetime
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.chassis import context as calls
+from services.chassis.database import Database
+from services.chassis.errors import DomainError
+from services.chassis.migrations import SchemaCheck
+from services.chassis.principals import CachingAuthenticator
+from services.chassis.server import Listen, Pool, Server
+from services.identity.account_transactions import AccountTransactions
+from services.identity.administration import Administration
+from services.identity.api import IdentityServicer
+from services.identity.authentication import TokenAuthentication
+from services.identity.feed_reader import FeedReader
+from services.identity.feed_retention import FeedRetention
+from services.identity.feed_watch import FeedWatches
+from services.identity.hashing_admission import HashingAdmission
+from services.identity.password_hashing import PasswordHashing
+from services.identity.settings import IdentitySettings
+from services.identity.sign_ins import SignIns
+from services.identity.tokens import Tokens
+
+PACKAGE = "services.identity"
+
+
+class Identity:
+    """One replica: everything it is made of, started and stopped in the right order."""
+
+    def __init__(self, settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
+        """Binds the ports. Raises as Server does."""
+        url = settings.identity_database_url
+        self._settings = settings
+        self._database = Database(url, settings.database_pool_size, "fastmp-identity")
+        self._schema = SchemaCheck(PACKAGE)
+        tokens = Tokens(
+            settings.jwt_secret.get_secret_value(),
+            datetime.timedelta(minutes=settings.access_token_expire_minutes),
+        )
+        authentication = TokenAuthentication(self._database, tokens, now)
+        authenticator = CachingAuthenticator(authentication.authenticate, now)
+        self._feed = FeedReader(url, authenticator)
+        keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
+        self._retention = FeedRetention(self._database, keep, now)
+        self._admission = HashingAdmission(
+            settings.hashing_threads, settings.hashing_queue, calls.outgoing_timeout
+        )
+        passwords = PasswordHashing(self._admission, secrets.token_bytes)
+        transactions = AccountTransactions(self._database, now, authenticator.drop)
+        self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
+        self.server = Server(
+            service=pb.DESCRIPTOR.services_by_name["IdentityService"],
+            listen=Listen(
+                settings.listen_host,
+                settings.identity_port,
+                settings.identity_ops_port,
+                settings.identity_metrics_port,
+            ),
+            tls=settings.tls_files,
+            authenticator=authenticator,
+            now=now,
+            ready=self._is_ready,
+            # Whoever waits for a hash holds a thread, too.
+            pool=Pool(settings.unary_threads + settings.hashing_queue, settings.max_streams),
+            registry=CollectorRegistry(),
+        )
+        self.server.add(
+            pb_grpc.add_IdentityServiceServicer_to_server,
+            IdentityServicer(
+                database=self._database,
+                transactions=transactions,
+                administration=self.administration,
+                sign_ins=SignIns(self._database, transactions, passwords, tokens, now),
+                authentication=authentication,
+                watches=FeedWatches(self._database, self._feed, time.monotonic),
+                now=now,
+            ),
+        )
+        self.server.ends_streams_by(self._feed.close_watches)
+
+    def start(self) -> None:
+        """Starts to answer and to follow the feed, also while the database cannot be reached."""
+        self._start_background()
+        self.server.start()
+
+    def stop(self, drain_seconds: float) -> None:
+        """Drains, and leaves no thread or connection behind."""
+        self.server.stop(drain_seconds)
+        self._stop_background()
+
+    def run_until_terminated(self) -> None:
+        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
+        self._start_background()
+        self.server.run_until_terminated(self._settings.drain_seconds)
+        self._stop_background()
+
+    def _start_background(self) -> None:
+        self._feed.start()
+        self._retention.start()
+
+    def _stop_background(self) -> None:
+        self._retention.stop()
+        self._feed.stop()
+        self._admission.close()
+        self._database.dispose()
+
+    def _is_ready(self) -> bool:
+        try:
+            with self._database.reading() as connection:
+                return self._schema.is_met_by(connection) and self._feed.is_working
+        except DomainError:
+            return False

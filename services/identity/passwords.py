@@ -1,0 +1,110 @@
+"""Password hashes: PBKDF2-SHA256 for new ones; passlib's forms of it, and bcrypt's, verify too.
+
+The stored form is passlib's (passlib.hash.pbkdf2_sha256): `$pbkdf2-sha256$rounds$salt$checksum`, the last two in
+its own base64 with "." for "+" and no padding. bcrypt's are `$2a$`, `$2b$` and `$2y$`.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import bcrypt
+
+ROUNDS: Final = 600_000
+SALT_BYTES: Final = 16
+CHECKSUM_BYTES: Final = 32
+# A hash from elsewhere may cost at most about as much as four of ours; more would be a way to stall the service.
+MOST_ROUNDS: Final = 2_400_000
+LONGEST_SALT_BYTES: Final = 64
+HIGHEST_BCRYPT_COST: Final = 14
+# bcrypt looks at no more of a password than this.
+BCRYPT_BYTES: Final = 72
+
+_PBKDF2 = re.compile(r"\$pbkdf2-sha256\$([1-9][0-9]{0,9})\$([A-Za-z0-9./]{0,1024})\$([A-Za-z0-9./]{43})")
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[A-Za-z0-9./]{53}")
+
+
+class UnusableHashError(ValueError):
+    """The stored hash is of no form known here, or would cost too much to compare with."""
+
+
+@dataclass(frozen=True)
+class _Pbkdf2:
+    rounds: int
+    salt: bytes
+    checksum: bytes
+
+
+def hash_password(password: str, salt: bytes, rounds: int = ROUNDS) -> str:
+    """A new hash of `password`. `salt` is `SALT_BYTES` fresh random bytes. Takes a fifth of a second."""
+    checksum = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    return _form(rounds, salt, checksum)
+
+
+def unmatchable_hash(randomness: bytes) -> str:
+    """A hash that no known password has, made without the work of one from at least 48 random bytes.
+
+    Comparing with it takes as long as comparing with an account's.
+    """
+    return _form(ROUNDS, randomness[:SALT_BYTES], randomness[SALT_BYTES : SALT_BYTES + CHECKSUM_BYTES])
+
+
+def verify_password(password: str, stored: str) -> bool:
+    """Whether `password` is the one that `stored` was made from.
+
+    Raises UnusableHashError before any work is done.
+    """
+    if _BCRYPT.fullmatch(stored):
+        return _verify_bcrypt(password, stored)
+    known = _parse(stored)
+    checksum = hashlib.pbkdf2_hmac("sha256", password.encode(), known.salt, known.rounds)
+    return hmac.compare_digest(checksum, known.checksum)
+
+
+def needs_upgrade(stored: str) -> bool:
+    """Whether a hash that was just verified is weaker than a new one, or not of our form."""
+    if _BCRYPT.fullmatch(stored):
+        return True
+    known = _parse(stored)
+    return known.rounds < ROUNDS or len(known.salt) < SALT_BYTES
+
+
+def _verify_bcrypt(password: str, stored: str) -> bool:
+    cost = int(stored[4:6])
+    if cost > HIGHEST_BCRYPT_COST:
+        raise UnusableHashError("bcrypt cost too high")
+    try:
+        return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
+    except ValueError:
+        # A cost below 4, or a salt that no bcrypt writes.
+        raise UnusableHashError("not a bcrypt hash") from None
+
+
+def _parse(stored: str) -> _Pbkdf2:
+    match = _PBKDF2.fullmatch(stored)
+    if match is None:
+        raise UnusableHashError("unknown form of hash")
+    rounds = int(match[1])
+    try:
+        salt, checksum = _decode(match[2]), _decode(match[3])
+    except binascii.Error:
+        raise UnusableHashError("damaged hash") from None
+    if rounds > MOST_ROUNDS or len(salt) > LONGEST_SALT_BYTES:
+        raise UnusableHashError("hash too costly")
+    return _Pbkdf2(rounds, salt, checksum)
+
+
+def _form(rounds: int, salt: bytes, checksum: bytes) -> str:
+    return f"$pbkdf2-sha256${rounds}${_encode(salt)}${_encode(checksum)}"
+
+
+def _encode(raw: bytes) -> str:
+    return base64.b64encode(raw, altchars=b"./").decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"./", validate=True)

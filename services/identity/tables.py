@@ -1,0 +1,92 @@
+"""The schema of Identity's database."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    # As registered.
+    Column("email", Text, nullable=False),
+    # What makes two spellings the same address; see services.identity.emails.
+    Column("email_key", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    # As last set: an active account past its expired_time still says "active" here.
+    Column("activation_status", Text, nullable=False),
+    Column("activation_code", Text, unique=True),
+    Column("expired_time", DateTime(timezone=True)),
+    # Unix seconds; see services.identity.tokens for what the two mean together.
+    Column("tokens_valid_after", BigInteger, nullable=False, server_default="0"),
+    Column("newest_token", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("role IN ('admin', 'user')", name="role"),
+    CheckConstraint(
+        "activation_status IN ('pending', 'active', 'expired', 'revoked')", name="activation_status"
+    ),
+)
+# Every list is sorted by time and id; the filtered ones find their rows in that order, too.
+Index("accounts_newest_idx", accounts.c.created_at.desc(), accounts.c.id.desc())
+Index("accounts_role_newest_idx", accounts.c.role, accounts.c.created_at.desc(), accounts.c.id.desc())
+Index(
+    "accounts_status_newest_idx",
+    accounts.c.activation_status,
+    accounts.c.created_at.desc(),
+    accounts.c.id.desc(),
+)
+
+# One row: the sequence of the last change, and up to which sequence changes are no longer kept.
+account_feed = Table(
+    "account_feed",
+    metadata,
+    Column("only_row", Boolean, primary_key=True, server_default="true"),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),
+    Column("pruned_up_to", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("only_row", name="only_row"),
+)
+
+account_changes = Table(
+    "account_changes",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    # Not a foreign key: the change that matters most is the account's deletion.
+    Column("account_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
+    CheckConstraint("kind IN ('changed', 'deleted')", name="kind"),
+)
+
+# What became of each activation code that Identity heard of: the memory behind idempotency, kept for good, so
+# that a code that was used or taken back cannot be applied by a late repeat.
+account_activations = Table(
+    "account_activations",
+    metadata,
+    Column("activation_code", Text, primary_key=True),
+    # These three are null for a code that was cleared before it was ever applied.
+    Column("account_id", Uuid),
+    Column("expired_time", DateTime(timezone=True)),
+    Column("applied_at", DateTime(timezone=True)),
+    Column("cleared_at", DateTime(timezone=True)),
+)

@@ -1,0 +1,82 @@
+"""Fixtures: a replica of Identity over a database of the test's own, and accounts in it."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+
+import pytest
+
+from services.chassis.credentials import TlsFiles
+from services.chassis.database import Database
+from services.identity.composition import Identity
+from tests.postgres import FreshDatabase
+from tests.service.identity.replicas import (
+    ADMIN_EMAIL,
+    ADMIN_PASSWORD,
+    Account,
+    Callers,
+    Clock,
+    running,
+    sign_in,
+    sign_up,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Replica:
+    """A replica and those who call it."""
+
+    identity: Identity
+    callers: Callers
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def database_url(fresh_database: FreshDatabase) -> str:
+    return fresh_database("identity")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The replica's database, for tests that look into it."""
+    database = Database(database_url, pool_size=20)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def start_replica(
+    database_url: str, certificates: Mapping[str, TlsFiles], clock: Clock
+) -> Iterator[Callable[..., Replica]]:
+    """Starts replicas over the one database; settings by keyword."""
+    with ExitStack() as held:
+
+        def start(**settings: object) -> Replica:
+            return Replica(*held.enter_context(running(database_url, certificates, clock, **settings)))
+
+        yield start
+
+
+@pytest.fixture
+def replica(start_replica: Callable[..., Replica]) -> Replica:
+    return start_replica()
+
+
+@pytest.fixture
+def callers(replica: Replica) -> Callers:
+    return replica.callers
+
+
+@pytest.fixture
+def admin(replica: Replica) -> Account:
+    made = replica.identity.administration.create(ADMIN_EMAIL, ADMIN_PASSWORD, "admin")
+    return sign_in(replica.callers, str(made.id), ADMIN_EMAIL, ADMIN_PASSWORD)
+
+
+@pytest.fixture
+def person(callers: Callers) -> Account:
+    return sign_up(callers, "person@example.com")
