@@ -214,7 +214,7 @@ def test_no_bytes_of_any_kind_raise_anything_but_the_client_s_own_errors(make_cl
     with raw_server(conversation) as port:
         client = make_client(f"http://127.0.0.1:{port}")
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join))
         def say(answer: bytes) -> None:
             said[0] = answer

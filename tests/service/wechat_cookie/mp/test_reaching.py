@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.cookies import MpCookies
@@ -130,6 +131,17 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 ) -> None:
     with pytest.raises(errors.UnreachableError) as failure:
         make_client(emulator.base_url).visit(MpCookies())
+    assert failure.value.part == "tls"
+
+
+def test_a_given_authority_replaces_the_usual_ones(
+    make_client: MakeClient, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The emulator's authority plays one of the public ones, which requests would trust as well.
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", emulator.ca_file)
+    client = make_client(emulator.base_url, requests.utils.DEFAULT_CA_BUNDLE_PATH)
+    with pytest.raises(errors.UnreachableError) as failure:
+        client.visit(MpCookies())
     assert failure.value.part == "tls"
 
 

@@ -36,13 +36,13 @@ def unlike(cookies: list[Cookie]) -> MpCookies:
     return MpCookies({(c.name, c.domain, c.path): c for c in cookies}.values())
 
 
-@given(st.lists(COOKIES, max_size=10))
+@given(st.lists(COOKIES, max_size=4))
 def test_json_keeps_every_attribute(cookies: list[Cookie]) -> None:
     value = unlike(cookies)
     assert MpCookies.from_json(value.to_json()) == value
 
 
-@given(st.lists(COOKIES.filter(lambda c: c.value != "EXPIRED" and '"' not in c.value), max_size=10))
+@given(st.lists(COOKIES.filter(lambda c: c.value != "EXPIRED" and '"' not in c.value), max_size=4))
 def test_a_jar_keeps_every_attribute(cookies: list[Cookie]) -> None:
     value = unlike(cookies)
     assert MpCookies.from_jar(value.to_jar()) == value
