@@ -94,7 +94,7 @@ def test_three_views_of_one_login_tell_the_same_story(
         assert over_rest.first("qr_code")["qr_code"]["image"] == shown["qrCode"]["image"]
         read = zxingcpp.read_barcode(
             Image.open(io.BytesIO(base64.b64decode(polled["qrcode_base64"]))),
-            formats=zxingcpp.BarcodeFormat.QRCode,
+            formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
         )
         assert read is not None
         assert read.text == shown["qrCode"]["url"]
