@@ -1,12 +1,17 @@
 """TCP ports on loopback: taken before anything starts, and kept for the stack until it stops."""
 
+import errno
 import socket
+import time
 from collections.abc import Iterable
 from typing import Self
 
 from deploy.local.errors import LocalStackError
 
 LOOPBACK = "127.0.0.1"
+CLOSED_CONNECTION_SECONDS = 65.0
+RETRY_SECONDS = 0.2
+PROBE_TIMEOUT_SECONDS = 1.0
 
 
 class ReservedPort:
@@ -40,6 +45,16 @@ class ReservedPort:
         self._holder.close()
 
 
+def _is_listened_on(number: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_TIMEOUT_SECONDS)
+        return probe.connect_ex((LOOPBACK, number)) == 0
+
+
+def _in_use(ports: dict[str, int]) -> str:
+    return "; ".join(f"port {number} ({setting}) is in use" for setting, number in ports.items())
+
+
 class PortReservations:
     """The ports of one stack, by the name of the setting that each comes from."""
 
@@ -51,15 +66,41 @@ class PortReservations:
 
         Raises LocalStackError that names every port in use with its setting, and then holds none.
         """
-        refused: list[str] = []
-        for setting, number in wanted:
-            try:
-                self._ports[setting] = ReservedPort.reserve(number)
-            except OSError as error:
-                refused.append(f"port {number} ({setting}): {error.strerror}")
-        if refused:
+        try:
+            refused = {setting: number for setting, number in wanted if not self._reserve(setting, number)}
+            self._reserve_closing(refused)
+        except BaseException:
             self.release_all()
-            raise LocalStackError("; ".join(refused))
+            raise
+
+    def _reserve(self, setting: str, number: int) -> bool:
+        try:
+            self._ports[setting] = ReservedPort.reserve(number)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise LocalStackError(f"bad setting {setting}: port {number}: {error.strerror}") from error
+            return False
+        return True
+
+    def _reserve_closing(self, closing: dict[str, int]) -> None:
+        """Takes ports that nobody listens on, but that a connection from here had and still holds.
+
+        The system's own choice of ports for connections covers the usual ports of gRPC, and a closed connection
+        keeps its port for a minute (TIME-WAIT).
+        """
+        served = {setting: number for setting, number in closing.items() if _is_listened_on(number)}
+        if served:
+            raise LocalStackError(_in_use(served))
+        if closing:
+            ports = ", ".join(f"{number} ({setting})" for setting, number in closing.items())
+            print(f"waiting up to a minute: a closed connection still holds port {ports}", flush=True)
+        deadline = time.monotonic() + CLOSED_CONNECTION_SECONDS
+        while closing := {
+            name: number for name, number in closing.items() if not self._reserve(name, number)
+        }:
+            if time.monotonic() > deadline:
+                raise LocalStackError(_in_use(closing))
+            time.sleep(RETRY_SECONDS)
 
     def __getitem__(self, setting: str) -> int:
         return self._ports[setting].number

@@ -62,11 +62,15 @@ class Launcher:
             # The thread takes nothing any more.
             raise _stopping(program) from error
 
-    def run(self, program: Program) -> None:
-        """Runs `program` to its end. Raises LocalStackError when it fails."""
+    def run(self, program: Program) -> str:
+        """Runs `program` to its end and returns the last lines that it printed.
+
+        Raises LocalStackError when it fails.
+        """
         running = self.start(program)
         if running.wait() != 0:
             raise LocalStackError(running.death_notice())
+        return running.log_tail()
 
     def close(self) -> None:
         """Starts nothing any more and stops what still runs, all at once. Idempotent."""

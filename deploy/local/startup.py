@@ -29,7 +29,7 @@ from deploy.local.topology import (
 
 @dataclass(frozen=True)
 class FirstAdmin:
-    """The administrator that this start has made sure of."""
+    """The administrator that this start has made."""
 
     email: str
     password: str = field(repr=False)
@@ -116,9 +116,9 @@ class Startup:
         environment = environments.first_admin(identity, password)
         module = f"services.{identity.service}"
         program = self._foundation.programs.module("identity-admin", module, environment, ("ensure-admin",))
-        self._launcher.run(program)
+        if self._launcher.run(program).splitlines()[-1:] == ["created"]:
+            self.first_admin = FirstAdmin(environments.settings.admin_email, password)
         state.first_admin_marker.touch(0o600)
-        self.first_admin = FirstAdmin(environments.settings.admin_email, password)
 
     def _ensure_databases(self, postgres: PostgresServer) -> None:
         settings = self._foundation.environments.settings

@@ -1,6 +1,8 @@
 """Ports are taken before anything starts and stay the stack's own."""
 
 import socket
+import struct
+import threading
 
 import pytest
 
@@ -72,3 +74,21 @@ def test_a_released_port_is_free_for_all() -> None:
     ports.release_all()
     with socket.socket() as plain:
         plain.bind((LOOPBACK, number))
+
+
+def test_a_port_that_a_closed_connection_still_holds_is_waited_for() -> None:
+    with listen(0) as server:
+        outgoing = socket.create_connection(server.getsockname())
+        held = outgoing.getsockname()[1]
+        # The side that closes first keeps the port.
+        releasing = threading.Timer(0.5, outgoing.close)
+        accepted, _ = server.accept()
+        # With a reset the port is free as soon as the connection is closed, not a minute later.
+        outgoing.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        ports = PortReservations()
+        releasing.start()
+        ports.reserve_all([("IDENTITY_PORT", held)])
+        assert outgoing.fileno() == -1
+        assert ports["IDENTITY_PORT"] == held
+        ports.release_all()
+        accepted.close()
