@@ -4,6 +4,10 @@ import datetime
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.wechat_cookie.cookies.cookie import Cookie
+from services.wechat_cookie.cookies.handing_out import Acquisition
+
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
 
 
 def to_message(cookie: Cookie, now: datetime.datetime) -> pb.Cookie:
@@ -22,3 +26,22 @@ def to_message(cookie: Cookie, now: datetime.datetime) -> pb.Cookie:
     message.created_time.FromDatetime(cookie.created_time)
     message.expire_time.FromDatetime(cookie.expire_time)
     return message
+
+
+def to_acquisition_message(acquisition: Acquisition, now: datetime.datetime) -> pb.AcquireCookieResponse:
+    """The message of a hand-out at `now`. It holds the values: secrets."""
+    message = pb.AcquireCookieResponse(
+        acquisition_id=str(acquisition.id),
+        cookie=to_message(acquisition.cookie, now),
+        cookie_header=acquisition.jar.header(),
+    )
+    for value in acquisition.jar:
+        added = message.values.add(name=value.name, value=value.value, domain=value.domain, path=value.path)
+        if value.expires is not None:
+            added.expire_time.FromSeconds(_within_the_calendar(value.expires))
+    return message
+
+
+def _within_the_calendar(seconds: int) -> int:
+    # WeChat names the time, and a Timestamp holds only the years 1 to 9999.
+    return max(_FIRST_SECOND, min(seconds, _LAST_SECOND))

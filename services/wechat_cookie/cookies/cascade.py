@@ -1,0 +1,41 @@
+"""What the deletion of a FastMP account takes with it."""
+
+import datetime
+import uuid
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.chassis.account_feed import BATCH
+from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies.tables import cookies, deleted_owners
+
+_DELETE = delete(cookies).where(cookies.c.owner_id == bindparam("owner")).returning(cookies.c.token)
+_OWNERS = (
+    select(cookies.c.owner_id)
+    .where(cookies.c.owner_id > bindparam("after"))
+    .distinct()
+    .order_by(cookies.c.owner_id)
+    .limit(BATCH)
+)
+_BEFORE_ALL = uuid.UUID(int=0)
+
+
+def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> None:
+    """Deletes all cookies of the owner, and lets no login that is under way save another one. Idempotent.
+
+    The folders go with the announcement.
+    """
+    owners.lock(connection, owner_id)
+    remembered = insert(deleted_owners).values(owner_id=owner_id, deleted_time=now)
+    connection.execute(remembered.on_conflict_do_nothing())
+    owners.announce(connection, connection.execute(_DELETE, {"owner": owner_id}).scalars())
+
+
+def owners_of_cookies(connection: Connection) -> Iterator[list[uuid.UUID]]:
+    """The ids of all accounts that own cookies, in lists of at most BATCH. Each list is a statement."""
+    after = _BEFORE_ALL
+    while batch := list(connection.execute(_OWNERS, {"after": after}).scalars()):
+        yield batch
+        after = batch[-1]

@@ -1,0 +1,37 @@
+"""Chooses and deletes cookies for their owner."""
+
+import datetime
+import uuid
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.errors import CookieNotFoundError
+from services.wechat_cookie.cookies.tables import cookies
+
+_OWN = (cookies.c.owner_id == bindparam("owner"), cookies.c.token == bindparam("wanted"))
+_UNEXPIRED = select(cookies.c.id).where(*_OWN, cookies.c.expire_time > bindparam("now"))
+_CHOOSE = update(cookies).where(*_OWN).values(is_current=True).returning(*COLUMNS)
+_DELETE = delete(cookies).where(*_OWN)
+
+
+def make_current(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Cookie:
+    """Makes the owner's cookie of this token the current one. Idempotent. Raises CookieNotFoundError."""
+    owners.lock(connection, owner_id)
+    if connection.execute(_UNEXPIRED, {"owner": owner_id, "wanted": token, "now": now}).first() is None:
+        raise CookieNotFoundError
+    owners.choose_none(connection, owner_id)
+    return cookie_of(connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one())
+
+
+def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> None:
+    """Deletes the owner's cookie of this token; if it was the current one, the newest left is from now on.
+
+    The folder goes with `Folders.sync` after the commit. Raises CookieNotFoundError.
+    """
+    owners.lock(connection, owner_id)
+    if connection.execute(_DELETE, {"owner": owner_id, "wanted": token}).rowcount == 0:
+        raise CookieNotFoundError
+    owners.ensure_current(connection, owner_id)
+    owners.announce(connection, [token])

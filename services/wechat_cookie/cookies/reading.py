@@ -1,0 +1,48 @@
+"""Finds cookies for their owner."""
+
+import datetime
+import uuid
+
+from sqlalchemy import Connection, bindparam, select
+
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.errors import AvatarNotFoundError, CookieNotFoundError
+from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.mp.images import Image
+
+MOST_LISTED = 200
+
+_UNEXPIRED = (cookies.c.owner_id == bindparam("owner"), cookies.c.expire_time > bindparam("now"))
+_LIST = (
+    select(*COLUMNS)
+    .where(*_UNEXPIRED)
+    .order_by(cookies.c.created_time.desc(), cookies.c.id)
+    .limit(MOST_LISTED)
+)
+_CURRENT = select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current)
+_AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
+    *_UNEXPIRED, cookies.c.token == bindparam("token")
+)
+
+
+def list_cookies(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> list[Cookie]:
+    """The owner's unexpired cookies, newest first, at most MOST_LISTED. One statement."""
+    return [cookie_of(row) for row in connection.execute(_LIST, {"owner": owner_id, "now": now})]
+
+
+def current_cookie(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> Cookie:
+    """The owner's current cookie. Raises CookieNotFoundError when there is none unexpired. One statement."""
+    row = connection.execute(_CURRENT, {"owner": owner_id, "now": now}).one_or_none()
+    if row is None:
+        raise CookieNotFoundError
+    return cookie_of(row)
+
+
+def avatar_of(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Image:
+    """The avatar of one of the owner's cookies. Raises CookieNotFoundError, AvatarNotFoundError. One statement."""
+    row = connection.execute(_AVATAR, {"owner": owner_id, "token": token, "now": now}).one_or_none()
+    if row is None:
+        raise CookieNotFoundError
+    if row.avatar is None:
+        raise AvatarNotFoundError
+    return Image(row.avatar, row.avatar_type)

@@ -1,0 +1,76 @@
+"""Takes back how a handed-out cookie fared."""
+
+import datetime
+import uuid
+
+from sqlalchemy import Connection, bindparam, func, literal, select, update
+
+from services.wechat_cookie.cookies.errors import AcquisitionNotFoundError
+from services.wechat_cookie.cookies.tables import acquisitions, cookies
+
+# WeChat's limits last from one hour to a day; each one in a row doubles the pause.
+FIRST_COOL_DOWN = datetime.timedelta(hours=1)
+LONGEST_COOL_DOWN = datetime.timedelta(hours=24)
+_ENOUGH_DOUBLINGS = 5
+
+_FIRST_REPORT = (
+    update(acquisitions)
+    .where(acquisitions.c.id == bindparam("acquisition"), acquisitions.c.outcome.is_(None))
+    .values(outcome=bindparam("told"), reported_time=bindparam("now"))
+    .returning(acquisitions.c.cookie_id, acquisitions.c.acquired_time)
+)
+_COOKIE_OF = select(acquisitions.c.cookie_id).where(acquisitions.c.id == bindparam("acquisition"))
+_HEALTH = select(cookies.c.health, cookies.c.cooling_until).where(cookies.c.id == bindparam("cookie"))
+
+# By id and never by token: a cookie that has replaced this one is another session.
+_THE_COOKIE = cookies.c.id == bindparam("cookie")
+# Several programs may have the cookie when WeChat limits it. The first report starts the pause; what was handed out
+# before that says nothing of the time after it, so it neither prolongs the pause nor ends it.
+_NEWS = func.coalesce(cookies.c.limited_time <= bindparam("acquired"), True)
+_NOT_DEAD = cookies.c.health != "dead"
+
+_DEAD = update(cookies).where(_THE_COOKIE).values(health="dead", cooling_until=None)
+_PAUSE = func.least(
+    literal(FIRST_COOL_DOWN) * func.power(2, cookies.c.limited_count), literal(LONGEST_COOL_DOWN)
+)
+_RATE_LIMITED = (
+    update(cookies)
+    .where(_THE_COOKIE, _NOT_DEAD, _NEWS)
+    .values(
+        health="cooling_down",
+        cooling_until=bindparam("now") + _PAUSE,
+        limited_time=bindparam("now"),
+        limited_count=func.least(cookies.c.limited_count + 1, _ENOUGH_DOUBLINGS),
+    )
+)
+_OK = (
+    update(cookies)
+    .where(_THE_COOKIE, _NOT_DEAD, _NEWS)
+    .values(health="ok", cooling_until=None, limited_time=None, limited_count=0)
+)
+# "error" says nothing of the cookie.
+_EFFECTS = {"dead": _DEAD, "rate_limited": _RATE_LIMITED, "ok": _OK}
+
+
+def report(connection: Connection, acquisition_id: uuid.UUID, outcome: str, now: datetime.datetime) -> str:
+    """Notes how a hand-out fared and what that says of the cookie. Gives the cookie's health at `now`.
+
+    The first report of a hand-out counts, a repeat changes nothing. A cookie that is gone is "dead". Raises
+    AcquisitionNotFoundError.
+    """
+    told = {"acquisition": acquisition_id, "told": outcome, "now": now}
+    first = connection.execute(_FIRST_REPORT, told).one_or_none()
+    if first is None:
+        cookie_id = connection.execute(_COOKIE_OF, {"acquisition": acquisition_id}).scalar()
+    else:
+        cookie_id = first.cookie_id
+        if outcome in _EFFECTS:
+            known = {"cookie": cookie_id, "acquired": first.acquired_time, "now": now}
+            connection.execute(_EFFECTS[outcome], known)
+    if cookie_id is None:
+        raise AcquisitionNotFoundError
+    health = connection.execute(_HEALTH, {"cookie": cookie_id}).one_or_none()
+    if health is None:
+        return "dead"
+    cooled_down = health.cooling_until is not None and health.cooling_until <= now
+    return "ok" if cooled_down else str(health.health)

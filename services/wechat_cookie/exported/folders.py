@@ -1,0 +1,105 @@
+"""Makes exported folders match the database."""
+
+import datetime
+from collections.abc import Callable, Iterator
+
+import structlog
+from sqlalchemy import Connection, bindparam, select, text
+
+from services.chassis.database import Database
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
+from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.exported.contents import ExportedCookie, files_of
+from services.wechat_cookie.exported.directory import ExportDirectory, InTheWayError
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.vault import UnreadableSecretError, Vault
+
+_log = structlog.get_logger(__name__)
+
+PAGE = 5000
+# Nobody takes so long to write three files; what is older was left by a process that died.
+LEFTOVER_SECONDS = 600.0
+
+# Replicas that share the directory write one token's folder one after the other, each after what it reads here. The
+# number keeps these keys apart from other advisory locks.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 2))")
+_REVISION = select(cookies.c.revision).where(
+    cookies.c.token == bindparam("token"), cookies.c.expire_time > bindparam("now")
+)
+_CONTENTS = select(*COLUMNS, cookies.c.original_id, cookies.c.jar, cookies.c.avatar).where(
+    cookies.c.token == bindparam("token")
+)
+_REVISIONS = (
+    select(cookies.c.token, cookies.c.revision)
+    .where(cookies.c.token > bindparam("after"), cookies.c.expire_time > bindparam("now"))
+    .order_by(cookies.c.token)
+    .limit(PAGE)
+)
+
+
+class Folders:
+    """The exported folders of this replica. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        directory: ExportDirectory,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._directory = directory
+        self._now = now
+
+    def sync(self, token: str) -> None:
+        """Makes the token's folder what the committed row says: written, replaced or removed. Idempotent.
+
+        Call it after the commit. Whoever dies before leaves it to the next reconcile.
+
+        Raises DatabaseUnavailableError, InTheWayError, OSError, UnreadableSecretError.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(_LOCK, {"token": token})
+            wanted = connection.execute(_REVISION, {"token": token, "now": self._now()}).scalar()
+            if wanted is None:
+                self._directory.remove(token)
+            elif self._directory.revision(token) != wanted:
+                self._directory.write(token, files_of(self._read(connection, token)), wanted)
+
+    def reconcile(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Syncs every token whose folder is missing, altered, out of date, or should be gone.
+
+        What fails for one token is logged and does not stop the others. Ends early once `stopping()` is true.
+        Raises DatabaseUnavailableError and, when the directory cannot be read, OSError.
+        """
+        surplus = self._directory.revisions()
+        behind = [token for token, revision in self._wanted() if surplus.pop(token, None) != revision]
+        for token in (*behind, *surplus):
+            if stopping():
+                return
+            self.sync_or_log(token)
+        self._directory.remove_leftovers(self._now().timestamp() - LEFTOVER_SECONDS)
+
+    def sync_or_log(self, token: str) -> None:
+        """sync() for those who cannot do anything about a folder that stays behind."""
+        try:
+            self.sync(token)
+        except (InTheWayError, OSError, UnreadableSecretError) as error:
+            _log.error("folder_not_synced", error=type(error).__name__)
+
+    def _wanted(self) -> Iterator[tuple[str, int]]:
+        after, now = "", self._now()
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(_REVISIONS, {"after": after, "now": now})
+                page = [(token, revision) for token, revision in rows]
+            yield from page
+            if len(page) < PAGE:
+                return
+            after, _ = page[-1]
+
+    def _read(self, connection: Connection, token: str) -> ExportedCookie:
+        *values, original_id, jar, avatar = connection.execute(_CONTENTS, {"token": token}).one()
+        plain = MpCookies.from_json(self._vault.decrypt(jar))
+        return ExportedCookie(Cookie(*values), original_id, plain, avatar)

@@ -1,0 +1,74 @@
+"""A bad setting stops the start and is named; its value is not repeated."""
+
+import pytest
+from cryptography.fernet import Fernet
+
+from services.chassis.settings import load
+from services.wechat_cookie.settings import WeChatCookieSettings
+
+KEY = Fernet.generate_key().decode()
+GOOD = {
+    "WECHAT_COOKIE_DATABASE_URL": "postgresql://user:canary@127.0.0.1/wechat_cookie",
+    "COOKIE_KEYS": KEY,
+    "TLS_CA_FILE": "ca.pem",
+    "TLS_CERTIFICATE_FILE": "wechat_cookie.pem",
+    "TLS_KEY_FILE": "wechat_cookie.key",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_defaults_are_the_products(environment: pytest.MonkeyPatch) -> None:
+    settings = load(WeChatCookieSettings)
+    assert settings.wechat_cookie_port == 50053
+    assert settings.mp.base_url == "https://mp.weixin.qq.com"
+    assert str(settings.export_root) == "var/static/cookies"
+
+
+def test_a_variable_set_to_nothing_counts_as_not_set(environment: pytest.MonkeyPatch) -> None:
+    for name in ("WECHAT_CA_FILE", "WECHAT_PROXY", "WECHAT_BASE_URL", "WECHAT_COOKIE_PORT"):
+        environment.setenv(name, "")
+    settings = load(WeChatCookieSettings)
+    assert settings.mp.ca_file is None
+    assert settings.mp.proxy is None
+    assert settings.wechat_cookie_port == 50053
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COOKIE_KEYS", ""),
+        ("COOKIE_KEYS", "canary-weak-key"),
+        ("COOKIE_KEYS", f"{KEY},{KEY}"),
+        ("WECHAT_COOKIE_DATABASE_URL", ""),
+        ("WECHAT_COOKIE_DATABASE_URL", "mysql://user:canary@127.0.0.1/x"),
+        ("WECHAT_BASE_URL", "ftp://canary"),
+        ("WECHAT_BASE_URL", "https://mp.weixin.qq.com/canary"),
+        ("WECHAT_CA_FILE", "/canary/does/not/exist.pem"),
+        ("WECHAT_PROXY", "socks5://user:canary@127.0.0.1:1080"),
+        ("WECHAT_COOKIE_PORT", "65536"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_and_is_named(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SystemExit) as stopped:
+        load(WeChatCookieSettings)
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert f"bad setting {name}" in told
+    assert "canary" not in told
+    assert KEY not in told
+
+
+def test_no_secret_shows_in_the_settings_repr(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("WECHAT_PROXY", "http://user:canary@127.0.0.1:8080")
+    shown = repr(load(WeChatCookieSettings))
+    assert "canary" not in shown
+    assert KEY not in shown
