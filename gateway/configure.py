@@ -14,6 +14,7 @@ import yaml
 
 from gateway.bootstrap import bootstrap
 from gateway.contract import Contract
+from gateway.pages.static import pages
 from gateway.settings import Settings, load
 
 
@@ -25,8 +26,13 @@ def configure(output: Path, settings: Settings, contract: Contract) -> None:
     folder = output.absolute().parent
     descriptor_set = folder / "descriptor_set.binpb"
     _replace(descriptor_set, contract.without_comments())
-    configuration = bootstrap(contract, settings, descriptor_set, {})
-    # Envoy's files come first, so that the configuration never names one that is not there yet.
+    own = tuple(pages(contract, settings.version))
+    for page in own:
+        _replace(folder / page.file_name, page.content)
+    configuration = bootstrap(
+        contract, settings, descriptor_set, {page.path: page.route(folder) for page in own}
+    )
+    # It comes last, so that it never names a file that is not there yet.
     text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=120)
     _replace(output, text.encode())
 

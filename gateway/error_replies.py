@@ -26,8 +26,10 @@ class ErrorReply:
     message: str
     retry: bool = False
 
-    def body(self, metadata: Mapping[str, str] | None = None) -> Config:
-        """The JSON, with Envoy's command for the request id in it."""
+    def body(
+        self, metadata: Mapping[str, str] | None = None, request_id: str = "%REQ(X-REQUEST-ID)%"
+    ) -> Config:
+        """The JSON. The request id is Envoy's command for it, unless given."""
         info = {
             "@type": ERROR_INFO,
             "reason": self.reason,
@@ -37,7 +39,7 @@ class ErrorReply:
         details: list[Config] = [info]
         if self.retry:
             details.append({"@type": RETRY_INFO, "retry_delay": f"{RETRY_AFTER_SECONDS}s"})
-        details.append({"@type": REQUEST_INFO, "request_id": "%REQ(X-REQUEST-ID)%"})
+        details.append({"@type": REQUEST_INFO, "request_id": request_id})
         return {"code": self.code, "message": self.message, "details": details}
 
 
@@ -58,7 +60,8 @@ REPLIES = (
 )
 
 
-_ANY_OTHER = ErrorReply(0, 13, "INTERNAL", "服务内部错误")
+# The gateway's pages are replies of its own, too, and start below.
+_ANY_OTHER = ErrorReply(400, 13, "INTERNAL", "服务内部错误")
 
 
 def local_reply_config() -> Config:

@@ -31,7 +31,7 @@ local function states_now(handle, now)
   return remembered.states
 end
 
-local function body_of(states)
+local function answer(states, request_id)
   local listed, failed = {}, {}
   for index, part in ipairs(parts) do
     listed[index] = string.format('"%s":"%s"', part.name, states[index] and "ok" or "unavailable")
@@ -45,12 +45,12 @@ local function body_of(states)
     return 200, string.format('{"status":"ok",%s}', common)
   end
   local names = table.concat(failed, ", ")
-  return 503, string.format('{"status":"unavailable",%s,%s}', common, string.format(unavailable, names, names))
+  return 503, string.format('{"status":"unavailable",%s,%s}', common, string.format(unavailable, names, names, request_id))
 end
 
 function envoy_on_request(handle)
   local now = tonumber(handle:timestampString(EnvoyTimestampResolution.MILLISECOND))
-  local status, body = body_of(states_now(handle, now))
+  local status, body = answer(states_now(handle, now), handle:headers():get("x-request-id"))
   handle:streamInfo():dynamicMetadata():set(answered_namespace, answered_key, true)
   handle:respond({[":status"] = tostring(status), ["content-type"] = "application/json"}, body)
 end

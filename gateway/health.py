@@ -33,15 +33,22 @@ def _settings(services: Iterable[str], version: str, environment: str) -> str:
     parts = ", ".join(
         f'{{name = "{service}", cluster = "{operations_cluster_name(service)}"}}' for service in services
     )
-    about = json.dumps({"name": "FastMP", "version": version, "env": environment})[1:-1]
-    failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body({"parts": "%s"})
+    about = _members({"name": "FastMP", "version": version, "env": environment})
+    failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body(
+        {"parts": "%s"}, request_id="%s"
+    )
     lines = {
         "parts": f"{{{parts}}}",
         "about": f"[==[{about}]==]",
-        "unavailable": f"[==[{json.dumps(failure, ensure_ascii=False)[1:-1]}]==]",
+        "unavailable": f"[==[{_members(failure)}]==]",
         "answered_namespace": f'"{ANSWERED_NAMESPACE}"',
         "answered_key": f'"{ANSWERED_KEY}"',
         "timeout_milliseconds": str(TIMEOUT_MILLISECONDS),
         "remember_milliseconds": str(REMEMBER_MILLISECONDS),
     }
     return "".join(f"local {name} = {value}\n" for name, value in lines.items())
+
+
+def _members(value: Config) -> str:
+    """A JSON object without its braces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[1:-1]

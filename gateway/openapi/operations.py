@@ -1,0 +1,62 @@
+"""One OpenAPI operation for each RPC on REST."""
+
+from collections.abc import Mapping
+
+from fastmp.access.v1 import access_pb2
+from gateway.contract import HTTP_BODY, Rpc
+from gateway.openapi.constraints import Schema
+from gateway.openapi.failures import failures_of
+from gateway.openapi.schemas import Schemas
+
+BEARER = "bearer"
+# google.api.HttpBody says its content type only at run time.
+_BODY_TYPES = {"ExportCodes": "text/csv", "GetAvatar": "image/*"}
+
+
+def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Schema:
+    """The operation object. Raises LookupError for an HttpBody whose content type is not known here."""
+    service, _, method = rpc.path.removeprefix("/").partition("/")
+    comment = comments[f".{service}.{method}"]
+    operation: Schema = {
+        "operationId": rpc.name,
+        "tags": [service.rpartition(".")[2]],
+        "summary": comment.partition("\n")[0].partition(". ")[0].removesuffix("."),
+        "description": comment,
+        "x-access": access_pb2.Access.Name(rpc.access).lower(),
+        "x-rpc": f"{service}.{method}",
+        "security": [] if rpc.access == access_pb2.PUBLIC else [{BEARER: []}],
+    }
+    parameters = _parameters(rpc, schemas)
+    if parameters:
+        operation["parameters"] = parameters
+    if rpc.takes_body:
+        body = schemas.inline(rpc.request, without=frozenset(rpc.variables))
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    success = {"description": "OK", "content": _content(rpc, schemas)}
+    operation["responses"] = {"200": success, **failures_of(rpc, comments.get(f".{service}", ""), comment)}
+    return operation
+
+
+def _parameters(rpc: Rpc, schemas: Schemas) -> list[Schema]:
+    fields = schemas.fields(rpc.request)
+    found = []
+    for where, names in (("path", rpc.variables), ("query", rpc.query_fields)):
+        for name in names:
+            schema = schemas.field(rpc.request, fields[name])
+            parameter = {"name": name, "in": where, "description": schema.pop("description", "")}
+            parameter["required"] = where == "path" or not schemas.is_optional(fields[name])
+            found.append({**parameter, "schema": schema})
+    return found
+
+
+def _content(rpc: Rpc, schemas: Schemas) -> Schema:
+    if rpc.response == HTTP_BODY:
+        return {
+            _BODY_TYPES[rpc.name]: {"schema": {"type": "string", "contentMediaType": _BODY_TYPES[rpc.name]}}
+        }
+    message = schemas.reference(rpc.response)
+    if rpc.is_streaming:
+        # Each event's `data:` line is one message.
+        event = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
+        return {"text/event-stream": {"schema": event}}
+    return {"application/json": {"schema": message}}

@@ -1,0 +1,84 @@
+"""JSON schemas of the messages, as the gateway prints and reads them."""
+
+from collections.abc import Mapping, Set
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+
+from gateway.openapi.constraints import Schema, constraints_of
+
+TIMESTAMP = ".google.protobuf.Timestamp"
+_SCALARS: Mapping[int, Schema] = {
+    FieldDescriptorProto.TYPE_STRING: {"type": "string"},
+    FieldDescriptorProto.TYPE_BOOL: {"type": "boolean"},
+    FieldDescriptorProto.TYPE_INT32: {"type": "integer", "format": "int32"},
+    # JSON numbers are doubles to many readers, so protobuf's JSON mapping writes 64 bits as a string.
+    FieldDescriptorProto.TYPE_INT64: {"type": "string", "format": "int64"},
+    FieldDescriptorProto.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
+}
+
+
+class Schemas:
+    """Turns messages into component schemas, and remembers which ones the document needs."""
+
+    def __init__(self, messages: Mapping[str, DescriptorProto], comments: Mapping[str, str]) -> None:
+        self._messages = messages
+        self._comments = comments
+        self._owners: dict[str, str] = {}
+        self.components: dict[str, Schema] = {}
+
+    def reference(self, message: str) -> Schema:
+        """A $ref to the component of a message, by its full name with a leading dot.
+
+        Raises ValueError when another package has a message of that name.
+        """
+        if message == TIMESTAMP:
+            return {"type": "string", "format": "date-time"}
+        name = message.rpartition(".")[2]
+        if self._owners.setdefault(name, message) != message:
+            raise ValueError(f"two messages are called {name}")
+        if name not in self.components:
+            # The entry comes first: a message may lead back to itself.
+            self.components[name] = {}
+            self.components[name].update(self.inline(message))
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def inline(self, message: str, without: Set[str] = frozenset()) -> Schema:
+        """The schema of a message, written out, without some of its fields.
+
+        What has no presence is always printed in answers, and is what a request cannot do without.
+        """
+        fields = [field for field in self._messages[message].field if field.name not in without]
+        schema: Schema = {
+            "type": "object",
+            "properties": {field.name: self.field(message, field) for field in fields},
+        }
+        required = [field.name for field in fields if not self.is_optional(field)]
+        if required:
+            schema["required"] = required
+        if message in self._comments:
+            schema["description"] = self._comments[message]
+        return schema
+
+    def fields(self, message: str) -> Mapping[str, FieldDescriptorProto]:
+        """The fields of a message by name."""
+        return {field.name: field for field in self._messages[message].field}
+
+    def field(self, message: str, field: FieldDescriptorProto) -> Schema:
+        """The schema of one field, with its comment."""
+        comment = self._comments.get(f"{message}.{field.name}", "")
+        if field.type == FieldDescriptorProto.TYPE_MESSAGE:
+            schema = dict(self.reference(field.type_name))
+        else:
+            # A type without an entry is one that no message of the contract has had so far.
+            schema = dict(_SCALARS[field.type])
+            schema.update(constraints_of(comment, schema["type"]))
+        if field.label == FieldDescriptorProto.LABEL_REPEATED:
+            schema = {"type": "array", "items": schema}
+        return {**schema, "description": comment} if comment else schema
+
+    @staticmethod
+    def is_optional(field: FieldDescriptorProto) -> bool:
+        """Whether the field may be missing: it is declared optional, in a oneof, or a single message."""
+        is_message = field.type == FieldDescriptorProto.TYPE_MESSAGE
+        is_repeated = field.label == FieldDescriptorProto.LABEL_REPEATED
+        return field.HasField("oneof_index") or (is_message and not is_repeated)
