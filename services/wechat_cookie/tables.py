@@ -1,9 +1,10 @@
 """All tables of this service, for Alembic."""
 
 from services.wechat_cookie.cookies import tables as _cookies
+from services.wechat_cookie.logins import tables as _logins
 from services.wechat_cookie.metadata import metadata
 
 __all__ = ["metadata"]
 
 # Importing a module of tables is what registers them.
-MODULES = (_cookies,)
+MODULES = (_cookies, _logins)

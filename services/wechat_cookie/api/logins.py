@@ -1,0 +1,124 @@
+"""The RPCs about logins: protobuf into calls, results into protobuf."""
+
+import base64
+import datetime
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import grpc
+from pydantic import Field
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis import context as calls
+from services.chassis.validation import Values, parse
+from services.wechat_cookie.cookies.messages import to_message
+from services.wechat_cookie.logins.account_logins import AccountLogins, LoginView
+
+# Unary methods that wait as streams do, so the server is to admit them as such.
+WAITING_PATHS = frozenset({"/fastmp.wechat_cookie.v1.WeChatCookieService/BeginLogin"})
+
+LoginKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class BeginValues(Values):
+    """BeginLogin."""
+
+    inline_qr: bool = True
+    wait_seconds: int = 0
+
+
+class KeyValues(Values):
+    """PollLogin, CancelLogin."""
+
+    login_key: LoginKey
+
+
+class WatchValues(Values):
+    """WatchLogin."""
+
+    login_key: LoginKey
+    after_sequence: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True)
+class LoginParts:
+    """What the RPCs about logins work with. `now` gives an aware datetime; BeginLogin waits at most
+    `begin_seconds`, a little longer than the first QR code may take."""
+
+    account_logins: AccountLogins
+    now: Callable[[], datetime.datetime]
+    begin_seconds: float = 13.0
+
+
+class LoginRpcs:
+    """BeginLogin to CancelLogin. What each promises stands in the contract."""
+
+    def __init__(self, parts: LoginParts) -> None:
+        self._logins = parts
+
+    def BeginLogin(
+        self, request: pb.BeginLoginRequest, context: grpc.ServicerContext
+    ) -> pb.BeginLoginResponse:
+        wanted, logins = parse(BeginValues, request), self._logins.account_logins
+        key = logins.start(_caller_id(), calls.caller().email)
+        with logins.watch(_caller_id(), key) as watch:
+            if context.add_callback(watch.close):
+                watch.wait_for_qr(self._logins.begin_seconds)
+        view = logins.view(_caller_id(), key)
+        return pb.BeginLoginResponse(
+            status=view.status,
+            message=view.message,
+            qrcode_base64=_base64(view.qr_image) if wanted.inline_qr else None,
+            login_key=key,
+        )
+
+    def PollLogin(self, request: pb.PollLoginRequest, _context: grpc.ServicerContext) -> pb.PollLoginResponse:
+        wanted = parse(KeyValues, request)
+        view = self._logins.account_logins.view(_caller_id(), wanted.login_key)
+        return _poll_response(view, self._logins.now())
+
+    def StartLogin(
+        self, _request: pb.StartLoginRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.LoginEvent]:
+        key = self._logins.account_logins.start(_caller_id(), calls.caller().email)
+        yield from self._events(key, 0, context)
+
+    def WatchLogin(
+        self, request: pb.WatchLoginRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.LoginEvent]:
+        wanted = parse(WatchValues, request)
+        yield from self._events(wanted.login_key, wanted.after_sequence, context)
+
+    def CancelLogin(
+        self, request: pb.CancelLoginRequest, _context: grpc.ServicerContext
+    ) -> pb.CancelLoginResponse:
+        wanted = parse(KeyValues, request)
+        self._logins.account_logins.cancel(_caller_id(), wanted.login_key)
+        return pb.CancelLoginResponse(status="ok")
+
+    def _events(self, key: str, after: int, context: grpc.ServicerContext) -> Iterator[pb.LoginEvent]:
+        with self._logins.account_logins.watch(_caller_id(), key) as watch:
+            # False when the caller has hung up already.
+            if context.add_callback(watch.close):
+                yield from watch.events(after)
+
+
+def _caller_id() -> uuid.UUID:
+    return uuid.UUID(calls.caller().account_id)
+
+
+def _poll_response(view: LoginView, now: datetime.datetime) -> pb.PollLoginResponse:
+    return pb.PollLoginResponse(
+        status=view.status,
+        message=view.message,
+        stage=view.stage,
+        qrcode_base64=_base64(view.qr_image),
+        cookie=None if view.cookie is None else to_message(view.cookie, now),
+        reason=view.reason,
+    )
+
+
+def _base64(picture: bytes | None) -> str | None:
+    return None if picture is None else base64.b64encode(picture).decode()

@@ -1,0 +1,200 @@
+"""What an account may do with its own logins: start, look, watch, cancel. Nobody else's exist for it."""
+
+import datetime
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.database import Database
+from services.chassis.principals import TokenRevokedError
+from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies.cookie import COLUMNS as COOKIE_COLUMNS
+from services.wechat_cookie.cookies.cookie import Cookie, cookie_of
+from services.wechat_cookie.cookies.tables import cookies, deleted_owners
+from services.wechat_cookie.logins import rules
+from services.wechat_cookie.logins.errors import LoginNotFoundError, TooManyLoginsError
+from services.wechat_cookie.logins.hub import EventHub, Watcher
+from services.wechat_cookie.logins.measures import LoginMeasures
+from services.wechat_cookie.logins.rows import COLUMNS, LoginRows
+from services.wechat_cookie.logins.stages import Reason, Stage
+from services.wechat_cookie.logins.state import LoginLimits
+from services.wechat_cookie.logins.tables import logins
+from services.wechat_cookie.logins.watching import EventReader
+
+TRY_AGAIN = datetime.timedelta(seconds=30)
+# How often a call that waits for the first QR code looks at its own deadline.
+GLANCE_SECONDS = 0.5
+
+_SHOWING_QR = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
+_FIRST_NEWS = frozenset({"qr_code", "success", "failure"})
+
+
+def _visible() -> ColumnElement[bool]:
+    return (
+        (logins.c.id == bindparam("login_id"))
+        & (logins.c.owner_id == bindparam("owner"))
+        & or_(logins.c.ended_at.is_(None), logins.c.ended_at > bindparam("ended_after"))
+    )
+
+
+_COUNT = select(func.count()).where(logins.c.owner_id == bindparam("owner"), logins.c.ended_at.is_(None))
+_IS_DELETED = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == bindparam("owner"))
+_VIEW = select(
+    logins.c.stage,
+    logins.c.message,
+    logins.c.reason,
+    logins.c.qr_image,
+    logins.c.cookie_id,
+    logins.c.last_sequence,
+    logins.c.ended_at,
+).where(_visible())
+_FOR_UPDATE = select(*COLUMNS).where(_visible()).with_for_update()
+_COOKIE = select(*COOKIE_COLUMNS).where(cookies.c.id == bindparam("cookie"))
+
+
+@dataclass(frozen=True, slots=True)
+class LoginView:
+    """How a login stands. `qr_image` is there while the QR code waits to be scanned, `cookie` after success
+    unless it has been deleted since."""
+
+    stage: Stage
+    message: str
+    reason: Reason | None
+    qr_image: bytes | None = field(repr=False)
+    cookie: Cookie | None
+
+    @property
+    def status(self) -> str:
+        """ "pending", "success" or "failed"."""
+        return {Stage.SUCCEEDED: "success", Stage.FAILED: "failed"}.get(self.stage, "pending")
+
+
+class Watch:
+    """One look at the events of one login, that may wait for them."""
+
+    def __init__(
+        self, login_id: str, last_sequence: int, has_ended: bool, watcher: Watcher, reader: EventReader
+    ) -> None:
+        self._login_id = login_id
+        self._last_sequence = last_sequence
+        self._has_ended = has_ended
+        self._watcher = watcher
+        self._reader = reader
+
+    def close(self) -> None:
+        """Ends events() within moments; for any thread."""
+        self._watcher.close()
+
+    def events(self, after: int) -> Iterator[pb.LoginEvent]:
+        """The events after the sequence `after`, until the last, with heartbeats; nothing if all are known."""
+        known = min(after, self._last_sequence)
+        if not (self._has_ended and known == self._last_sequence):
+            yield from self._reader.stream(self._login_id, known, self._watcher)
+
+    def wait_for_qr(self, seconds: float) -> None:
+        """Waits until there is a QR code, or the login has ended, or `seconds` are over."""
+        until = time.monotonic() + seconds
+        for event in self._reader.stream(self._login_id, 0, self._watcher, GLANCE_SECONDS):
+            if event.WhichOneof("event") in _FIRST_NEWS or time.monotonic() >= until:
+                return
+
+
+class AccountLogins:
+    """The logins of accounts. `new_key` makes login keys nobody can guess, `nudge` wakes the poller."""
+
+    def __init__(
+        self,
+        database: Database,
+        rows: LoginRows,
+        hub: EventHub,
+        reader: EventReader,
+        limits: LoginLimits,
+        now: Callable[[], datetime.datetime],
+        new_key: Callable[[], str],
+        nudge: Callable[[], None],
+        measures: LoginMeasures,
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._hub = hub
+        self._reader = reader
+        self._limits = limits
+        self._now = now
+        self._new_key = new_key
+        self._nudge = nudge
+        self._measures = measures
+
+    def start(self, owner_id: uuid.UUID, owner_email: str) -> str:
+        """Starts a login and gives its key. Not idempotent.
+
+        Raises TooManyLoginsError, exact also for calls at the same moment, or TokenRevokedError when the account
+        was deleted just now.
+        """
+        now = self._now()
+        transition = rules.started(self._new_key(), owner_id, owner_email, now, self._limits)
+        with self._database.transaction() as connection:
+            owners.lock(connection, owner_id)
+            if connection.execute(_IS_DELETED, {"owner": owner_id}).first() is not None:
+                raise TokenRevokedError
+            running = connection.execute(_COUNT, {"owner": owner_id}).scalar_one()
+            if running >= self._limits.most_per_account:
+                raise TooManyLoginsError(retry_after=TRY_AGAIN)
+            self._rows.insert(connection, transition, now)
+        self._nudge()
+        return transition.state.id
+
+    def view(self, owner_id: uuid.UUID, login_id: str) -> LoginView:
+        """How the login stands. Raises LoginNotFoundError."""
+        with self._database.reading() as connection:
+            row = self._row(connection, owner_id, login_id)
+            cookie = self._cookie(connection, row.cookie_id) if row.stage == Stage.SUCCEEDED else None
+        if row.ended_at is None:
+            self._hub.saw(login_id)
+        stage = Stage(row.stage)
+        return LoginView(
+            stage=stage,
+            message=row.message,
+            reason=Reason(row.reason) if row.reason else None,
+            qr_image=row.qr_image if stage in _SHOWING_QR else None,
+            cookie=cookie,
+        )
+
+    @contextmanager
+    def watch(self, owner_id: uuid.UUID, login_id: str) -> Iterator[Watch]:
+        """A look at the login's events. Raises LoginNotFoundError."""
+        # Watched first and read afterwards, so that nothing falls between the two.
+        with self._hub.watching(login_id) as watcher:
+            with self._database.reading() as connection:
+                row = self._row(connection, owner_id, login_id)
+            yield Watch(login_id, row.last_sequence, row.ended_at is not None, watcher, self._reader)
+
+    def cancel(self, owner_id: uuid.UUID, login_id: str) -> None:
+        """Ends the login if it still runs. Idempotent. Raises LoginNotFoundError."""
+        with self._database.transaction() as connection:
+            row = connection.execute(_FOR_UPDATE, self._key(owner_id, login_id)).one_or_none()
+            if row is None:
+                raise LoginNotFoundError
+            end = rules.ended(self._rows.state_of(row), Reason.CANCELLED, self._now())
+            ended = self._rows.advance(connection, end, self._now()) if end is not None else None
+        if ended is not None:
+            self._measures.ended(ended)
+
+    def _row(self, connection: Connection, owner_id: uuid.UUID, login_id: str) -> Any:
+        row = connection.execute(_VIEW, self._key(owner_id, login_id)).one_or_none()
+        if row is None:
+            raise LoginNotFoundError
+        return row
+
+    def _key(self, owner_id: uuid.UUID, login_id: str) -> dict[str, object]:
+        ended_after = self._now() - datetime.timedelta(seconds=self._limits.kept_seconds)
+        return {"login_id": login_id, "owner": owner_id, "ended_after": ended_after}
+
+    def _cookie(self, connection: Connection, cookie_id: uuid.UUID | None) -> Cookie | None:
+        row = connection.execute(_COOKIE, {"cookie": cookie_id}).one_or_none()
+        return None if row is None else cookie_of(row)

@@ -1,0 +1,24 @@
+"""The outcomes of login calls that the contract names."""
+
+from dataclasses import dataclass
+
+import grpc
+
+from services.chassis.errors import DomainError, ThrottledError
+
+
+@dataclass(eq=False)
+class LoginNotFoundError(DomainError):
+    """The caller has no such login. Whether somebody else has is not told."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "LOGIN_NOT_FOUND"
+    message: str = "登录不存在或已过期"
+
+
+@dataclass(eq=False)
+class TooManyLoginsError(ThrottledError):
+    """The account has as many running logins as one may have."""
+
+    reason = "TOO_MANY_LOGINS"
+    message: str = "同时进行的登录过多，请先完成或取消已有的登录"

@@ -1,0 +1,130 @@
+"""Threads that take work of one kind as it falls due: one claims what there is room for, the others do it."""
+
+import datetime
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from services.chassis.errors import DomainError
+
+_log = structlog.get_logger(__name__)
+
+# While nothing is known to be due: how often to look, since another replica's work may have become anybody's.
+IDLE_SECONDS = 1.0
+# While the database is away.
+PAUSE_SECONDS = 0.5
+
+WorkT = TypeVar("WorkT")
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[WorkT]):
+    """Where a lane's work comes from.
+
+    `claim(most, busy)` takes at most `most` due pieces, `next_due()` says when the next one is due, `key` names a
+    piece; `busy` are the names of those still being done.
+    """
+
+    claim: Callable[[int, Collection[str]], Sequence[WorkT]]
+    next_due: Callable[[], datetime.datetime | None]
+    key: Callable[[WorkT], str]
+
+
+class Lane(Generic[WorkT]):
+    """Does the work of a Source with `threads` threads, never claiming more than there are free ones.
+
+    Between two claims at least `tick_seconds` pass: so a claim takes many pieces when much is due.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source[WorkT],
+        do: Callable[[WorkT], None],
+        threads: int,
+        tick_seconds: float,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._do = do
+        self._tick_seconds = tick_seconds
+        self._now = now
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._count = threads
+        self._queue: queue.SimpleQueue[WorkT | None] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._claim_on, name=f"{name}-claims", daemon=True)]
+        self._threads += [
+            threading.Thread(target=self._work_on, name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def nudge(self) -> None:
+        """There is work now: do not wait for the next look."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> None:
+        """Claims no more and waits at most `seconds` for what is being done. Work that takes longer is left to
+        itself: its lease runs out."""
+        self._stopping.set()
+        self._wake.set()
+        for _ in range(self._count):
+            self._queue.put(None)
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _claim_on(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                pause = self._claim()
+            except DomainError as error:
+                _log.warning("claiming_interrupted", lane=self._name, reason=error.reason)
+                pause = PAUSE_SECONDS
+            except Exception:  # noqa: BLE001 - Whatever it was, the lane must go on.
+                _log.exception("claiming_faulted", lane=self._name)
+                pause = PAUSE_SECONDS
+            self._wake.wait(pause)
+
+    def _claim(self) -> float:
+        with self._lock:
+            busy = tuple(self._busy)
+        free = self._count - len(busy)
+        if free == 0:
+            return self._tick_seconds
+        claimed = self._source.claim(free, busy)
+        with self._lock:
+            self._busy.update(self._source.key(work) for work in claimed)
+        for work in claimed:
+            self._queue.put(work)
+        if claimed:
+            return self._tick_seconds
+        due = self._source.next_due()
+        until_due = IDLE_SECONDS if due is None else (due - self._now()).total_seconds()
+        return min(IDLE_SECONDS, max(self._tick_seconds, until_due))
+
+    def _work_on(self) -> None:
+        while (work := self._queue.get()) is not None and not self._stopping.is_set():
+            try:
+                self._do(work)
+            except DomainError as error:
+                _log.warning("work_interrupted", lane=self._name, reason=error.reason)
+            except Exception:  # noqa: BLE001 - The thread must live on; the login's lease runs out.
+                _log.exception("work_faulted", lane=self._name)
+            finally:
+                with self._lock:
+                    self._busy.discard(self._source.key(work))

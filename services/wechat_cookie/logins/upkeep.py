@@ -1,0 +1,82 @@
+"""The clock of the logins: ends what is overdue or abandoned and removes what is old, on every replica."""
+
+import threading
+import time
+
+import structlog
+
+from services.chassis.database import Database
+from services.chassis.errors import DomainError
+from services.wechat_cookie.logins.hub import EventHub
+from services.wechat_cookie.logins.measures import LoginMeasures
+from services.wechat_cookie.logins.retention import BATCH, LoginRetention
+
+_log = structlog.get_logger(__name__)
+
+DEADLINES_EVERY_SECONDS = 0.5
+SWEEP_EVERY_SECONDS = 10.0
+
+
+class LoginUpkeep:
+    """A thread that needs neither WeChat nor the poller: a login ends in time also when all exchanges hang."""
+
+    def __init__(
+        self,
+        database: Database,
+        retention: LoginRetention,
+        hub: EventHub,
+        measures: LoginMeasures,
+        sweep_seconds: float = SWEEP_EVERY_SECONDS,
+    ) -> None:
+        self._database = database
+        self._retention = retention
+        self._hub = hub
+        self._measures = measures
+        self._sweep_seconds = sweep_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="login-upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        sweep_at = time.monotonic()
+        seen: set[str] = set()
+        while not self._stopping.wait(DEADLINES_EVERY_SECONDS):
+            try:
+                self._end_overdue()
+                if time.monotonic() >= sweep_at:
+                    # Kept until they are written: a login must not be abandoned because the database was away.
+                    seen |= self._hub.take_seen()
+                    self._sweep(seen)
+                    seen = set()
+                    sweep_at = time.monotonic() + self._sweep_seconds
+            except DomainError as error:
+                _log.warning("upkeep_interrupted", reason=error.reason)
+            except Exception:  # noqa: BLE001 - Whatever it was, deadlines must go on.
+                _log.exception("upkeep_faulted")
+
+    def _end_overdue(self) -> None:
+        ended = BATCH
+        while ended == BATCH:
+            with self._database.transaction() as connection:
+                states = self._retention.end_overdue(connection)
+            for state in states:
+                self._measures.ended(state)
+            ended = len(states)
+
+    def _sweep(self, seen: set[str]) -> None:
+        with self._database.transaction() as connection:
+            self._retention.mark_seen(connection, seen)
+        with self._database.transaction() as connection:
+            abandoned = self._retention.end_abandoned(connection)
+        for state in abandoned:
+            self._measures.ended(state)
+        with self._database.transaction() as connection:
+            self._retention.remove_old(connection)
