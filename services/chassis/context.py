@@ -54,6 +54,11 @@ def current() -> Call:
     return call
 
 
+def answered() -> Call | None:
+    """The call being answered; None in a background thread."""
+    return _current.get()
+
+
 def caller() -> Principal:
     """The account that called. Raises LookupError where the RPC's access level does not ask for one."""
     principal = current().principal

@@ -1,0 +1,117 @@
+"""ListAuditLog and VerifyAuditLog, the same for every service."""
+
+from typing import Annotated
+
+import grpc
+from pydantic import Field
+from sqlalchemy import RowMapping
+
+from fastmp.audit.v1 import audit_pb2 as pb
+from services.chassis.audit.listing import Filters, page
+from services.chassis.audit.tables import AuditTables
+from services.chassis.audit.verifying import Anchor, verify
+from services.chassis.database import Database
+from services.chassis.errors import FieldViolation, InvalidArgumentError
+from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.validation import Text, Values, parse
+
+LARGEST_POSITION = 2**63 - 1
+Filter = Annotated[Text, Field(min_length=1, max_length=254)]
+
+
+class ListValues(Values):
+    """Of ListAuditLogRequest."""
+
+    actor: Filter | None = None
+    action: Filter | None = None
+    target: Filter | None = None
+    size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = DEFAULT_PAGE
+    page_token: Annotated[Text, Field(max_length=32)] | None = None
+
+
+class VerifyValues(Values):
+    """Of VerifyAuditLogRequest."""
+
+    after_position: Annotated[int, Field(ge=0, le=LARGEST_POSITION)] = 0
+    anchor_position: Annotated[int, Field(ge=1, le=LARGEST_POSITION)] | None = None
+    anchor_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class AuditRpcs:
+    """Mixed into a service's servicer, which sets `_audit_reader`."""
+
+    _audit_reader: "AuditReader"
+
+    def ListAuditLog(
+        self, request: pb.ListAuditLogRequest, _context: grpc.ServicerContext
+    ) -> pb.ListAuditLogResponse:
+        """See the proto."""
+        return self._audit_reader.list(parse(ListValues, request))
+
+    def VerifyAuditLog(
+        self, request: pb.VerifyAuditLogRequest, _context: grpc.ServicerContext
+    ) -> pb.VerifyAuditLogResponse:
+        """See the proto."""
+        return self._audit_reader.verify(parse(VerifyValues, request))
+
+
+class AuditReader:
+    """The reading side of one service's audit log, in protobuf."""
+
+    def __init__(self, database: Database, tables: AuditTables, key: bytes) -> None:
+        self._database = database
+        self._tables = tables
+        self._key = key
+
+    def list(self, values: ListValues) -> pb.ListAuditLogResponse:
+        """One page. Raises InvalidArgumentError for a token that is none."""
+        filters = Filters(values.actor, values.action, values.target)
+        before = _position(values.page_token) if values.page_token is not None else None
+        with self._database.reading() as connection:
+            rows = page(connection, self._tables, filters, values.size, before)
+        shown = rows[: values.size]
+        token = str(shown[-1]["id"]) if len(rows) > len(shown) else None
+        return pb.ListAuditLogResponse(items=[_message(row) for row in shown], next_page_token=token)
+
+    def verify(self, values: VerifyValues) -> pb.VerifyAuditLogResponse:
+        """The verdict on up to 100,000 entries. Raises InvalidArgumentError for half an anchor."""
+        if (values.anchor_position is None) != (values.anchor_digest is None):
+            violation = FieldViolation("anchor_digest", "goes together with anchor_position")
+            raise InvalidArgumentError(violations=(violation,))
+        anchor = None
+        if values.anchor_position is not None and values.anchor_digest is not None:
+            anchor = Anchor(values.anchor_position, bytes.fromhex(values.anchor_digest))
+        with self._database.snapshot() as connection:
+            verdict = verify(connection, self._tables, self._key, values.after_position, anchor)
+        return pb.VerifyAuditLogResponse(
+            intact=verdict.intact,
+            checked=verdict.checked,
+            position=verdict.position,
+            digest=verdict.digest.hex(),
+            complete=verdict.complete,
+            broken_position=verdict.broken_position,
+            broken_reason=verdict.broken_reason,
+        )
+
+
+def _position(token: str) -> int:
+    if not (token.isascii() and token.isdecimal() and int(token) <= LARGEST_POSITION):
+        violation = FieldViolation("page_token", "is not a next_page_token of this list")
+        raise InvalidArgumentError(violations=(violation,))
+    return int(token)
+
+
+def _message(row: RowMapping) -> pb.AuditEntry:
+    entry = pb.AuditEntry(
+        position=row["position"] or 0,
+        action=row["action"],
+        outcome=row["outcome"],
+        actor=row["actor"],
+        actor_email=row["actor_email"],
+        target=row["target"],
+        client_address=row["client_address"],
+        request_id=row["request_id"],
+        details=row["details"],
+    )
+    entry.time.FromDatetime(row["time"])
+    return entry
