@@ -26,7 +26,7 @@ def bootstrap(
     """
     gateway = settings.gateway
     routes = route_configuration(contract.rpcs, {"/health": health_route(), **pages}, gateway)
-    filters = http_filters(contract, str(descriptor_set), settings.version, gateway.fastmp_env)
+    filters = http_filters(contract, str(descriptor_set), gateway.fastmp_env)
     upstreams = {service: settings.upstreams[service] for service in contract.services}
     clusters = [
         make(service, endpoints, gateway)

@@ -26,7 +26,7 @@ def configure(output: Path, settings: Settings, contract: Contract) -> None:
     folder = output.absolute().parent
     descriptor_set = folder / "descriptor_set.binpb"
     _replace(descriptor_set, contract.without_comments())
-    own = tuple(pages(contract, settings.version))
+    own = tuple(pages(contract))
     for page in own:
         _replace(folder / page.file_name, page.content)
     configuration = bootstrap(

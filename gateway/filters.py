@@ -4,14 +4,20 @@ from gateway.contract import Contract
 from gateway.extensions import Config, extension
 from gateway.headers import header_mutation
 from gateway.health import health_filter
-from gateway.routes import CORS_FILTER, RATE_LIMIT_FILTER, TRANSCODER_FILTER
+from gateway.routes import (
+    BUFFER,
+    BUFFER_FILTER,
+    CORS_FILTER,
+    LARGEST_REQUEST_BYTES,
+    RATE_LIMIT_FILTER,
+    TRANSCODER_FILTER,
+)
 
-LARGEST_REQUEST_BYTES = 64 * 1024
 # 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
 LARGEST_UNARY_ANSWER_BYTES = 16 << 20
 
 
-def http_filters(contract: Contract, descriptor_set: str, version: str, environment: str) -> list[Config]:
+def http_filters(contract: Contract, descriptor_set: str, environment: str) -> list[Config]:
     """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
     return [
         header_mutation(),
@@ -22,12 +28,8 @@ def http_filters(contract: Contract, descriptor_set: str, version: str, environm
             # Without a bucket it does nothing: the limits are at the routes.
             stat_prefix="public",
         ),
-        health_filter(contract.services, version, environment),
-        extension(
-            "envoy.filters.http.buffer",
-            "envoy.extensions.filters.http.buffer.v3.Buffer",
-            max_request_bytes=LARGEST_REQUEST_BYTES,
-        ),
+        health_filter(contract.services, environment),
+        {**_buffer(), "disabled": True},
         _transcoder(contract, descriptor_set),
         extension(
             "envoy.filters.http.router",
@@ -35,6 +37,11 @@ def http_filters(contract: Contract, descriptor_set: str, version: str, environm
             suppress_envoy_headers=True,
         ),
     ]
+
+
+def _buffer() -> Config:
+    # Off where a route does not switch it on: it would keep a refusal waiting for the rest of the request.
+    return extension(BUFFER_FILTER, BUFFER, max_request_bytes=LARGEST_REQUEST_BYTES)
 
 
 def _transcoder(contract: Contract, descriptor_set: str) -> Config:

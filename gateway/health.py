@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from gateway import VERSION
 from gateway.clusters import operations_cluster_name
 from gateway.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, ErrorReply
 from gateway.extensions import Config, extension, typed
@@ -16,9 +17,9 @@ TIMEOUT_MILLISECONDS = 500
 REMEMBER_MILLISECONDS = 1000
 
 
-def health_filter(services: Iterable[str], version: str, environment: str) -> Config:
+def health_filter(services: Iterable[str], environment: str) -> Config:
     """The filter, switched off where a route does not switch it on."""
-    script = _settings(services, version, environment) + _SCRIPT.read_text("utf-8")
+    script = _settings(services, environment) + _SCRIPT.read_text("utf-8")
     filter_ = extension(HEALTH_FILTER, _LUA, default_source_code={"inline_string": script})
     return {**filter_, "disabled": True}
 
@@ -29,11 +30,11 @@ def health_route() -> Config:
     return {"direct_response": {"status": 503}, "typed_per_filter_config": {HEALTH_FILTER: switched_on}}
 
 
-def _settings(services: Iterable[str], version: str, environment: str) -> str:
+def _settings(services: Iterable[str], environment: str) -> str:
     parts = ", ".join(
         f'{{name = "{service}", cluster = "{operations_cluster_name(service)}"}}' for service in services
     )
-    about = _members({"name": "FastMP", "version": version, "env": environment})
+    about = _members({"name": "FastMP", "version": VERSION, "env": environment})
     failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body(
         {"parts": "%s"}, request_id="%s"
     )

@@ -10,6 +10,8 @@ from gateway.contract import Rpc
 from gateway.extensions import Config, set_header, typed
 from gateway.settings import GatewaySettings
 
+BUFFER_FILTER = "envoy.filters.http.buffer"
+BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
 TRANSCODER_FILTER = "envoy.filters.http.grpc_json_transcoder"
 RATE_LIMIT_FILTER = "envoy.filters.http.local_ratelimit"
 HEADER_FILTER = "envoy.filters.http.header_mutation"
@@ -23,6 +25,7 @@ UNARY_SECONDS_OF = {"BeginLogin": 20}
 STREAM_IDLE_SECONDS = 60
 # Tokens of the coarse rate limit that may be saved up, in seconds of its rate.
 BURST_SECONDS = 5
+LARGEST_REQUEST_BYTES = 64 * 1024
 LARGEST_PAGE_BYTES = 8 << 20
 PREFLIGHT_SECONDS = 600
 
@@ -95,7 +98,7 @@ def _rpc(rpc: Rpc, settings: GatewaySettings) -> Config:
     if not rpc.query_fields:
         # The transcoder would let a query overrule the path or the body, and what is in a URL is soon in a log.
         headers.append(_has_query(invert=True))
-    per_filter: Config = {}
+    per_filter: Config = {BUFFER_FILTER: _buffered()}
     if rpc.access == access_pb2.PUBLIC:
         per_filter[RATE_LIMIT_FILTER] = rate_limit(settings)
     return {
@@ -105,6 +108,11 @@ def _rpc(rpc: Rpc, settings: GatewaySettings) -> Config:
         "request_headers_to_add": _deadline(rpc),
         "typed_per_filter_config": per_filter,
     }
+
+
+def _buffered() -> Config:
+    limit = typed(f"{BUFFER}PerRoute", buffer={"max_request_bytes": LARGEST_REQUEST_BYTES})
+    return typed("envoy.config.route.v3.FilterConfig", config=limit)
 
 
 def _timeouts(rpc: Rpc) -> Config:

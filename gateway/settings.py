@@ -4,7 +4,6 @@ import ipaddress
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -149,7 +148,6 @@ class Settings:
     gateway: GatewaySettings
     # The replicas by service.
     upstreams: Mapping[str, tuple[Endpoint, ...]]
-    version: str
 
 
 def load() -> Settings:
@@ -172,7 +170,7 @@ def load() -> Settings:
     if problems:
         sys.stderr.writelines(problems)
         sys.exit(2)
-    return Settings(gateway, upstreams, version("fastmp"))
+    return Settings(gateway, upstreams)
 
 
 def _lines(error: ValidationError, prefix: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The document as a whole: what OpenAPI wants around the operations, and the gateway's own paths."""
 
+from gateway import VERSION
 from gateway.contract import Contract
 from gateway.openapi.comments import comments_of
 from gateway.openapi.constraints import Schema
@@ -45,7 +46,7 @@ _HEALTH: Schema = {
 }
 
 
-def document(contract: Contract, version: str) -> Schema:
+def document(contract: Contract) -> Schema:
     """An OpenAPI 3.1 document of every path on the gateway."""
     comments = comments_of(contract.files)
     schemas = Schemas(contract.messages, comments)
@@ -58,7 +59,7 @@ def document(contract: Contract, version: str) -> Schema:
     ]
     return {
         "openapi": "3.1.0",
-        "info": {"title": "FastMP", "version": version, "license": _LICENSE},
+        "info": {"title": "FastMP", "version": VERSION, "license": _LICENSE},
         "servers": [{"url": "/"}],
         "tags": [*tags, _GATEWAY],
         "paths": {**_own_paths(), **paths},

@@ -35,9 +35,9 @@ class Page:
         }
 
 
-def pages(contract: Contract, version: str) -> Iterable[Page]:
+def pages(contract: Contract) -> Iterable[Page]:
     """Every page."""
-    reference = json.dumps(document(contract, version), ensure_ascii=False, indent=1)
+    reference = json.dumps(document(contract), ensure_ascii=False, indent=1)
     docs = _DOCS.read_text("utf-8")
     guards = (("content-security-policy", content_security_policy(docs)), ("referrer-policy", "no-referrer"))
     return (

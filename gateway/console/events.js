@@ -1,0 +1,111 @@
+/**
+ * A WeChat login as a stream of events that outlives its connection.
+ *
+ * EventSource cannot send the access token, so the text/event-stream is read from fetch.
+ */
+
+import { ApiError } from "./api.js";
+
+// A heartbeat comes at least every 15 s.
+const SILENCE_MILLISECONDS = 35_000;
+const FIRST_PAUSE_MILLISECONDS = 500;
+const LONGEST_PAUSE_MILLISECONDS = 10_000;
+
+/**
+ * Follows a login to its end. Without a `loginKey` it starts one; with it, it picks that one up from its first event.
+ *
+ * `onEvent` gets each event once and in order, without heartbeats; `onConnection` gets false when the connection has
+ * broken and true when it stands again. Returns after the last event. Throws ApiError when the login cannot be started
+ * or no longer be picked up, and AbortError when `signal` is aborted, which leaves the login running.
+ */
+export async function followLogin(api, { loginKey, signal, onEvent, onConnection }) {
+  let key = loginKey;
+  let sequence = 0;
+  let pause = FIRST_PAUSE_MILLISECONDS;
+  for (;;) {
+    try {
+      for await (const event of connect(api, key, sequence, signal)) {
+        onConnection(true);
+        pause = FIRST_PAUSE_MILLISECONDS;
+        key = event.login_key;
+        if (event.sequence <= sequence) continue;
+        sequence = event.sequence;
+        onEvent(event);
+        if (event.success || event.failure) return;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      // To start a login is not safe to repeat: without a key nobody knows whether there is one.
+      if (!key || (error instanceof ApiError && isFinal(error))) throw error;
+      pause = Math.max(pause, (error.retryAfter ?? 0) * 1000);
+    }
+    if (!key) throw new ApiError(0, "GATEWAY_UNREACHABLE", "the stream ended before its first event");
+    onConnection(false);
+    await rest(pause, signal);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS);
+  }
+}
+
+function isFinal(error) {
+  return error.status >= 400 && error.status < 500 && error.status !== 429 && error.status !== 408;
+}
+
+async function* connect(api, key, sequence, signal) {
+  const silence = new AbortController();
+  const either = AbortSignal.any([signal, silence.signal]);
+  let timer = setTimeout(() => silence.abort(), SILENCE_MILLISECONDS);
+  try {
+    const body = key
+      ? await api.stream("/cookie/watch", { query: { login_key: key, after_sequence: sequence }, signal: either })
+      : await api.stream("/cookie/login", { signal: either });
+    for await (const event of readEvents(body)) {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), SILENCE_MILLISECONDS);
+      yield event;
+    }
+  } finally {
+    clearTimeout(timer);
+    silence.abort();
+  }
+}
+
+/** The JSON of each event in a text/event-stream (HTML standard, section 9.2.6). An unfinished last one is dropped. */
+export async function* readEvents(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let line = "";
+  let data = [];
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (line + value).split(/\r?\n/);
+      line = lines.pop();
+      for (const one of lines) {
+        if (one.startsWith("data:")) {
+          data.push(one.slice(one[5] === " " ? 6 : 5));
+        } else if (one === "" && data.length > 0) {
+          const whole = data.join("\n");
+          data = [];
+          yield JSON.parse(whole);
+        }
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** Waits, but not longer than until the network is back. */
+function rest(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const end = new AbortController();
+    const finish = (settle, value) => {
+      clearTimeout(timer);
+      end.abort();
+      settle(value);
+    };
+    const timer = setTimeout(() => finish(resolve), milliseconds);
+    addEventListener("online", () => finish(resolve), { signal: end.signal });
+    signal.addEventListener("abort", () => finish(reject, signal.reason), { signal: end.signal });
+  });
+}

@@ -1,0 +1,20 @@
+/** What went wrong, and what to do next, in words. */
+
+import { knows, t } from "./i18n.js";
+import { language } from "./preferences.js";
+
+/** `{text, next}` for a reason of the contract. `message` is the server's Chinese sentence; `next` may be "". */
+export function wordsFor(reason, message = "") {
+  if (knows(`reason.${reason}`)) {
+    return { text: t(`reason.${reason}`), next: knows(`next.${reason}`) ? t(`next.${reason}`) : "" };
+  }
+  const text = language() === "zh" && message ? message : t("problem.unknown", { reason });
+  return { text, next: t("problem.try_again") };
+}
+
+/** `{text, next}` for an ApiError, or for any other error. */
+export function wordsForError(error) {
+  const words = wordsFor(error.reason ?? "INTERNAL", error.message);
+  if (error.retryAfter > 0) words.next = t("problem.retry_after", { seconds: error.retryAfter });
+  return words;
+}

@@ -1,0 +1,44 @@
+/** Moments and durations in words. */
+
+import { t, languageTag } from "./i18n.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+function amount(count, unit) {
+  return new Intl.NumberFormat(languageTag(), { style: "unit", unit, unitDisplay: "long" }).format(count);
+}
+
+/** How long it is from now to `until` (RFC 3339), in at most two units, rounded down; "" when it is past. */
+export function timeLeft(until, now = Date.now()) {
+  const left = Date.parse(until) - now;
+  if (left <= 0) return "";
+  const days = Math.floor(left / DAY);
+  const hours = Math.floor((left % DAY) / HOUR);
+  const minutes = Math.floor((left % HOUR) / MINUTE);
+  // Beyond ten days nobody counts hours.
+  const parts = [
+    days > 0 && amount(days, "day"),
+    hours > 0 && days < 10 && amount(hours, "hour"),
+    days === 0 && minutes > 0 && amount(minutes, "minute"),
+  ].filter(Boolean);
+  return parts.length ? parts.join(" ") : t("time.under_a_minute");
+}
+
+/** Milliseconds from now to `until`, at least 0. */
+export function millisecondsLeft(until, now = Date.now()) {
+  return Math.max(0, Date.parse(until) - now);
+}
+
+/** A moment in the person's own time zone. */
+export function moment(time) {
+  const style = { dateStyle: "medium", timeStyle: "short" };
+  return new Intl.DateTimeFormat(languageTag(), style).format(Date.parse(time));
+}
+
+/** Minutes and seconds of a countdown, "1:05". */
+export function countdown(milliseconds) {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,143 @@
+"""Event streams and downloads: nothing is held back, nothing is lost."""
+
+import http.client
+import json
+import threading
+from typing import Any
+
+import grpc
+from google.api import httpbody_pb2
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.access import AccountNotActivatedError
+from tests.gateway.conftest import Gateway, StartGateway
+from tests.gateway.error_shape import assert_error
+from tests.gateway.stand_ins import ADMIN_TOKEN
+from tests.waiting import wait_until
+
+
+def _open(gateway: Gateway, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection(gateway.envoy.address, timeout=15)
+    connection.request(
+        "GET", path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}", "Accept-Encoding": "gzip"}
+    )
+    return connection, connection.getresponse()
+
+
+def _event(response: http.client.HTTPResponse) -> dict[str, object]:
+    line = response.readline().decode()
+    assert line.startswith("data: ")
+    assert response.readline() == b"\n"
+    event: dict[str, object] = json.loads(line.removeprefix("data: "))
+    return event
+
+
+def test_an_event_reaches_the_client_while_the_stream_goes_on(gateway: Gateway) -> None:
+    seen = threading.Event()
+
+    def events(*_: object) -> object:
+        yield pb.LoginEvent(sequence=1, login_key="k", progress=pb.LoginProgress(stage="preparing"))
+        # Goes on only after the client has read the first event: a gateway that held it back would fail here.
+        assert seen.wait(15)
+        yield pb.LoginEvent(
+            sequence=2, login_key="k", failure=pb.LoginFailure(reason="QR_EXPIRED", message="过期")
+        )
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = events
+    connection, response = _open(gateway, "/cookie/login")
+    assert (response.status, response.headers["content-type"]) == (200, "text/event-stream")
+    assert response.headers["content-encoding"] is None
+    first = {"sequence": 1, "login_key": "k", "progress": {"stage": "preparing", "message": ""}}
+    assert _event(response) == first
+    seen.set()
+    last = _event(response)
+    assert last["failure"] == {"reason": "QR_EXPIRED", "message": "过期", "retryable": False}
+    assert response.read() == b""
+    connection.close()
+
+
+def test_a_heartbeat_and_a_picture_come_as_they_are(gateway: Gateway) -> None:
+    picture = pb.LoginQrCode(image=b"\x00\xff", content_type="image/png")
+    events = [
+        pb.LoginEvent(sequence=1, login_key="k", qr_code=picture),
+        pb.LoginEvent(sequence=1, login_key="k", heartbeat=pb.LoginHeartbeat()),
+    ]
+    gateway.services["wechat_cookie"].answers["WatchLogin"] = lambda *_: events
+    connection, response = _open(gateway, "/cookie/watch?login_key=k&after_sequence=0")
+    qr_code = _event(response)["qr_code"]
+    assert qr_code == {"image": "AP8=", "content_type": "image/png", "refresh_count": 0}
+    assert _event(response)["heartbeat"] == {}
+    connection.close()
+
+
+def test_a_stream_that_is_refused_before_its_first_event_is_an_ordinary_error(gateway: Gateway) -> None:
+    def refuse(*_: object) -> object:
+        raise AccountNotActivatedError
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = refuse
+    assert_error(gateway.get("/cookie/login"), 403, 7, "ACCOUNT_NOT_ACTIVATED")
+
+
+def test_the_service_learns_that_the_client_hung_up(gateway: Gateway) -> None:
+    gone = threading.Event()
+
+    def events(_: object, context: grpc.ServicerContext) -> object:
+        context.add_callback(gone.set)
+        yield pb.LoginEvent(sequence=1, login_key="k")
+        gone.wait(15)
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = events
+    connection, response = _open(gateway, "/cookie/login")
+    _event(response)
+    response.close()
+    connection.close()
+    wait_until(gone.is_set, "the servicer's call is ended")
+
+
+def test_a_stream_outlives_the_limit_of_ordinary_calls_and_is_ended_by_silence(
+    start_gateway: StartGateway,
+) -> None:
+    def edit(configuration: object) -> None:
+        for route in _routes(configuration):
+            if route.get("name") == "WeChatCookieService.StartLogin":
+                assert route["route"]["timeout"] == "0s"
+                assert route["route"]["idle_timeout"] == "60s"
+                route["route"]["idle_timeout"] = "0.5s"
+
+    gateway = start_gateway(edit=edit)
+    gone = threading.Event()
+
+    def events(_: object, context: grpc.ServicerContext) -> object:
+        context.add_callback(gone.set)
+        yield pb.LoginEvent(sequence=1, login_key="k")
+        gone.wait(15)
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = events
+    connection, response = _open(gateway, "/cookie/login")
+    _event(response)
+    wait_until(gone.is_set, "the idle stream is ended")
+    connection.close()
+
+
+def test_a_download_of_any_size_arrives_whole_with_its_name(gateway: Gateway) -> None:
+    line = b"id,activation_code\r\n" * 1000
+
+    def rows(_: object, context: grpc.ServicerContext) -> object:
+        context.send_initial_metadata(
+            (("content-disposition", 'attachment; filename="activation_codes.csv"'),)
+        )
+        for _number in range(2000):
+            yield httpbody_pb2.HttpBody(content_type="text/csv; charset=utf-8", data=line)
+
+    gateway.services["activation"].answers["ExportCodes"] = rows
+    answer = gateway.get("/activation/export?status=pending", stream=True)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="activation_codes.csv"'
+    assert sum(len(chunk) for chunk in answer.iter_content(1 << 20)) == 2000 * len(line)
+
+
+def _routes(configuration: Any) -> list[Any]:
+    listener = configuration["static_resources"]["listeners"][0]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    routes: list[Any] = manager["route_config"]["virtual_hosts"][0]["routes"]
+    return routes
