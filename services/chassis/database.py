@@ -73,7 +73,9 @@ def driver_url(url: str) -> str:
 
 
 def _engine(url: str, pool_size: int, application_name: str) -> Engine:
-    timeouts = {
+    parameters = {
+        # Elsewhere the last hours of the year 9999 are no longer times that Python knows.
+        "TimeZone": "UTC",
         "statement_timeout": STATEMENT_MILLISECONDS,
         "lock_timeout": LOCK_MILLISECONDS,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MILLISECONDS,
@@ -88,7 +90,7 @@ def _engine(url: str, pool_size: int, application_name: str) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": application_name,
-            "options": " ".join(f"-c {name}={value}" for name, value in timeouts.items()),
+            "options": " ".join(f"-c {name}={value}" for name, value in parameters.items()),
             # A host that vanished without a word is noticed within seconds.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -106,11 +108,12 @@ def _translated() -> Iterator[None]:
         raise
     except exc.TimeoutError as error:
         raise DatabaseUnavailableError from error
-    except exc.DBAPIError as error:
-        if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+    except (exc.DBAPIError, psycopg.Error) as error:
+        # COPY goes straight to the driver, whose errors then come bare.
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise ConflictError from error
-        if error.connection_invalidated or isinstance(
-            error.orig, psycopg.OperationalError | psycopg.InterfaceError
-        ):
+        invalidated = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+        if invalidated or isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
             raise DatabaseUnavailableError from error
         raise

@@ -4,28 +4,70 @@ A job is enqueued on the connection of an open transaction, so it exists exactly
 """
 
 import asyncio
+import datetime
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import procrastinate
 import structlog
 from procrastinate.jobs import DeleteJobCondition, Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
-from sqlalchemy import Connection
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Enum,
+    any_,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
+from sqlalchemy.types import UserDefinedType
 
-from services.chassis.database import driver_connection, driver_url
+from services.chassis.database import driver_url
 
 _log = structlog.get_logger(__name__)
 
 # A worker that has not been heard of for so long is dead, and its jobs are taken over.
 WORKER_TIMEOUT_SECONDS = 10.0
 CONCURRENCY = 4
+NAMESPACE = "fastmp"
+_QUEUE = "default"
+
+
+class _JobToDefer(UserDefinedType[Any]):
+    """The row type that Procrastinate's own function for enqueueing takes."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return "procrastinate_job_to_defer_v1"
+
+
+_jobs = table(
+    "procrastinate_jobs", column("id", BigInteger), column("status", Enum(name="procrastinate_job_status"))
+)
 
 
 class UntilItSucceeds(BaseRetryStrategy):
     """Retries for ever, after 1 s, 2 s, 4 s … 60 s: the other side may be down for long."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        # Procrastinate's own line would hold the arguments.
+        _log.warning(
+            "job_failed",
+            job=job.id,
+            task=job.task_name,
+            attempts=job.attempts,
+            error=type(exception).__name__,
+        )
         return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
 
 
@@ -35,8 +77,7 @@ class Jobs:
     def __init__(self, database_url: str, tasks: procrastinate.Blueprint) -> None:
         self._url = driver_url(database_url)
         self._tasks = tasks
-        # It only ever writes on connections that are handed to it, so it is never opened.
-        self._enqueuing = self._app(procrastinate.SyncPsycopgConnector())
+        self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,19 +91,38 @@ class Jobs:
         lock: str | None = None,
         delay_seconds: int = 0,
         **arguments: Any,
-    ) -> None:
+    ) -> int:
         """Enqueues `task` in the open transaction of `connection`; it starts once that is committed.
 
         Jobs of the same `lock` run one after the other. `arguments` are JSON values and are stored: no
-        secrets that the database does not hold anyway.
+        secrets that the database does not hold anyway. Returns the job's id.
         """
-        deferrer = self._enqueuing.configure_task(
-            task,
-            lock=lock,
-            schedule_in={"seconds": delay_seconds} if delay_seconds else None,
-            connection=driver_connection(connection),
-        )
-        deferrer.defer(**arguments)
+        job = self.enqueuing(task, literal(arguments, JSONB), lock=lock, delay_seconds=delay_seconds)
+        return connection.execute(select(job)).scalar_one()
+
+    def enqueuing(
+        self,
+        task: str,
+        arguments: ColumnElement[Any],
+        *,
+        lock: str | None = None,
+        delay_seconds: int = 0,
+    ) -> ColumnElement[int]:
+        """SQL that enqueues `task` each time it is evaluated and gives the job's id.
+
+        For a statement that changes something and enqueues what follows from it, in one round trip.
+        `arguments` is a JSONB object. Raises LookupError for a task that nobody does.
+        """
+        if task not in self._names:
+            raise LookupError(f"no task is named {task}")
+        due = func.now() + datetime.timedelta(seconds=delay_seconds) if delay_seconds else null()
+        job = cast(func.row(_QUEUE, task, 0, lock, null(), arguments, due), _JobToDefer())
+        return func.procrastinate_defer_jobs_v1(array([job]), type_=ARRAY(BigInteger))[1]
+
+    def withdraw(self, connection: Connection, job_ids: Sequence[int]) -> None:
+        """Removes jobs that have not been started: what they were to do is done. Idempotent."""
+        statement = delete(_jobs).where(_jobs.c.id == any_(literal(job_ids, ARRAY(BigInteger))))
+        connection.execute(statement.where(_jobs.c.status == "todo"))
 
     def start(self) -> None:
         """Starts the worker thread. It goes on through outages of the database."""
@@ -78,7 +138,7 @@ class Jobs:
 
     def _app(self, connector: procrastinate.BaseConnector) -> procrastinate.App:
         app = procrastinate.App(connector=connector)
-        app.add_tasks_from(self._tasks, namespace="fastmp")
+        app.add_tasks_from(self._tasks, namespace=NAMESPACE)
         return app
 
     def _run(self) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import exc, text
 
 from deploy.local.postgres import PostgresServer
-from services.chassis.database import Database, constraint_of
+from services.chassis.database import Database, constraint_of, driver_connection
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from tests.conditions import wait_until
 
@@ -80,6 +80,16 @@ def test_connections_that_the_server_closed_are_replaced(database: Database) -> 
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with database.reading() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != ours
+
+
+def test_an_outage_that_the_driver_itself_reports_is_the_same(database: Database) -> None:
+    with (
+        pytest.raises(DatabaseUnavailableError),
+        database.transaction() as connection,
+        driver_connection(connection).cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert rows(database) == []
 
 
 def test_a_deadlock_is_a_conflict_for_one_and_nothing_for_the_other(database: Database) -> None:

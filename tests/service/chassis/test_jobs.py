@@ -1,0 +1,166 @@
+"""Jobs on real PostgreSQL: they exist exactly if what they belong to does, and run until they succeed."""
+
+import threading
+from collections.abc import Iterator
+
+import procrastinate
+import psycopg
+import pytest
+from sqlalchemy import func, literal, select, text
+
+from services.chassis.database import Database, driver_url
+from services.chassis.jobs import Jobs, UntilItSucceeds
+from tests.conditions import wait_until
+from tests.postgres import FreshDatabase
+
+
+class Recorder:
+    """A task that writes down what it was called with, and fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.failures = 0
+        self.blueprint = procrastinate.Blueprint()
+        self.blueprint.task(name="record", retry=UntilItSucceeds())(self.record)
+
+    def record(self, word: str) -> None:
+        self.calls.append(word)
+        if len(self.calls) <= self.failures:
+            raise ConnectionError("not yet")
+
+
+@pytest.fixture
+def url(fresh_database: FreshDatabase) -> str:
+    # Any service that has jobs does.
+    return fresh_database("activation")
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def jobs(url: str, recorder: Recorder) -> Jobs:
+    """Not started: the test decides when the worker begins."""
+    return Jobs(url, recorder.blueprint)
+
+
+@pytest.fixture
+def worker(jobs: Jobs) -> Iterator[None]:
+    jobs.start()
+    yield
+    jobs.stop()
+
+
+def test_a_job_of_a_committed_transaction_runs_and_is_gone(
+    database: Database, jobs: Jobs, recorder: Recorder, worker: None
+) -> None:
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="committed")
+
+    wait_until(lambda: recorder.calls == ["committed"])
+    wait_until(lambda: _waiting(database) == 0)
+
+
+def test_a_job_of_a_transaction_that_was_rolled_back_does_not_exist(database: Database, jobs: Jobs) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="lost")
+        raise ZeroDivisionError
+
+    assert _waiting(database) == 0
+
+
+def test_a_failing_job_is_repeated_until_it_succeeds(
+    database: Database, jobs: Jobs, recorder: Recorder, worker: None
+) -> None:
+    recorder.failures = 1
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="again")
+
+    wait_until(lambda: recorder.calls == ["again", "again"])
+    wait_until(lambda: _waiting(database) == 0)
+
+
+def test_a_statement_can_enqueue_what_follows_from_it(
+    database: Database, jobs: Jobs, recorder: Recorder, worker: None
+) -> None:
+    arguments = func.jsonb_build_object(literal("word"), literal("inside"))
+    with database.reading() as connection:
+        connection.execute(select(jobs.enqueuing("fastmp:record", arguments)))
+
+    wait_until(lambda: recorder.calls == ["inside"])
+
+
+def test_a_withdrawn_job_never_runs(database: Database, jobs: Jobs) -> None:
+    with database.transaction() as connection:
+        kept = jobs.enqueue(connection, "fastmp:record", delay_seconds=60, word="kept")
+        settled = [jobs.enqueue(connection, "fastmp:record", delay_seconds=60, word="x") for _ in range(3)]
+    with database.reading() as connection:
+        jobs.withdraw(connection, settled)
+        jobs.withdraw(connection, settled)
+        ids = connection.execute(text("SELECT id FROM procrastinate_jobs")).scalars().all()
+
+    assert ids == [kept]
+
+
+def test_a_job_for_later_wakes_no_worker(database: Database, jobs: Jobs, url: str) -> None:
+    with psycopg.connect(driver_url(url), autocommit=True) as listening:
+        listening.execute("LISTEN procrastinate_any_queue_v1")
+        with database.transaction() as connection:
+            jobs.enqueue(connection, "fastmp:record", delay_seconds=60, word="later")
+        with database.transaction() as connection:
+            now = jobs.enqueue(connection, "fastmp:record", word="now")
+
+        heard = [notice.payload for notice in listening.notifies(timeout=5, stop_after=1)]
+
+    assert len(heard) == 1
+    assert f'"job_id" : {now}' in heard[0]
+
+
+def test_the_worker_comes_back_after_its_connections_were_cut(
+    database: Database, jobs: Jobs, recorder: Recorder, worker: None
+) -> None:
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="before")
+    wait_until(lambda: recorder.calls == ["before"])
+    with database.reading() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="after")
+
+    wait_until(lambda: recorder.calls[-1] == "after", seconds=30)
+
+
+def test_a_task_that_nobody_does_is_a_fault(database: Database, jobs: Jobs) -> None:
+    with pytest.raises(LookupError), database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:unknown")
+
+
+def test_stopping_leaves_no_thread(jobs: Jobs, database: Database, recorder: Recorder) -> None:
+    jobs.start()
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="once")
+    wait_until(lambda: recorder.calls == ["once"])
+
+    jobs.stop()
+
+    assert "jobs" not in {thread.name for thread in threading.enumerate()}
+
+
+def _waiting(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM procrastinate_jobs")).scalar_one())
