@@ -1,0 +1,25 @@
+"""`python -m services.activation`: serve, migrate."""
+
+import datetime
+
+from services.activation.composition import PACKAGE, Activation
+from services.activation.settings import ActivationSettings
+from services.chassis import command_line
+from services.chassis.telemetry import configure_logging
+
+
+def utc_now() -> datetime.datetime:
+    """The time of this machine's clock."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def serve(settings: ActivationSettings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    configure_logging("activation", settings.log_level)
+    Activation(settings, utc_now).run_until_terminated()
+
+
+if __name__ == "__main__":
+    command_line.run(
+        PACKAGE, ActivationSettings, lambda settings: settings.activation_database_url, {"serve": serve}
+    )

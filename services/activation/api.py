@@ -1,0 +1,130 @@
+"""The ActivationService's RPCs: protobuf in, calls, protobuf out."""
+
+import datetime
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+
+from fastmp.activation.v1 import activation_service_pb2 as pb
+from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
+from services.activation import codes, deletion, redemption
+from services.activation.export import Exports
+from services.activation.fulfilment import FulfilmentAtOnce
+from services.activation.generation import Generation, generate
+from services.activation.listing import read_page
+from services.activation.messages import message_of, new_codes, timestamp_of
+from services.activation.requests import (
+    CodeValues,
+    ExportCodesValues,
+    GenerateCodesValues,
+    ListCodesValues,
+    UpdateCodeValues,
+)
+from services.activation.stalled_clients import cancelled_when_stalled
+from services.chassis.context import caller
+from services.chassis.database import Database
+from services.chassis.jobs import Jobs
+from services.chassis.pages import page_token, position_of
+from services.chassis.validation import parse
+
+CSV = "text/csv; charset=utf-8"
+CSV_HEADERS = (("content-disposition", 'attachment; filename="activation_codes.csv"'),)
+
+
+@dataclass(frozen=True)
+class ActivationServicer(pb_grpc.ActivationServiceServicer):
+    """The servicer. `now` gives an aware datetime; `random_bytes` must be unpredictable."""
+
+    database: Database
+    jobs: Jobs
+    fulfilment: FulfilmentAtOnce
+    exports: Exports
+    now: Callable[[], datetime.datetime]
+    random_bytes: Callable[[int], bytes]
+    # How long a client of an export may leave a block unread; up to twice that.
+    stall_seconds: float
+
+    def GenerateCodes(
+        self, request: pb.GenerateCodesRequest, _context: grpc.ServicerContext
+    ) -> pb.GenerateCodesResponse:
+        values = parse(GenerateCodesValues, request)
+        admin = uuid.UUID(caller().account_id)
+        wish = Generation(admin, values.valid_days, values.count, values.request_id)
+        with self.database.transaction() as connection:
+            made = generate(connection, wish, self.now(), self.random_bytes)
+        return new_codes(made)
+
+    def ListCodes(self, request: pb.ListCodesRequest, _context: grpc.ServicerContext) -> pb.ListCodesResponse:
+        values = parse(ListCodesValues, request)
+        now, number = self.now(), values.page or 1
+        start = position_of(values.page_token) if values.page_token else (number - 1) * values.size
+        with self.database.snapshot() as connection:
+            page = read_page(connection, values.filter, values.size, start, now)
+        return pb.ListCodesResponse(
+            items=[message_of(code, now) for code in page.items],
+            total=page.total,
+            page=0 if values.page_token else number,
+            size=values.size,
+            next_page_token=page_token(page.next) if page.next else None,
+        )
+
+    def ExportCodes(
+        self, request: pb.ExportCodesRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        values = parse(ExportCodesValues, request)
+        with (
+            self.exports.open(values.filter, self.now()) as blocks,
+            cancelled_when_stalled(context.cancel, self.stall_seconds) as progress,
+        ):
+            first = next(blocks)
+            context.send_initial_metadata(CSV_HEADERS)
+            yield HttpBody(content_type=CSV, data=first)
+            for block in blocks:
+                progress()
+                yield HttpBody(data=block)
+
+    def RevokeCode(self, request: pb.RevokeCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
+        values, now = parse(CodeValues, request), self.now()
+        with self.database.reading() as connection:
+            return message_of(codes.revoke(connection, values.activation_code, now), now)
+
+    def Activate(self, request: pb.ActivateRequest, _context: grpc.ServicerContext) -> pb.ActivateResponse:
+        values, account = parse(CodeValues, request), caller()
+        with self.database.reading() as connection:
+            claim = redemption.claim(
+                connection,
+                self.jobs,
+                values.activation_code,
+                uuid.UUID(account.account_id),
+                account.email,
+                self.now(),
+            )
+        given = self.fulfilment.apply(claim)
+        return pb.ActivateResponse(
+            email=given.email,
+            activation_status=given.activation_status,
+            expired_time=timestamp_of(given.expired_time),
+        )
+
+    def GetCode(self, request: pb.GetCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
+        values = parse(CodeValues, request)
+        with self.database.reading() as connection:
+            return message_of(codes.get(connection, values.activation_code), self.now())
+
+    def UpdateCode(self, request: pb.UpdateCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
+        values, now = parse(UpdateCodeValues, request), self.now()
+        with self.database.transaction() as connection:
+            changed = codes.change(connection, values.activation_code, values.valid_days, values.status, now)
+        return message_of(changed, now)
+
+    def DeleteCode(
+        self, request: pb.DeleteCodeRequest, _context: grpc.ServicerContext
+    ) -> pb.DeleteCodeResponse:
+        values = parse(CodeValues, request)
+        with self.database.transaction() as connection:
+            job_id = deletion.delete(connection, self.jobs, values.activation_code)
+        self.fulfilment.clear(values.activation_code, job_id)
+        return pb.DeleteCodeResponse(status="ok")

@@ -1,0 +1,109 @@
+"""Activation put together from its settings: one replica, in this process."""
+
+import datetime
+import secrets
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from fastmp.activation.v1 import activation_service_pb2 as pb
+from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
+from services.activation import codes
+from services.activation.api import ActivationServicer
+from services.activation.entitlements import Entitlements
+from services.activation.export import Exports
+from services.activation.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
+from services.activation.settings import ActivationSettings
+from services.activation.settled_jobs import SettledJobs
+from services.activation.tables import feed_cursor
+from services.chassis.account_feed import AccountFeed, FeedCursor
+from services.chassis.database import Database
+from services.chassis.errors import DomainError
+from services.chassis.identity_client import IdentityClient, identity_channel
+from services.chassis.jobs import Jobs
+from services.chassis.migrations import SchemaCheck
+from services.chassis.principals import CachingAuthenticator
+from services.chassis.server import Listen, Pool, Server
+
+PACKAGE = "services.activation"
+
+
+class Activation:
+    """One replica. Needs neither its database nor Identity to start."""
+
+    def __init__(self, settings: ActivationSettings, now: Callable[[], datetime.datetime]) -> None:
+        """Binds the ports. Raises as Server does."""
+        url = settings.activation_database_url
+        self._settings = settings
+        self._database = Database(url, settings.database_pool_size, "fastmp-activation")
+        self._schema = SchemaCheck(PACKAGE)
+        self._identity = identity_channel(settings.identity_address, settings.tls_files)
+        authenticator = CachingAuthenticator(IdentityClient(self._identity).authenticate, now)
+        cursor = FeedCursor(self._database, feed_cursor, codes.remove_of_account, codes.redeeming_accounts)
+        self._feed = AccountFeed(self._identity, authenticator, cursor)
+        fulfilment = Fulfilment(self._database, Entitlements(self._identity))
+        self._jobs = Jobs(url, tasks(fulfilment))
+        self._settled = SettledJobs(self._database, self._jobs)
+        self.server = Server(
+            service=pb.DESCRIPTOR.services_by_name["ActivationService"],
+            listen=Listen(
+                settings.listen_host,
+                settings.activation_port,
+                settings.activation_ops_port,
+                settings.activation_metrics_port,
+            ),
+            tls=settings.tls_files,
+            authenticator=authenticator,
+            now=now,
+            ready=self._is_ready,
+            pool=Pool(settings.unary_threads, settings.max_streams),
+            registry=CollectorRegistry(),
+        )
+        self.server.add(
+            pb_grpc.add_ActivationServiceServicer_to_server,
+            ActivationServicer(
+                database=self._database,
+                jobs=self._jobs,
+                fulfilment=FulfilmentAtOnce(fulfilment, self._settled),
+                exports=Exports(self._database),
+                now=now,
+                random_bytes=secrets.token_bytes,
+                stall_seconds=settings.export_stall_seconds,
+            ),
+        )
+
+    def start(self) -> None:
+        """Starts to answer, to follow the feed and to work on jobs, also while the database is away."""
+        self._start_background()
+        self.server.start()
+
+    def stop(self, drain_seconds: float) -> None:
+        """Drains, and leaves no thread or connection behind."""
+        self.server.stop(drain_seconds)
+        self._stop_background()
+
+    def run_until_terminated(self) -> None:
+        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
+        self._start_background()
+        self.server.run_until_terminated(self._settings.drain_seconds)
+        self._stop_background()
+
+    def _start_background(self) -> None:
+        self._settled.start()
+        self._jobs.start()
+        self._feed.start()
+
+    def _stop_background(self) -> None:
+        self._feed.stop()
+        self._jobs.stop()
+        self._settled.stop()
+        self._identity.close()
+        self._database.dispose()
+
+    def _is_ready(self) -> bool:
+        # Identity has a health of its own: while it is down, this service still answers what it can.
+        try:
+            with self._database.reading() as connection:
+                return self._schema.is_met_by(connection)
+        except DomainError:
+            return False

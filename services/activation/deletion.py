@@ -1,0 +1,25 @@
+"""Deleting a code: gone here at once, and what it gave is taken back at Identity whatever fails."""
+
+from sqlalchemy import Connection
+
+from services.activation import codes
+from services.chassis.jobs import Jobs
+
+CLEAR_ACTIVATION = "fastmp:clear_activation"
+# The job is only for what the call at once did not do, and leaves it the time to do it.
+CLEAR_JOB_DELAY_SECONDS = 5
+
+
+def delete(connection: Connection, jobs: Jobs, activation_code: str) -> int:
+    """Deletes the code and enqueues the job that clears it at Identity, whose id is returned.
+
+    Needs a transaction. Raises CodeNotFoundError.
+    """
+    codes.remove(connection, activation_code)
+    # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
+    return jobs.enqueue(
+        connection,
+        CLEAR_ACTIVATION,
+        delay_seconds=CLEAR_JOB_DELAY_SECONDS,
+        activation_code=activation_code,
+    )

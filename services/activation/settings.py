@@ -1,0 +1,18 @@
+"""Activation's settings."""
+
+from pydantic import Field
+
+from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+
+
+class ActivationSettings(ServiceSettings):
+    """Frozen; see ServiceSettings. Port 0 is a free port of the system's choice."""
+
+    activation_database_url: DatabaseUrl
+    activation_port: Port = 50052
+    activation_ops_port: Port = 51052
+    activation_metrics_port: Port = 52052
+    # Identity's replicas: "host:port", or several separated by commas.
+    identity_address: str = "127.0.0.1:50051"
+    # A client of an export that leaves a block unread for so long, at most twice that, is cut off.
+    export_stall_seconds: float = Field(default=30, ge=0.1, le=600)

@@ -1,0 +1,35 @@
+"""Ends calls whose client has stopped reading: what they hold is wanted by others."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def cancelled_when_stalled(cancel: Callable[[], object], seconds: float) -> Iterator[Callable[[], None]]:
+    """Within the block, calls `cancel` once when `seconds` to twice that pass without a sign of progress.
+
+    The block gives that sign by calling what it is given.
+    """
+    done = threading.Event()
+    signs = 0
+
+    def progress() -> None:
+        nonlocal signs
+        signs += 1
+
+    def watch() -> None:
+        seen = signs
+        while not done.wait(seconds):
+            if signs == seen:
+                cancel()
+                return
+            seen = signs
+
+    thread = threading.Thread(target=watch, name="stall-watch", daemon=True)
+    thread.start()
+    try:
+        yield progress
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,118 @@
+"""The schema of Activation's database, beside Procrastinate's tables."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+
+from services.activation.iso_time import PATTERN, IsoTime
+from services.chassis.account_feed import feed_cursor_table
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
+
+STATUSES = ("pending", "active", "expired", "revoked")
+
+
+def _is_time(column: str) -> CheckConstraint:
+    return CheckConstraint(rf"{column} ~ '{PATTERN}'", name=f"activation_codes_{column}_format")
+
+
+activation_codes = Table(
+    "activation_codes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("activation_code", Text(collation="C"), nullable=False, unique=True),
+    Column("user_email", Text),
+    Column("account_id", Uuid),
+    Column("activation_status", Text(collation="C"), nullable=False),
+    Column("expiry_date", IsoTime),
+    Column("activation_time", IsoTime),
+    Column("valid_days", Integer, nullable=False),
+    Column("create_time", IsoTime, nullable=False),
+    Column("update_time", IsoTime, nullable=False),
+    CheckConstraint("activation_code ~ '^[0-9a-f]{32}$'", name="activation_codes_activation_code_format"),
+    CheckConstraint(
+        "activation_status IN ('pending', 'active', 'expired', 'revoked')",
+        name="activation_codes_activation_status_known",
+    ),
+    CheckConstraint("valid_days BETWEEN 1 AND 3650", name="activation_codes_valid_days_range"),
+    # An account redeems a code as a whole or not at all, and what is redeemed is never offered again.
+    CheckConstraint(
+        "num_nulls(account_id, user_email, expiry_date, activation_time) IN (0, 4)",
+        name="activation_codes_redeemed_whole",
+    ),
+    CheckConstraint(
+        "activation_status <> 'pending' OR account_id IS NULL", name="activation_codes_pending_unbound"
+    ),
+    *(_is_time(column) for column in ("expiry_date", "activation_time", "create_time", "update_time")),
+)
+
+_code = activation_codes.c
+# Codes made in one call share their create_time, so only together with the id is the order a total one.
+Index("activation_codes_newest_idx", _code.create_time.desc(), _code.id.desc())
+Index(
+    "activation_codes_status_newest_idx",
+    _code.activation_status,
+    _code.create_time.desc(),
+    _code.id.desc(),
+)
+# Few codes are past their expiry_date or few are not; either way one of these two indexes finds them.
+Index(
+    "activation_codes_active_expiry_date_idx",
+    _code.expiry_date,
+    postgresql_where=_code.activation_status == "active",
+)
+Index(
+    "activation_codes_account_id_idx",
+    _code.account_id,
+    postgresql_where=_code.account_id.is_not(None),
+)
+# Trigrams find a part of an e-mail. Most codes have none yet, and those cost the index nothing.
+Index(
+    "activation_codes_user_email_trgm_idx",
+    _code.user_email,
+    postgresql_using="gin",
+    postgresql_ops={"user_email": "gin_trgm_ops"},
+    postgresql_where=_code.user_email.is_not(None),
+)
+
+# How many codes there are is the sum of the deltas. Triggers write them, and fold those that nobody else
+# has locked into one, so that the exact count of a million codes costs next to nothing and no writer waits
+# for another.
+code_count_deltas = Table(
+    "code_count_deltas",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("delta", BigInteger, nullable=False),
+)
+
+generation_requests = Table(
+    "generation_requests",
+    metadata,
+    Column("request_id", Text(collation="C"), primary_key=True),
+    Column("admin_account_id", Uuid, nullable=False),
+    Column("valid_days", Integer, nullable=False),
+    Column("code_count", Integer, nullable=False),
+    Column("create_time", IsoTime, nullable=False),
+    # The first answer: for each code the 16 bytes of its id and the 16 of the code itself.
+    Column("codes", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
+)
+
+feed_cursor = feed_cursor_table(metadata)

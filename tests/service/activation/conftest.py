@@ -1,0 +1,98 @@
+"""Fixtures: a replica of Activation beside a small Identity, for the tests of a module.
+
+Accounts and codes are each test's own, so tests disturb one another as little as callers do. What needs an
+empty table asks for `no_codes`.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import text
+
+from services.chassis.credentials import TlsFiles
+from services.chassis.database import Database
+from tests.postgres import DatabaseTemplates
+from tests.service.activation.replicas import Replica, running
+from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.identity.replicas import Clock
+
+
+@dataclass
+class CurrentClock:
+    """Shows the clock of the test that is running."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    def now(self) -> datetime.datetime:
+        return self.clock.now()
+
+
+@pytest.fixture(scope="module")
+def current_clock() -> CurrentClock:
+    return CurrentClock()
+
+
+@pytest.fixture
+def clock(current_clock: CurrentClock) -> Iterator[Clock]:
+    """The replica's clock: real time until the test moves it."""
+    current_clock.clock = Clock()
+    yield current_clock.clock
+    current_clock.clock = Clock()
+
+
+@pytest.fixture(scope="module")
+def database_url(database_templates: DatabaseTemplates) -> Iterator[str]:
+    name, url = database_templates.create("activation")
+    yield url
+    database_templates.drop(name)
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Database]:
+    """The replica's database, for tests that look into it."""
+    database = Database(database_url, pool_size=20)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def identity(certificates: Mapping[str, TlsFiles]) -> Iterator[RunningIdentity]:
+    identity = RunningIdentity(certificates["identity"])
+    yield identity
+    identity.down()
+
+
+@pytest.fixture
+def world(identity: RunningIdentity) -> Iterator[World]:
+    yield identity.world
+    identity.world.heal()
+
+
+@pytest.fixture
+def admin(world: World) -> Account:
+    return world.add("admin")
+
+
+@pytest.fixture
+def person(world: World) -> Account:
+    return world.add()
+
+
+@pytest.fixture(scope="module")
+def replica(
+    database_url: str,
+    certificates: Mapping[str, TlsFiles],
+    identity: RunningIdentity,
+    current_clock: CurrentClock,
+) -> Iterator[Replica]:
+    with running(database_url, certificates, identity.address, current_clock) as replica:
+        yield replica
+
+
+@pytest.fixture
+def no_codes(database: Database) -> None:
+    """The table is empty when the test begins."""
+    with database.transaction() as connection:
+        connection.execute(text("TRUNCATE activation_codes, generation_requests"))
