@@ -32,31 +32,52 @@ class HashingAdmission:
 
     def __init__(self, at_once: int, queue: int, patience: Callable[[], float]) -> None:
         """`patience` gives the seconds that the call now answered can still wait."""
-        self._places = threading.BoundedSemaphore(at_once + queue)
+        self._lock = threading.Lock()
+        self._free_places = at_once + queue
         self._patience = patience
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="hashing", initializer=_give_way)
 
+    @property
+    def free_places(self) -> int:
+        """How many more calls would be admitted now."""
+        return self._free_places
+
     def run(self, work: Callable[[], T]) -> T:
         """What `work` gives. Raises HashingBusyError when the line is full, or too long for the caller."""
-        if not self._places.acquire(blocking=False):
-            raise HashingBusyError(retry_after=datetime.timedelta(seconds=2))
+        self._take_place()
         try:
-            future = self._pool.submit(work)
+            future = self._pool.submit(self._do, work)
         except RuntimeError:
             # The pool was closed: this process is about to end, and another one takes the repeat.
-            self._places.release()
+            self._free_place()
             raise HashingBusyError from None
-        # A caller who stops waiting does not stop work that has begun: its place is free when it ends.
-        future.add_done_callback(lambda _: self._places.release())
         try:
             return future.result(timeout=self._patience())
         except (TimeoutError, CancelledError):
-            future.cancel()
+            # Work that has begun goes on, and its place is free when it ends.
+            if future.cancel():
+                self._free_place()
             raise HashingBusyError(retry_after=datetime.timedelta(seconds=5)) from None
 
     def close(self) -> None:
         """Lets running work end and refuses the rest."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _do(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            self._free_place()
+
+    def _take_place(self) -> None:
+        with self._lock:
+            if self._free_places == 0:
+                raise HashingBusyError(retry_after=datetime.timedelta(seconds=2))
+            self._free_places -= 1
+
+    def _free_place(self) -> None:
+        with self._lock:
+            self._free_places += 1
 
 
 def usable_cores() -> int:

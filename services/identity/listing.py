@@ -3,8 +3,9 @@
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
 
 from services.chassis.pages import Position
 from services.identity.accounts import COLUMNS, Account, account_of
@@ -48,17 +49,23 @@ def list_accounts(
 
     A page and its total belong together if `connection` is a snapshot.
     """
-    conditions = _conditions(wanted, now)
-    newest = (accounts.c.created_at.desc(), accounts.c.id.desc())
-    page = select(*COLUMNS).where(*conditions).order_by(*newest).limit(size + 1)
-    if after is not None:
-        page = page.where(tuple_(accounts.c.created_at, accounts.c.id) < tuple_(after.time, after.id))
-    elif offset:
-        page = page.offset(offset)
+    page = page_query(wanted, now, size, after, offset)
     items = [account_of(row) for row in connection.execute(page)]
-    total = connection.execute(select(func.count()).select_from(accounts).where(*conditions)).scalar_one()
+    count = select(func.count()).select_from(accounts).where(*_conditions(wanted, now))
+    total = connection.execute(count).scalar_one()
     last = items[size - 1] if len(items) > size else None
     return AccountPage(items[:size], total, Position(last.created_at, last.id) if last else None)
+
+
+def page_query(
+    wanted: AccountFilter, now: datetime.datetime, size: int, after: Position | None = None, offset: int = 0
+) -> Select[*tuple[Any, ...]]:
+    """The rows of a page and the one after it, which says that the page is not the last."""
+    newest = (accounts.c.created_at.desc(), accounts.c.id.desc())
+    page = select(*COLUMNS).where(*_conditions(wanted, now)).order_by(*newest).limit(size + 1)
+    if after is not None:
+        return page.where(tuple_(accounts.c.created_at, accounts.c.id) < tuple_(after.time, after.id))
+    return page.offset(offset) if offset else page
 
 
 def _conditions(wanted: AccountFilter, now: datetime.datetime) -> list[ColumnElement[bool]]:

@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import grpc
-from fastmp.identity.v1 import identity_service_pb2 as pb
-from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from pydantic import SecretStr
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles
 from services.identity.composition import Identity

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from fastmp.identity.v1 import identity_service_pb2 as pb
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
 from tests.service.identity.replicas import PASSWORD, Account, Callers, refusal, sign_up
 
 

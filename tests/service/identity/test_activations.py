@@ -1,0 +1,182 @@
+"""Activation codes: applied once, repeated without effect, taken back for good."""
+
+import datetime
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import func, select
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.database import Database
+from services.identity.tables import account_changes
+from tests.service.identity.replicas import Account, Callers, Clock, refusal, sign_up
+
+FIRST = "0123456789abcdef0123456789abcdef"
+SECOND = "fedcba9876543210fedcba9876543210"
+CLEARED = (grpc.StatusCode.FAILED_PRECONDITION, "ACTIVATION_CLEARED")
+ELSEWHERE = (grpc.StatusCode.ALREADY_EXISTS, "ACTIVATION_APPLIED_ELSEWHERE")
+NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
+
+
+def end_in(clock: Clock, days: int) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(clock.now() + datetime.timedelta(days=days))
+    return message
+
+
+def apply(callers: Callers, account_id: str, code: str, end: Timestamp) -> pb.ApplyActivationResponse:
+    request = pb.ApplyActivationRequest(account_id=account_id, activation_code=code, expired_time=end)
+    return callers.activation.ApplyActivation(request)
+
+
+def clear(callers: Callers, code: str) -> bool:
+    return callers.activation.ClearActivation(pb.ClearActivationRequest(activation_code=code)).cleared
+
+
+def me(callers: Callers, account: Account) -> pb.Account:
+    return callers.gateway.GetMe(pb.GetMeRequest(), metadata=account.bearer)
+
+
+def changes(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(account_changes)).scalar_one())
+
+
+def test_a_code_gives_its_days(callers: Callers, person: Account, clock: Clock) -> None:
+    end = end_in(clock, 30)
+    answer = apply(callers, person.id, FIRST, end)
+    assert (answer.email, answer.activation_status, answer.expired_time) == (person.email, "active", end)
+    seen = me(callers, person)
+    assert (seen.activation_status, seen.expired_time) == ("active", end)
+
+
+def test_a_repeat_gives_the_first_answer_and_changes_nothing(
+    callers: Callers, person: Account, clock: Clock, database: Database
+) -> None:
+    first = apply(callers, person.id, FIRST, end_in(clock, 30))
+    before = changes(database)
+    assert apply(callers, person.id, FIRST.upper(), end_in(clock, 60)) == first
+    assert me(callers, person).expired_time == first.expired_time
+    assert changes(database) == before
+
+
+def test_a_late_repeat_does_not_undo_a_later_code(callers: Callers, person: Account, clock: Clock) -> None:
+    first = apply(callers, person.id, FIRST, end_in(clock, 30))
+    second = apply(callers, person.id, SECOND, end_in(clock, 90))
+    assert apply(callers, person.id, FIRST, first.expired_time) == first
+    assert me(callers, person).expired_time == second.expired_time
+
+
+def test_a_code_belongs_to_one_account(
+    callers: Callers, person: Account, admin: Account, clock: Clock
+) -> None:
+    end = end_in(clock, 30)
+    apply(callers, person.id, FIRST, end)
+    assert refusal(lambda: apply(callers, admin.id, FIRST, end)) == ELSEWHERE
+    assert me(callers, admin).activation_status == "pending"
+
+
+def test_of_many_accounts_that_apply_one_code_at_once_one_gets_it(callers: Callers, clock: Clock) -> None:
+    racers = [sign_up(callers, f"racer{number}@example.com") for number in range(6)]
+    end = end_in(clock, 30)
+
+    def race(account: Account) -> str | None:
+        try:
+            return apply(callers, account.id, FIRST, end).email
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.ALREADY_EXISTS  # noqa: PT017 - Only one loses differently.
+            return None
+
+    with ThreadPoolExecutor(len(racers) * 3) as pool:
+        winners = {email for email in pool.map(race, racers * 3) if email}
+    assert len(winners) == 1
+    active = {racer.email for racer in racers if me(callers, racer).activation_status == "active"}
+    assert active == winners
+
+
+def test_a_code_that_is_taken_back_leaves_the_account_pending(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    end = end_in(clock, 30)
+    apply(callers, person.id, FIRST, end)
+    assert clear(callers, FIRST.upper())
+    seen = me(callers, person)
+    assert seen.activation_status == "pending"
+    assert not seen.HasField("expired_time")
+    assert not clear(callers, FIRST)
+    assert refusal(lambda: apply(callers, person.id, FIRST, end)) == CLEARED
+
+
+def test_taking_an_earlier_code_back_leaves_the_later_ones_days(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    apply(callers, person.id, FIRST, end_in(clock, 30))
+    second = apply(callers, person.id, SECOND, end_in(clock, 90))
+    assert not clear(callers, FIRST)
+    assert me(callers, person).expired_time == second.expired_time
+
+
+def test_a_code_that_was_taken_back_before_it_arrived_is_never_applied(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    assert not clear(callers, FIRST)
+    assert refusal(lambda: apply(callers, person.id, FIRST, end_in(clock, 30))) == CLEARED
+    assert me(callers, person).activation_status == "pending"
+
+
+def test_applying_and_taking_back_at_once_ends_pending(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    end = end_in(clock, 30)
+    for number in range(20):
+        code = f"{number:032x}"
+        with ThreadPoolExecutor(2) as pool:
+            applying = pool.submit(apply, callers, person.id, code, end)
+            clearing = pool.submit(clear, callers, code)
+            assert clearing.result() == (applying.exception() is None)
+        assert me(callers, person).activation_status == "pending"
+
+
+def test_a_deleted_account_gets_nothing_and_its_code_stays_used(
+    callers: Callers, person: Account, admin: Account, clock: Clock
+) -> None:
+    end = end_in(clock, 30)
+    apply(callers, person.id, FIRST, end)
+    callers.gateway.DeleteUser(pb.DeleteUserRequest(user_id=person.id), metadata=admin.bearer)
+    assert refusal(lambda: apply(callers, person.id, FIRST, end)) == NOT_FOUND
+    assert refusal(lambda: apply(callers, admin.id, FIRST, end)) == ELSEWHERE
+    assert not clear(callers, FIRST)
+
+
+def test_a_code_refused_for_an_unknown_account_is_still_free(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    end = end_in(clock, 30)
+    assert refusal(lambda: apply(callers, str(uuid.uuid4()), FIRST, end)) == NOT_FOUND
+    assert apply(callers, person.id, FIRST, end).email == person.email
+
+
+@pytest.mark.parametrize(
+    "code", ["", "0" * 31, "0" * 33, "g" * 32, "0" * 31 + "\n", "0" * 31 + "\0", "０" * 32]
+)
+def test_what_is_no_code_is_bad_input(callers: Callers, person: Account, clock: Clock, code: str) -> None:
+    end = end_in(clock, 30)
+    for call in (lambda: apply(callers, person.id, code, end), lambda: clear(callers, code)):
+        assert refusal(call)[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_an_activation_without_an_end_is_bad_input(callers: Callers, person: Account) -> None:
+    request = pb.ApplyActivationRequest(account_id=person.id, activation_code=FIRST)
+    assert refusal(lambda: callers.activation.ApplyActivation(request))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("peer", ["gateway", "wechat_cookie", "ops", "identity"])
+def test_only_activation_applies_codes(callers: Callers, person: Account, clock: Clock, peer: str) -> None:
+    request = pb.ApplyActivationRequest(
+        account_id=person.id, activation_code=FIRST, expired_time=end_in(clock, 30)
+    )
+    refused = refusal(lambda: callers[peer].ApplyActivation(request))
+    assert refused == (grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")

@@ -1,0 +1,95 @@
+"""Identity's settings: what stops the start, and that it is named without being repeated."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.settings import load
+from services.identity.settings import IdentitySettings
+
+STRONG = "pV4r9c0SyLmQ2tXw7JdKf1bHn8ZgUe3A"
+ENVIRONMENT = {
+    "IDENTITY_DATABASE_URL": "postgresql://identity:pass@127.0.0.1:5432/identity",
+    "TLS_CA_FILE": "ca.pem",
+    "TLS_CERTIFICATE_FILE": "identity.pem",
+    "TLS_KEY_FILE": "identity.key",
+    "JWT_SECRET": STRONG,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADMIN_EMAIL", "ADMIN_PASSWORD", "ACCESS_TOKEN_EXPIRE_MINUTES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    settings = load(IdentitySettings)
+    assert settings.access_token_expire_minutes == 1440
+    assert (settings.identity_port, settings.identity_ops_port, settings.identity_metrics_port) == (
+        50051,
+        51051,
+        52051,
+    )
+    assert settings.account_feed_keep_hours == 168
+    assert settings.tls_ca_file == Path("ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JWT_SECRET", ""),
+        ("JWT_SECRET", STRONG[:31]),
+        ("JWT_SECRET", "secret"),
+        ("JWT_SECRET", "changeme"),
+        ("JWT_SECRET", "changeme" * 8),
+        ("JWT_SECRET", "secret-secret-secret-secret-secret"),
+        ("JWT_SECRET", "Your-256-Bit-Secret-Your-256-Bit-Secret"),
+        ("JWT_SECRET", "this_is_a_very_long_secret_key_change_me_please"),
+        ("JWT_SECRET", "a-string-secret-at-least-256-bits-long"),
+        ("JWT_SECRET", "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7"),
+        ("JWT_SECRET", "a" * 64),
+        ("JWT_SECRET", "ab" * 32),
+        ("JWT_SECRET", "pV4r9c0SyLmQ" * 3),
+        ("JWT_SECRET", "0123456789abcdef" * 4),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "525601"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "soon"),
+        ("ACCOUNT_FEED_KEEP_HOURS", "0"),
+        ("IDENTITY_DATABASE_URL", "mysql://root@localhost/identity"),
+        ("ADMIN_EMAIL", "nobody"),
+        ("ADMIN_PASSWORD", "five5"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_and_is_named_and_never_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load(IdentitySettings)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert f"bad setting {name}:" in said
+    assert len(value) < 7 or value not in said
+
+
+def test_a_missing_secret_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JWT_SECRET")
+    with pytest.raises(SystemExit):
+        load(IdentitySettings)
+    assert "bad setting JWT_SECRET" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "secret", [STRONG, "9f86d081884c7d659a2feaa0c55ad015", "correct horse battery staple ok!"]
+)
+def test_a_random_secret_is_taken_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("JWT_SECRET", secret)
+    settings = load(IdentitySettings)
+    assert settings.jwt_secret.get_secret_value() == secret
+    assert secret not in repr(settings)
+    assert "pass@" not in repr(settings)
