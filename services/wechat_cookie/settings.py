@@ -7,8 +7,12 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.wechat_cookie.logins.engine import LoginThreads
+from services.wechat_cookie.logins.state import LoginLimits
 from services.wechat_cookie.mp.settings import MpSettings
-from services.wechat_cookie.vault import vault_of
+from services.wechat_cookie.vault import Vault, vault_of
+
+_USUAL = LoginLimits()
 
 
 def _strong_keys(keys: SecretStr) -> SecretStr:
@@ -49,8 +53,22 @@ class WeChatCookieSettings(ServiceSettings):
     wechat_ca_file: Annotated[Path, AfterValidator(_authorities)] | None = None
     # http://[user:password@]host:port
     wechat_proxy: Annotated[SecretStr, AfterValidator(_http_proxy)] | None = None
-    # Polls of WeChat at the same time.
-    poll_threads: int = Field(default=32, ge=1, le=512)
+    # How many exchanges with WeChat run at once: polls of pending logins, and starts and endings beside them.
+    poll_threads: int = Field(default=64, ge=1, le=512)
+    act_threads: int = Field(default=16, ge=1, le=512)
+    # A poll needs a connection only before and after its exchange.
+    login_pool_size: int = Field(default=20, ge=2, le=200)
+    # Seconds between two polls of a login, of a QR code, and of a login as a whole.
+    poll_seconds: float = Field(default=_USUAL.poll_seconds, ge=0.05, le=60)
+    qr_seconds: float = Field(default=_USUAL.qr_seconds, ge=1, le=3600)
+    login_seconds: float = Field(default=_USUAL.login_seconds, ge=1, le=86_400)
+    abandoned_seconds: float = Field(default=_USUAL.abandoned_seconds, ge=1, le=86_400)
+    max_logins_per_account: int = Field(default=_USUAL.most_per_account, ge=1, le=10_000)
+
+    @property
+    def vault(self) -> Vault:
+        """The vault of the cookie keys."""
+        return vault_of(self.cookie_keys.get_secret_value())
 
     @property
     def mp(self) -> MpSettings:
@@ -59,8 +77,24 @@ class WeChatCookieSettings(ServiceSettings):
             base_url=self.wechat_base_url,
             ca_file=self.wechat_ca_file,
             proxy=self.wechat_proxy.get_secret_value() if self.wechat_proxy is not None else None,
-            connections=self.poll_threads,
+            connections=self.poll_threads + self.act_threads,
         )
+
+    @property
+    def login_limits(self) -> LoginLimits:
+        """The times and counts of a login."""
+        return LoginLimits(
+            poll_seconds=self.poll_seconds,
+            qr_seconds=self.qr_seconds,
+            login_seconds=self.login_seconds,
+            abandoned_seconds=self.abandoned_seconds,
+            most_per_account=self.max_logins_per_account,
+        )
+
+    @property
+    def login_threads(self) -> LoginThreads:
+        """How many exchanges with WeChat run at once."""
+        return LoginThreads(polls=self.poll_threads, acts=self.act_threads)
 
     @property
     def export_root(self) -> Path:

@@ -3,14 +3,13 @@
 import datetime
 import uuid
 
-from sqlalchemy import Connection, bindparam, func, literal, select, update
+from sqlalchemy import Connection, DateTime, Integer, Interval, bindparam, cast, func, select, update
 
 from services.wechat_cookie.cookies.errors import AcquisitionNotFoundError
 from services.wechat_cookie.cookies.tables import acquisitions, cookies
 
-# WeChat's limits last from one hour to a day; each one in a row doubles the pause.
-FIRST_COOL_DOWN = datetime.timedelta(hours=1)
-LONGEST_COOL_DOWN = datetime.timedelta(hours=24)
+# WeChat's limits last from one hour to a day, so each one in a row doubles the pause up to that.
+LONGEST_PAUSE_HOURS = 24
 _ENOUGH_DOUBLINGS = 5
 
 _FIRST_REPORT = (
@@ -30,16 +29,16 @@ _NEWS = func.coalesce(cookies.c.limited_time <= bindparam("acquired"), True)
 _NOT_DEAD = cookies.c.health != "dead"
 
 _DEAD = update(cookies).where(_THE_COOKIE).values(health="dead", cooling_until=None)
-_PAUSE = func.least(
-    literal(FIRST_COOL_DOWN) * func.power(2, cookies.c.limited_count), literal(LONGEST_COOL_DOWN)
-)
+_HOURS = cast(func.least(func.power(2, cookies.c.limited_count), LONGEST_PAUSE_HOURS), Integer)
+_PAUSE = func.make_interval(0, 0, 0, 0, _HOURS, type_=Interval)
+_NOW = bindparam("now", type_=DateTime(timezone=True))
 _RATE_LIMITED = (
     update(cookies)
     .where(_THE_COOKIE, _NOT_DEAD, _NEWS)
     .values(
         health="cooling_down",
-        cooling_until=bindparam("now") + _PAUSE,
-        limited_time=bindparam("now"),
+        cooling_until=_NOW + _PAUSE,
+        limited_time=_NOW,
         limited_count=func.least(cookies.c.limited_count + 1, _ENOUGH_DOUBLINGS),
     )
 )

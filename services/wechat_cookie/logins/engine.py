@@ -26,14 +26,17 @@ from services.wechat_cookie.vault import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginThreads:
-    """How many exchanges with WeChat run at once, and how often a quiet stream says that it lives.
+    """How many exchanges with WeChat run at once, and how often what waits stirs.
 
-    1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls.
+    1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls. A quiet stream has a heartbeat
+    every `heartbeat_seconds`, the listening connection is tried every `beat_seconds`, and every `sweep_seconds`
+    abandoned logins end and old ones go.
     """
 
     polls: int = 64
     acts: int = 16
     heartbeat_seconds: float = 10.0
+    beat_seconds: float = 1.0
     sweep_seconds: float = 10.0
 
 
@@ -54,7 +57,7 @@ class LoginEngine:
         """`client` should keep as many connections as `threads` has for polls and acts together."""
         measures = LoginMeasures(registry)
         rows = LoginRows(vault, uuid.uuid4)
-        self._hub = EventHub(database_url)
+        self._hub = EventHub(database_url, threads.beat_seconds)
         self._poller = LoginPoller(
             database,
             rows,
@@ -84,6 +87,10 @@ class LoginEngine:
         self._hub.start()
         self._poller.start()
         self._upkeep.start()
+
+    def end_streams(self) -> None:
+        """Ends every stream of this replica, so that its callers attach to another one. Idempotent."""
+        self._hub.stop()
 
     def stop(self) -> None:
         """Ends the streams and the threads; other replicas go on with the logins."""

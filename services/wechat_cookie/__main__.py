@@ -1,0 +1,48 @@
+"""`python -m services.wechat_cookie`: serve, migrate, rotate-cookie-keys."""
+
+import datetime
+import sys
+
+import structlog
+
+from services.chassis import command_line
+from services.chassis.database import Database
+from services.chassis.telemetry import configure_logging
+from services.wechat_cookie.composition import PACKAGE, WeChatCookie
+from services.wechat_cookie.rotation import rotate
+from services.wechat_cookie.settings import WeChatCookieSettings
+
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime.datetime:
+    """The time of this machine's clock."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def serve(settings: WeChatCookieSettings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    configure_logging("wechat_cookie", settings.log_level)
+    WeChatCookie(settings, utc_now).run_until_terminated()
+
+
+def rotate_cookie_keys(settings: WeChatCookieSettings) -> None:
+    """Re-encrypts what is stored under the first of COOKIE_KEYS. Exit status 1 if there is what no key opens."""
+    configure_logging("wechat_cookie", settings.log_level)
+    database = Database(settings.wechat_cookie_database_url, 2, "fastmp-rotate-cookie-keys")
+    try:
+        rotated = rotate(database, settings.vault)
+    finally:
+        database.dispose()
+    _log.info("cookie_keys_rotated", changed=rotated.changed, unreadable=rotated.unreadable)
+    if rotated.unreadable:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command_line.run(
+        PACKAGE,
+        WeChatCookieSettings,
+        lambda settings: settings.wechat_cookie_database_url,
+        {"serve": serve, "rotate-cookie-keys": rotate_cookie_keys},
+    )

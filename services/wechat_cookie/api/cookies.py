@@ -1,0 +1,97 @@
+"""The RPCs about saved cookies: protobuf into calls, results into protobuf."""
+
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+from google.api import httpbody_pb2
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis import context as calls
+from services.chassis.database import Database
+from services.chassis.validation import parse
+from services.wechat_cookie.api.requests import AcquireValues, ReportValues, TokenValues
+from services.wechat_cookie.cookies import changing, reading, reports
+from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted
+from services.wechat_cookie.cookies.messages import to_acquisition_message, to_message
+from services.wechat_cookie.exported.folders import Folders
+
+# The browser may keep the picture for the page that shows it; nobody in between may, or guess at its type.
+_AVATAR_HEADERS = (("cache-control", "private, max-age=300"), ("x-content-type-options", "nosniff"))
+
+
+@dataclass(frozen=True)
+class CookieParts:
+    """What the RPCs about cookies work with. `now` gives an aware datetime."""
+
+    database: Database
+    folders: Folders
+    handing_out: HandingOut
+    now: Callable[[], datetime.datetime]
+
+
+class CookieRpcs:
+    """ListCookies to ReportCookie. What each promises stands in the contract."""
+
+    def __init__(self, parts: CookieParts) -> None:
+        self._cookies = parts
+
+    def ListCookies(
+        self, _request: pb.ListCookiesRequest, _context: grpc.ServicerContext
+    ) -> pb.ListCookiesResponse:
+        now = self._cookies.now()
+        with self._cookies.database.reading() as connection:
+            found = reading.list_cookies(connection, _caller_id(), now)
+        return pb.ListCookiesResponse(items=[to_message(cookie, now) for cookie in found])
+
+    def GetCurrentCookie(
+        self, _request: pb.GetCurrentCookieRequest, _context: grpc.ServicerContext
+    ) -> pb.Cookie:
+        now = self._cookies.now()
+        with self._cookies.database.reading() as connection:
+            return to_message(reading.current_cookie(connection, _caller_id(), now), now)
+
+    def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:
+        wanted, now = parse(TokenValues, request), self._cookies.now()
+        with self._cookies.database.transaction() as connection:
+            return to_message(changing.make_current(connection, _caller_id(), wanted.token, now), now)
+
+    def DeleteCookie(
+        self, request: pb.DeleteCookieRequest, _context: grpc.ServicerContext
+    ) -> pb.DeleteCookieResponse:
+        wanted = parse(TokenValues, request)
+        with self._cookies.database.transaction() as connection:
+            changing.delete_cookie(connection, _caller_id(), wanted.token)
+        self._cookies.folders.sync(wanted.token)
+        return pb.DeleteCookieResponse(status="ok")
+
+    def GetAvatar(self, request: pb.GetAvatarRequest, context: grpc.ServicerContext) -> httpbody_pb2.HttpBody:
+        wanted = parse(TokenValues, request)
+        with self._cookies.database.reading() as connection:
+            avatar = reading.avatar_of(connection, _caller_id(), wanted.token, self._cookies.now())
+        context.send_initial_metadata(_AVATAR_HEADERS)
+        return httpbody_pb2.HttpBody(content_type=avatar.content_type, data=avatar.content)
+
+    def AcquireCookie(
+        self, request: pb.AcquireCookieRequest, _context: grpc.ServicerContext
+    ) -> pb.AcquireCookieResponse:
+        values, call = parse(AcquireValues, request), calls.current()
+        wanted = Wanted(values.owner_id, values.owner_email, values.token)
+        acquirer = Acquirer(call.peer, call.request_id, call.client_address)
+        return to_acquisition_message(
+            self._cookies.handing_out.acquire(wanted, acquirer), self._cookies.now()
+        )
+
+    def ReportCookie(
+        self, request: pb.ReportCookieRequest, _context: grpc.ServicerContext
+    ) -> pb.ReportCookieResponse:
+        values, now = parse(ReportValues, request), self._cookies.now()
+        with self._cookies.database.transaction() as connection:
+            health = reports.report(connection, values.acquisition_id, values.outcome, now)
+        return pb.ReportCookieResponse(health=health)
+
+
+def _caller_id() -> uuid.UUID:
+    return uuid.UUID(calls.caller().account_id)

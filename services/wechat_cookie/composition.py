@@ -1,0 +1,139 @@
+"""WeChatCookie put together from its settings: one replica, in this process."""
+
+import datetime
+import random
+import time
+import uuid
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+from services.chassis.account_feed import AccountFeed, FeedCursor
+from services.chassis.database import Database
+from services.chassis.errors import DomainError
+from services.chassis.identity_client import IdentityClient, identity_channel
+from services.chassis.migrations import SchemaCheck
+from services.chassis.notifications import Listener
+from services.chassis.principals import CachingAuthenticator
+from services.chassis.server import Listen, Pool, Server
+from services.wechat_cookie.api import WeChatCookieServicer
+from services.wechat_cookie.api.cookies import CookieParts
+from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
+from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies.handing_out import HandingOut
+from services.wechat_cookie.cookies.sweeper import Sweeper
+from services.wechat_cookie.cookies.tables import feed_cursor
+from services.wechat_cookie.deletion import AccountDeletion
+from services.wechat_cookie.exported.directory import ExportDirectory
+from services.wechat_cookie.exported.folders import Folders
+from services.wechat_cookie.exported.keeper import FolderKeeper
+from services.wechat_cookie.logins.engine import LoginEngine
+from services.wechat_cookie.mp.client import MpClient
+from services.wechat_cookie.settings import WeChatCookieSettings
+
+PACKAGE = "services.wechat_cookie"
+# How soon a lost LISTEN connection is noticed; what was announced meanwhile is then made up for.
+BEAT_SECONDS = 5.0
+
+
+class WeChatCookie:
+    """One replica: everything it is made of, started and stopped in the right order.
+
+    It needs neither its database nor Identity to start, and is ready while it reaches its own database.
+    """
+
+    def __init__(self, settings: WeChatCookieSettings, now: Callable[[], datetime.datetime]) -> None:
+        """Binds the ports. Raises as Server does, and OSError when the state directory cannot be written."""
+        url = settings.wechat_cookie_database_url
+        vault = settings.vault
+        self._settings = settings
+        self._schema = SchemaCheck(PACKAGE)
+        self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie")
+        # Its own connections: polls that are due all at once must not keep calls waiting.
+        self._login_database = Database(url, settings.login_pool_size, "fastmp-logins")
+        self._identity = identity_channel(settings.identity_address, settings.tls_files)
+        identity = IdentityClient(self._identity)
+        authenticator = CachingAuthenticator(identity.authenticate, now)
+        folders = Folders(self._database, vault, ExportDirectory(settings.export_root), now)
+        self._keeper = FolderKeeper(folders)
+        self._listener = Listener(
+            url, {owners.CHANNEL: self._keeper.notice}, self._keeper.hears, BEAT_SECONDS
+        )
+        self._sweeper = Sweeper(self._database, now)
+        self._client = MpClient(settings.mp, time.time, random.SystemRandom())
+        registry = CollectorRegistry()
+        self._logins = LoginEngine(
+            self._login_database,
+            url,
+            vault,
+            self._client,
+            settings.login_limits,
+            settings.login_threads,
+            now,
+            registry,
+        )
+        deletion = AccountDeletion(self._logins.retention, now)
+        cursor = FeedCursor(self._database, feed_cursor, deletion.delete, deletion.known_accounts)
+        self._feed = AccountFeed(self._identity, authenticator, cursor)
+        self.server = Server(
+            service=pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
+            listen=Listen(
+                settings.listen_host,
+                settings.wechat_cookie_port,
+                settings.wechat_cookie_ops_port,
+                settings.wechat_cookie_metrics_port,
+            ),
+            tls=settings.tls_files,
+            authenticator=authenticator,
+            now=now,
+            ready=self._is_ready,
+            pool=Pool(settings.unary_threads, settings.max_streams, WAITING_PATHS),
+            registry=registry,
+        )
+        handing_out = HandingOut(self._database, vault, identity, now, uuid.uuid4)
+        self.server.add(
+            pb_grpc.add_WeChatCookieServiceServicer_to_server,
+            WeChatCookieServicer(
+                LoginParts(self._logins.account_logins, now),
+                CookieParts(self._database, folders, handing_out, now),
+            ),
+        )
+        self.server.ends_streams_by(self._logins.end_streams)
+
+    def start(self) -> None:
+        """Starts to answer, to poll and to clean up, also while database and Identity cannot be reached."""
+        self._start_background()
+        self.server.start()
+
+    def stop(self, drain_seconds: float) -> None:
+        """Drains, and leaves no thread or connection behind."""
+        self.server.stop(drain_seconds)
+        self._stop_background()
+
+    def run_until_terminated(self) -> None:
+        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
+        self._start_background()
+        self.server.run_until_terminated(self._settings.drain_seconds)
+        self._stop_background()
+
+    def _start_background(self) -> None:
+        for part in (self._listener, self._keeper, self._sweeper, self._feed, self._logins):
+            part.start()
+
+    def _stop_background(self) -> None:
+        for part in (self._logins, self._feed, self._sweeper, self._listener, self._keeper):
+            part.stop()
+        self._client.close()
+        self._identity.close()
+        self._login_database.dispose()
+        self._database.dispose()
+
+    def _is_ready(self) -> bool:
+        # Identity has a health of its own: while it is down, those whom it does not need are still served.
+        try:
+            with self._database.reading() as connection:
+                return self._schema.is_met_by(connection)
+        except DomainError:
+            return False

@@ -1,0 +1,32 @@
+"""What the deletion of a FastMP account takes with it here: its cookies and its running logins."""
+
+import datetime
+import uuid
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection
+
+from services.chassis.account_feed import BATCH
+from services.wechat_cookie.cookies import cascade
+from services.wechat_cookie.logins.retention import LoginRetention
+
+
+class AccountDeletion:
+    """What the account feed's cursor is told to do, in its own transaction."""
+
+    def __init__(self, logins: LoginRetention, now: Callable[[], datetime.datetime]) -> None:
+        self._logins = logins
+        self._now = now
+
+    def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
+        """Deletes the account's cookies and ends its running logins. Idempotent."""
+        # This order: from here on no login of the account can begin or save, so those that are found are all.
+        cascade.delete_owner(connection, account_id, self._now())
+        self._logins.end_logins_of(connection, account_id)
+
+    def known_accounts(self, connection: Connection) -> Iterator[list[uuid.UUID]]:
+        """The ids of all accounts with something here, in lists of at most BATCH; some may come twice."""
+        yield from cascade.owners_of_cookies(connection)
+        running = self._logins.owners_of_running(connection)
+        for start in range(0, len(running), BATCH):
+            yield running[start : start + BATCH]

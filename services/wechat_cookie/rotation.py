@@ -1,0 +1,83 @@
+"""Encrypts everything that is stored under the first key of COOKIE_KEYS, while the service runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Column, bindparam, select, update
+
+from services.chassis.database import Database
+from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.logins.tables import logins
+from services.wechat_cookie.vault import UnreadableSecretError, Vault
+
+_log = structlog.get_logger(__name__)
+
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class EncryptedColumn:
+    """A column of ciphertexts, and the primary key of its table."""
+
+    key: Column[object]
+    column: Column[bytes]
+
+
+ENCRYPTED = (EncryptedColumn(cookies.c.id, cookies.c.jar), EncryptedColumn(logins.c.id, logins.c.cookies))
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """How many ciphertexts got the first key, and how many no key opens."""
+
+    changed: int
+    unreadable: int
+
+
+def rotate(database: Database, vault: Vault, encrypted: Iterable[EncryptedColumn] = ENCRYPTED) -> Rotated:
+    """Re-encrypts what is not under the first key, BATCH rows at a time, holding no lock in between.
+
+    Idempotent: a run that was interrupted is simply repeated. What the service writes meanwhile stays as written.
+    """
+    changed = unreadable = 0
+    for column in encrypted:
+        after = None
+        while (batch := _batch(database, column, after)) is not None:
+            after, ciphertexts = batch
+            changes = []
+            for key, old in ciphertexts:
+                try:
+                    new = vault.re_encrypt(old)
+                except UnreadableSecretError:
+                    unreadable += 1
+                    _log.error("secret_unreadable", table=column.column.table.name, row=str(key))
+                    continue
+                if new is not None:
+                    changes.append({"row": key, "old": old, "new": new})
+            changed += _write(database, column, changes)
+    return Rotated(changed, unreadable)
+
+
+def _batch(
+    database: Database, encrypted: EncryptedColumn, after: object
+) -> tuple[object, list[tuple[object, bytes]]] | None:
+    statement = select(encrypted.key, encrypted.column).where(encrypted.column.is_not(None))
+    if after is not None:
+        statement = statement.where(encrypted.key > after)
+    with database.reading() as connection:
+        rows = connection.execute(statement.order_by(encrypted.key).limit(BATCH)).all()
+    return (rows[-1][0], [(key, old) for key, old in rows]) if rows else None
+
+
+def _write(database: Database, encrypted: EncryptedColumn, changes: list[dict[str, object]]) -> int:
+    if not changes:
+        return 0
+    # Only if it is still what was read: a ciphertext that the service has written since is newer than ours.
+    statement = (
+        update(encrypted.column.table)
+        .where(encrypted.key == bindparam("row"), encrypted.column == bindparam("old"))
+        .values({encrypted.column: bindparam("new")})
+    )
+    with database.transaction() as connection:
+        return connection.execute(statement, changes).rowcount

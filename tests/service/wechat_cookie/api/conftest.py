@@ -1,0 +1,114 @@
+"""The cookie RPCs on a real server with real mutual TLS, called by accounts and by programs."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from prometheus_client import CollectorRegistry
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+from services.chassis.credentials import TlsFiles, channel_credentials
+from services.chassis.identity_client import IdentityUnavailableError
+from services.chassis.principals import Principal, UnauthenticatedError
+from services.chassis.server import Listen, Pool, Server
+from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
+from services.wechat_cookie.cookies.handing_out import HandingOut
+from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
+
+
+class CookieServicer(CookieRpcs, pb_grpc.WeChatCookieServiceServicer):
+    """The cookie half of the service."""
+
+
+@dataclass
+class Accounts:
+    """Who exists, and whose token is whose: the token of an account is its id."""
+
+    known: dict[str, Principal] = field(default_factory=dict)
+    reachable: bool = True
+
+    def put(self, account_id: uuid.UUID, role: str = "user", status: str = "active") -> None:
+        email = EMAILS.get(account_id, f"{account_id}@example.com")
+        self.known[str(account_id)] = Principal(str(account_id), email, role, status)
+
+    def authenticate(self, token: str) -> Principal:
+        if token not in self.known:
+            raise UnauthenticatedError
+        return self.known[token]
+
+    def principals(self, account_ids: Sequence[str]) -> Mapping[str, Principal]:
+        if not self.reachable:
+            raise IdentityUnavailableError
+        return {one: self.known[one] for one in account_ids if one in self.known}
+
+
+@dataclass
+class Api:
+    server: Server
+    accounts: Accounts
+    certificates: Mapping[str, TlsFiles]
+    channels: list[grpc.Channel] = field(default_factory=list)
+
+    def stub(self, caller: str) -> pb_grpc.WeChatCookieServiceStub:
+        """A stub whose certificate names `caller`."""
+        credentials = channel_credentials(self.certificates[caller])
+        self.channels.append(grpc.secure_channel(f"127.0.0.1:{self.server.port}", credentials))
+        return pb_grpc.WeChatCookieServiceStub(self.channels[-1])
+
+
+def bearer(account_id: uuid.UUID) -> tuple[tuple[str, str], ...]:
+    """The metadata of a call by this account."""
+    return (("authorization", f"Bearer {account_id}"),)
+
+
+def refusal(error: grpc.RpcError) -> tuple[str, str, dict[str, str]]:
+    """Code, reason and metadata of an error."""
+    trailing: Any = error.trailing_metadata()
+    details = next(value for key, value in trailing if key == "grpc-status-details-bin")
+    status = status_pb2.Status.FromString(details)
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return error.code().name, info.reason, dict(info.metadata)
+
+
+@pytest.fixture
+def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
+    accounts = Accounts()
+    accounts.put(ANN)
+    accounts.put(BOB)
+    handing_out = HandingOut(store.database, store.vault, accounts, store.clock, uuid.uuid4)
+    server = Server(
+        pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
+        Listen("127.0.0.1", 0, 0, 0),
+        certificates["wechat_cookie"],
+        accounts,
+        store.clock,
+        lambda: True,
+        Pool(unary_threads=8, max_streams=2),
+        CollectorRegistry(),
+    )
+    servicer = CookieServicer(CookieParts(store.database, store.folders, handing_out, store.clock))
+    server.add(pb_grpc.add_WeChatCookieServiceServicer_to_server, servicer)
+    server.start()
+    running = Api(server, accounts, certificates)
+    yield running
+    for channel in running.channels:
+        channel.close()
+    server.stop(drain_seconds=0, grace_seconds=0)
+
+
+@pytest.fixture
+def stub(api: Api) -> pb_grpc.WeChatCookieServiceStub:
+    """What the gateway calls."""
+    return api.stub("gateway")
+
+
+@pytest.fixture
+def collector(api: Api) -> pb_grpc.WeChatCookieServiceStub:
+    """What an internal program calls."""
+    return api.stub("collector")
