@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from services.chassis.notifications import Listener
 from services.wechat_cookie.logins.rows import CHANNEL
 
-BEAT_SECONDS = 1.0
-
 
 class Watcher:
     """One stream that waits. It has no timer and asks nobody while nothing happens."""
@@ -38,7 +36,7 @@ class Watcher:
 class EventHub:
     """The watchers of this replica by login, and one LISTEN connection for all of them."""
 
-    def __init__(self, database_url: str, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(self, database_url: str, beat_seconds: float) -> None:
         self._lock = threading.Lock()
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._seen: set[str] = set()

@@ -96,6 +96,8 @@ def _is_old(state: LoginState, stage: Stage, now: datetime.datetime) -> bool:
         and stage in _REPLACEABLE
         and state.qr_expire_at is not None
         and now >= state.qr_expire_at
+        # Nobody would have the time to scan another one.
+        and (state.deadline_at is None or now < state.deadline_at)
     )
 
 

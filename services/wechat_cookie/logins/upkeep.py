@@ -14,7 +14,6 @@ from services.wechat_cookie.logins.retention import BATCH, LoginRetention
 _log = structlog.get_logger(__name__)
 
 DEADLINES_EVERY_SECONDS = 0.5
-SWEEP_EVERY_SECONDS = 10.0
 
 
 class LoginUpkeep:
@@ -26,7 +25,7 @@ class LoginUpkeep:
         retention: LoginRetention,
         hub: EventHub,
         measures: LoginMeasures,
-        sweep_seconds: float = SWEEP_EVERY_SECONDS,
+        sweep_seconds: float,
     ) -> None:
         self._database = database
         self._retention = retention

@@ -16,7 +16,6 @@ from services.wechat_cookie.logins.tables import login_events
 
 _log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 10.0
 # While the database is away.
 RETRY_SECONDS = 1.0
 # After an outage all streams read at once; unary calls need connections of the pool, too.
@@ -37,7 +36,7 @@ class EventReader:
         self,
         database: Database,
         now: Callable[[], datetime.datetime],
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        heartbeat_seconds: float,
     ) -> None:
         self._database = database
         self._now = now

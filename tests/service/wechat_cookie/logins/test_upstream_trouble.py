@@ -1,0 +1,88 @@
+"""WeChat slow, dropping, answering errors and pages: a login that runs goes on, one that cannot begin ends."""
+
+import socket
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.service.wechat_cookie.logins.callers import Caller
+from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
+from tests.wechat_emulator.control import EmulatorControl
+from tests.wechat_emulator.fault_spec import Fault
+
+ASK = "/cgi-bin/scanloginqrcode?action=ask"
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "drop", "reset", "truncated", "empty", "garbage"])
+def test_failing_polls_do_not_end_a_login(ann: Caller, phone: EmulatorControl, kind: str) -> None:
+    story = ann.start()
+    qr = story.until_qr()
+    phone.add_fault(Fault.from_json({"endpoint": ASK, "kind": kind, "times": 5}))
+    phone.scan_and_confirm(qr.url)
+    assert story.to_end().success.cookie.token
+    assert sum(phone.counters().faults.values()) == 5
+
+
+def test_slow_polls_do_not_end_a_login(cluster: Cluster, phone: EmulatorControl) -> None:
+    ann = cluster.replica(read_timeout=0.3, exchange_timeout=0.5).account()
+    story = ann.start()
+    qr = story.until_qr()
+    phone.add_fault(Fault(ASK, "delay", times=3, seconds=1.0))
+    phone.scan_and_confirm(qr.url)
+    assert story.to_end().success.cookie.token
+
+
+def test_a_long_run_of_failures_is_told_and_so_is_its_end(cluster: Cluster, phone: EmulatorControl) -> None:
+    ann = cluster.replica(limits=replace(QUICK, hard_to_reach_seconds=0.3)).account()
+    story = ann.start()
+    qr = story.until_qr()
+    story.until_stage("waiting_for_scan")
+    phone.add_fault(Fault(ASK, "drop"))
+    told = story.until_stage("waiting_for_scan").progress
+    assert "连接不上" in told.message
+    phone.clear_faults()
+    assert "扫描二维码" in story.until_stage("waiting_for_scan").progress.message
+    phone.scan_and_confirm(qr.url)
+    assert story.to_end().success.cookie.token
+
+
+def test_only_the_logins_deadline_ends_a_run_of_failures(cluster: Cluster, phone: EmulatorControl) -> None:
+    ann = cluster.replica(limits=replace(QUICK, login_seconds=1.5)).account()
+    story = ann.start()
+    story.until_qr()
+    phone.add_fault(Fault(ASK, "drop"))
+    assert story.to_end().failure.reason == "LOGIN_TIMEOUT"
+
+
+def test_a_login_that_nobody_finishes_ends_at_its_deadline(cluster: Cluster, phone: EmulatorControl) -> None:
+    ann = cluster.replica(limits=replace(QUICK, login_seconds=1.0)).account()
+    story = ann.start()
+    story.until_qr()
+    failure = story.to_end().failure
+    assert (failure.reason, failure.retryable) == ("LOGIN_TIMEOUT", True)
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_wechat_that_refuses_connections_is_told_as_unreachable(cluster: Cluster) -> None:
+    ann = cluster.replica(base_url=f"https://127.0.0.1:{closed_port()}").account()
+    failure = ann.start().to_end().failure
+    assert (failure.reason, failure.retryable) == ("WECHAT_UNREACHABLE", True)
+    assert "无法连接微信" in failure.message
+
+
+def test_a_wechat_that_never_answers_ends_the_start_at_its_deadline(cluster: Cluster) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        limits = replace(QUICK, preparing_seconds=1.5, start_lease_seconds=5)
+        ann = cluster.replica(limits=limits, base_url=f"http://127.0.0.1:{silent.getsockname()[1]}").account()
+        begun = time.monotonic()
+        failure = ann.start().to_end().failure
+    assert failure.reason == "WECHAT_UNREACHABLE"
+    assert time.monotonic() - begun < 3
