@@ -89,9 +89,14 @@ class Startup:
             postgres.start()
             self.running[name] = postgres.program
             return
-        part = self._parts[name]
-        self.running[name] = self._launcher.start(part.program)
-        part.await_ready(self.running[name])
+        self._launch(name)
+        self._await_ready(name)
+
+    def _launch(self, name: str) -> None:
+        self.running[name] = self._launcher.start(self._parts[name].program)
+
+    def _await_ready(self, name: str) -> None:
+        self._parts[name].await_ready(self.running[name])
 
     def _bring_up(self, service: str) -> None:
         replicas = [one for one in self._topology.replicas if one.service == service]
@@ -101,9 +106,10 @@ class Startup:
         self._launcher.run(programs.module(f"{service}-migrate", module, environment, ("migrate",)))
         if service == "identity":
             self._ensure_first_admin(replicas[0])
-        with self._in_parallel() as run:
-            for replica in replicas:
-                run(partial(self.start, replica.name))
+        for replica in replicas:
+            self._launch(replica.name)
+        for replica in replicas:
+            self._await_ready(replica.name)
 
     def _ensure_first_admin(self, identity: Replica) -> None:
         """Makes the first administrator: once for each state, or at each start when a password is given."""
@@ -164,7 +170,10 @@ class Startup:
 
     @contextlib.contextmanager
     def _in_parallel(self) -> Iterator[Callable[[Callable[[], None]], None]]:
-        """Gives a function that runs another one on a thread; the block ends when all have, or one has failed."""
+        """Gives a function that runs another one on a thread; the block ends when all have, or one has failed.
+
+        Then it raises what that one raised, and not what its end did to the others.
+        """
         futures: list[Future[None]] = []
         with ThreadPoolExecutor(thread_name_prefix="startup") as pool:
             try:
