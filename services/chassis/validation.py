@@ -2,8 +2,10 @@
 
 import datetime
 import unicodedata
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, TypeVar, cast
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -41,7 +43,12 @@ def parse(model: type[ValuesT], request: Message) -> ValuesT:
         if descriptor.has_presence and not request.HasField(descriptor.name):
             continue
         value = getattr(request, descriptor.name)
-        sent[descriptor.name] = _datetime(descriptor.name, value) if isinstance(value, Timestamp) else value
+        if descriptor.is_repeated:
+            # Protobuf's own containers are no lists to a strict model.
+            value = list(value)
+        elif isinstance(value, Timestamp):
+            value = _datetime(descriptor.name, value)
+        sent[descriptor.name] = value
     try:
         return model.model_validate(sent)
     except ValidationError as error:
@@ -51,6 +58,12 @@ def parse(model: type[ValuesT], request: Message) -> ValuesT:
                 for problem in error.errors(include_input=False, include_url=False)
             )
         ) from None
+
+
+def _python_value(descriptor: FieldDescriptor, value: object) -> object:
+    if descriptor.is_repeated:
+        return list(cast("Iterable[object]", value))
+    return _datetime(descriptor.name, value) if isinstance(value, Timestamp) else value
 
 
 def _datetime(field: str, timestamp: Timestamp) -> datetime.datetime:

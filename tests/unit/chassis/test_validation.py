@@ -60,3 +60,13 @@ def test_a_time_keeps_its_zone() -> None:
     request.expired_time.seconds = 1
     values = parse(UpdateUser, request)
     assert str(values.expired_time) == "1970-01-01 00:00:01+00:00"
+
+
+class GetPrincipals(Values):
+    account_ids: list[Text]
+
+
+def test_a_repeated_field_is_a_list() -> None:
+    values = parse(GetPrincipals, pb.GetPrincipalsRequest(account_ids=["a", "b"]))
+    assert values.account_ids == ["a", "b"]
+    assert parse(GetPrincipals, pb.GetPrincipalsRequest()).account_ids == []
