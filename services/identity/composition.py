@@ -47,7 +47,7 @@ class Identity:
         )
         authentication = TokenAuthentication(self._database, tokens, now)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
-        self._feed = FeedReader(url, authenticator)
+        self.feed = FeedReader(url, authenticator)
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
         self._retention = FeedRetention(self._database, keep, now)
         self._admission = HashingAdmission(
@@ -80,11 +80,11 @@ class Identity:
                 administration=self.administration,
                 sign_ins=SignIns(self._database, transactions, passwords, tokens, now),
                 authentication=authentication,
-                watches=FeedWatches(self._database, self._feed, time.monotonic),
+                watches=FeedWatches(self._database, self.feed, time.monotonic),
                 now=now,
             ),
         )
-        self.server.ends_streams_by(self._feed.close_watches)
+        self.server.ends_streams_by(self.feed.close_watches)
 
     def start(self) -> None:
         """Starts to answer and to follow the feed, also while the database cannot be reached."""
@@ -103,18 +103,18 @@ class Identity:
         self._stop_background()
 
     def _start_background(self) -> None:
-        self._feed.start()
+        self.feed.start()
         self._retention.start()
 
     def _stop_background(self) -> None:
         self._retention.stop()
-        self._feed.stop()
+        self.feed.stop()
         self._admission.close()
         self._database.dispose()
 
     def _is_ready(self) -> bool:
         try:
             with self._database.reading() as connection:
-                return self._schema.is_met_by(connection) and self._feed.is_working
+                return self._schema.is_met_by(connection) and self.feed.is_working
         except DomainError:
             return False

@@ -87,6 +87,11 @@ class FeedReader:
         """Whether the reader has seen the feed of late."""
         return self._beat_within(WORKING_SECONDS) is not None
 
+    @property
+    def watchers(self) -> int:
+        """How many watch at the moment."""
+        return len(self._watchers)
+
     def beat(self) -> Beat | None:
         """The last beat; None unless it is of just now."""
         return self._beat_within(FRESH_SECONDS)
