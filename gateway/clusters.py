@@ -44,6 +44,8 @@ def _cluster(
         "name": name,
         # A headless Kubernetes service has a record for each replica: STRICT_DNS balances over all of them.
         "type": "STATIC" if is_static else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "dns_refresh_rate": "2s",
         "connect_timeout": "2s",
         # Long streams count as load, so new calls go where fewer of them are open.
         "lb_policy": "LEAST_REQUEST",

@@ -73,6 +73,7 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
         "name": "fastmp",
         "domains": ["*"],
         "routes": [
+            _preflight(rpcs[0].service),
             _native_grpc(),
             _malformed_path(),
             *(_page(path, route, settings) for path, route in pages.items()),
@@ -171,6 +172,18 @@ def _page(path: str, route: Config, settings: GatewaySettings) -> Config:
     only_get = {"name": ":method", "string_match": {"exact": "GET"}}
     match = {"path": path, "headers": [only_get, _has_query(invert=True)]}
     return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}
+
+
+def _preflight(cluster: str) -> Config:
+    # Envoy answers preflights of allowed origins by itself, but only on a route that leads to a cluster. The
+    # others go on to the transcoder, which refuses them because no RPC is mapped to OPTIONS.
+    headers = [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "origin", "present_match": True},
+        {"name": "access-control-request-method", "present_match": True},
+    ]
+    match = {"prefix": "/", "headers": headers}
+    return {"name": "gateway.preflight", "match": match, "route": {"cluster": cluster}}
 
 
 def _native_grpc() -> Config:

@@ -51,7 +51,9 @@ export class Api {
   }
 
   async #call(method, path, { query = {}, body, signal } = {}) {
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+    const given = Object.entries(query).filter(
+      ([, value]) => value !== "" && value !== undefined && value !== null,
+    );
     const search = new URLSearchParams(given).toString();
     const token = this.#session.token;
     const headers = {};

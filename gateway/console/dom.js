@@ -19,7 +19,9 @@ export function element(name, attributes = {}, ...children) {
 
 /** Replaces what `parent` holds. */
 export function fill(parent, ...children) {
-  parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  parent.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 /** Moves the keyboard and the screen reader to an element that is no control. */

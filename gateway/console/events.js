@@ -56,7 +56,10 @@ async function* connect(api, key, sequence, signal) {
   let timer = setTimeout(() => silence.abort(), SILENCE_MILLISECONDS);
   try {
     const body = key
-      ? await api.stream("/cookie/watch", { query: { login_key: key, after_sequence: sequence }, signal: either })
+      ? await api.stream("/cookie/watch", {
+          query: { login_key: key, after_sequence: sequence },
+          signal: either,
+        })
       : await api.stream("/cookie/login", { signal: either });
     for await (const event of readEvents(body)) {
       clearTimeout(timer);

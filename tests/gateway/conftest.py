@@ -14,7 +14,16 @@ from services.chassis.credentials import TlsFiles
 from tests.envoy import Edit, RunningEnvoy, Settings, running_envoy
 from tests.gateway.stand_ins import ADMIN_TOKEN, SERVICES, StandIn, start
 
+StartService = Callable[..., StandIn]
 StartGateway = Callable[..., "Gateway"]
+
+
+def route(configuration: Any, name: str) -> Any:
+    """The route of that name in a parsed configuration."""
+    listener = configuration["static_resources"]["listeners"][0]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+    return next(one for one in routes if one["name"] == name)
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,20 @@ def services(running_services: Mapping[str, StandIn]) -> Mapping[str, StandIn]:
     for service in running_services.values():
         service.forget()
     return running_services
+
+
+@pytest.fixture
+def start_service(certificates: Mapping[str, TlsFiles]) -> Iterator[StartService]:
+    """Starts a stand-in that the test may stop, by its name and, if it is another, that of its certificate."""
+    started: list[StandIn] = []
+
+    def start_one(service: str, certificate: str | None = None) -> StandIn:
+        started.append(start(service, certificates[certificate or service]))
+        return started[-1]
+
+    yield start_one
+    for service in started:
+        service.server.stop(drain_seconds=0, grace_seconds=0)
 
 
 @pytest.fixture(scope="session")

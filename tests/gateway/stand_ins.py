@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,4 +94,7 @@ def _delegate(stand_in: StandIn, method: Any) -> Callable[[object, Any, grpc.Ser
         stand_in.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
         return stand_in.answers.get(method.name, nothing)(request, context)
 
-    return answer
+    def stream(self: object, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from answer(self, request, context)
+
+    return stream if method.server_streaming else answer

@@ -10,7 +10,7 @@ from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.access import AccountNotActivatedError
-from tests.gateway.conftest import Gateway, StartGateway
+from tests.gateway.conftest import Gateway, StartGateway, route
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN
 from tests.waiting import wait_until
@@ -97,12 +97,10 @@ def test_the_service_learns_that_the_client_hung_up(gateway: Gateway) -> None:
 def test_a_stream_outlives_the_limit_of_ordinary_calls_and_is_ended_by_silence(
     start_gateway: StartGateway,
 ) -> None:
-    def edit(configuration: object) -> None:
-        for route in _routes(configuration):
-            if route.get("name") == "WeChatCookieService.StartLogin":
-                assert route["route"]["timeout"] == "0s"
-                assert route["route"]["idle_timeout"] == "60s"
-                route["route"]["idle_timeout"] = "0.5s"
+    def edit(configuration: Any) -> None:
+        action = route(configuration, "WeChatCookieService.StartLogin")["route"]
+        assert (action["timeout"], action["idle_timeout"]) == ("0s", "60s")
+        action["idle_timeout"] = "0.5s"
 
     gateway = start_gateway(edit=edit)
     gone = threading.Event()
@@ -134,10 +132,3 @@ def test_a_download_of_any_size_arrives_whole_with_its_name(gateway: Gateway) ->
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="activation_codes.csv"'
     assert sum(len(chunk) for chunk in answer.iter_content(1 << 20)) == 2000 * len(line)
-
-
-def _routes(configuration: Any) -> list[Any]:
-    listener = configuration["static_resources"]["listeners"][0]
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    routes: list[Any] = manager["route_config"]["virtual_hosts"][0]["routes"]
-    return routes

@@ -1,0 +1,104 @@
+/** For administrators: making activation codes and taking them along. */
+
+import { element, fill } from "../dom.js";
+import { t } from "../i18n.js";
+import { copy } from "../widgets/clipboard.js";
+import { openDialog } from "../widgets/dialogs.js";
+import { saveFile } from "../widgets/download.js";
+import { field, form } from "../widgets/forms.js";
+
+/** `made` runs after the codes have been made. */
+export function generateCodes(app, made) {
+  openDialog(t("codes.generate"), (close) => {
+    const whole = { type: "number", required: true, step: 1, min: 1, inputmode: "numeric" };
+    const fields = [
+      field({
+        name: "valid_days",
+        label: t("codes.days"),
+        hint: t("codes.days_hint"),
+        wrong: t("codes.days_hint"),
+        value: "30",
+        max: 3650,
+        ...whole,
+      }),
+      field({
+        name: "count",
+        label: t("codes.count"),
+        hint: t("codes.count_hint"),
+        wrong: t("codes.count_hint"),
+        value: "10",
+        max: 10000,
+        ...whole,
+      }),
+    ];
+    // The same for every try of this dialog: an answer that was lost is given again.
+    const requestId = randomId();
+    const body = element("div");
+    const act = async ({ valid_days, count }) => {
+      const answer = await app.api.post("/activation/generate", {
+        valid_days: Number(valid_days),
+        count: Number(count),
+        request_id: requestId,
+      });
+      fill(body, ...result(answer.codes, close));
+      body.querySelector("button").focus();
+      made();
+    };
+    fill(
+      body,
+      form({ fields, submit: t("codes.generate"), extra: [closeButton(close, t("action.cancel"))], act }),
+    );
+    return body;
+  });
+}
+
+function result(codes, close) {
+  const text = codes.map((code) => code.activation_code).join("\n");
+  const list = element("textarea", {
+    class: "codes-made",
+    readonly: true,
+    rows: Math.min(codes.length, 8),
+    "aria-label": t("codes.made_label"),
+  });
+  list.value = text;
+  return [
+    element("p", { role: "status" }, t("codes.made", { count: codes.length, days: codes[0].valid_days })),
+    list,
+    element(
+      "div",
+      { class: "buttons" },
+      element(
+        "button",
+        {
+          type: "button",
+          class: "button",
+          on: { click: () => copy(text, t("copy.codes", { count: codes.length })) },
+        },
+        t("copy.all"),
+      ),
+      element(
+        "button",
+        {
+          type: "button",
+          class: "button button-plain",
+          on: {
+            click: () => saveFile(new Blob([`${text}\n`], { type: "text/plain" }), "activation_codes.txt"),
+          },
+        },
+        t("codes.save"),
+      ),
+      closeButton(close, t("action.close")),
+    ),
+  ];
+}
+
+function closeButton(close, words) {
+  return element("button", { type: "button", class: "button button-plain", on: { click: close } }, words);
+}
+
+function randomId() {
+  // crypto.randomUUID exists on HTTPS and on this very machine only.
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}

@@ -1,0 +1,140 @@
+/** The first page: what the account may do, for how long, and with which official account. */
+
+import { isAbort } from "../api.js";
+import { element, every, fill } from "../dom.js";
+import { t } from "../i18n.js";
+import { moment, timeLeft } from "../time.js";
+import { avatar } from "../widgets/avatar.js";
+import { badge } from "../widgets/badges.js";
+import { field, form } from "../widgets/forms.js";
+import { icon } from "../widgets/icons.js";
+import { notify } from "../widgets/notices.js";
+import { problemBox } from "../widgets/problem.js";
+
+export function homeView(app, signal) {
+  const cards = element("div", { class: "cards" });
+  const draw = () => fill(cards, access(app), currentCookie(app, signal), redeeming(app, draw));
+  const read = async () => {
+    try {
+      await app.refreshAccount();
+      if (!signal.aborted) draw();
+    } catch (error) {
+      if (!signal.aborted) fill(cards, problemBox(error, read));
+    }
+  };
+  draw();
+  read();
+  every(30_000, signal, () => cards.querySelector("[data-until]")?.dispatchEvent(new Event("tick")));
+  return element("div", { class: "view" }, element("h1", {}, t("home.title")), cards);
+}
+
+function access(app) {
+  const { activation_status: status, expired_time: until } = app.session.account;
+  const isRunning = status === "active" && until;
+  const left = element("p", { class: "figure", "data-until": isRunning && until });
+  const label = () => {
+    left.textContent = isRunning
+      ? timeLeft(until) || t("status.expired")
+      : t(app.session.isAdmin ? "home.admin_access" : `home.access_${status}`);
+  };
+  left.addEventListener("tick", label);
+  label();
+  return element(
+    "section",
+    { class: "card", "aria-label": t("home.access") },
+    element("div", { class: "card-head" }, element("h2", {}, t("home.access")), badge("status", status)),
+    isRunning && element("p", { class: "muted" }, t("home.time_left")),
+    left,
+    until &&
+      element(
+        "p",
+        { class: "muted" },
+        icon("clock"),
+        t(isRunning ? "home.until" : "home.ended", { time: moment(until) }),
+      ),
+    !isRunning && !app.session.isAdmin && element("p", {}, t("home.needs_code")),
+  );
+}
+
+function currentCookie(app, signal) {
+  if (!app.session.isActive) return null;
+  const body = element("div", { class: "current" }, element("p", { class: "muted" }, t("loading")));
+  const card = element(
+    "section",
+    { class: "card", "aria-label": t("home.current") },
+    element("div", { class: "card-head" }, element("h2", {}, t("home.current"))),
+    body,
+  );
+  const read = async () => {
+    try {
+      fill(body, ...current(app, await app.api.get("/cookie/current", { signal }), signal));
+    } catch (error) {
+      if (isAbort(error)) return;
+      if (error.reason === "COOKIE_NOT_FOUND") fill(body, ...none());
+      else fill(body, problemBox(error, read));
+    }
+  };
+  read();
+  return card;
+}
+
+function current(app, cookie, signal) {
+  return [
+    element(
+      "div",
+      { class: "person" },
+      avatar(app, cookie, signal),
+      element(
+        "div",
+        {},
+        element("p", { class: "person-name" }, cookie.name || t("cookies.no_name")),
+        element("p", { class: "muted" }, t("cookies.left", { time: timeLeft(cookie.expire_time) })),
+      ),
+      badge("health", cookie.health),
+    ),
+    element(
+      "p",
+      {},
+      element("a", { class: "button button-plain", href: "#/cookies" }, t("home.all_cookies")),
+    ),
+  ];
+}
+
+function none() {
+  return [
+    element("p", {}, t("home.no_cookie")),
+    element("p", {}, element("a", { class: "button", href: "#/scan" }, icon("scan"), t("home.to_scan"))),
+  ];
+}
+
+function redeeming(app, draw) {
+  const code = field({
+    name: "activation_code",
+    label: t("redeem.code"),
+    hint: t("redeem.code_hint"),
+    wrong: t("redeem.wrong"),
+    required: true,
+    pattern: "\\s*[0-9A-Fa-f]{32}\\s*",
+    autocomplete: "off",
+    spellcheck: "false",
+    autocapitalize: "off",
+    class: "code-input",
+  });
+  const act = async (values) => {
+    const answer = await app.api.post("/activation/activate", values);
+    await app.refreshAccount();
+    draw();
+    notify(t("redeem.done", { time: moment(answer.expired_time) }));
+  };
+  return element(
+    "section",
+    { class: "card", "aria-label": t("redeem.title") },
+    element("div", { class: "card-head" }, element("h2", {}, t("redeem.title"))),
+    element(
+      "p",
+      { class: "muted" },
+      t(app.session.account.activation_status === "active" ? "redeem.again" : "redeem.first"),
+    ),
+    form({ fields: [code], submit: t("redeem.submit"), act }),
+  );
+}

@@ -1,0 +1,106 @@
+/** The parts of the scan page that change while a login is running. Each `show` takes the login's state. */
+
+import { element, fill } from "../dom.js";
+import { t } from "../i18n.js";
+import { language } from "../preferences.js";
+import { STEPS, canBeScanned, stepOf } from "../scan-progress.js";
+import { countdown, millisecondsLeft } from "../time.js";
+import { icon } from "../widgets/icons.js";
+
+/** The QR code's place: it keeps its size while there is none, or a used one. */
+export class QrPicture {
+  #address = null;
+  #shown = null;
+
+  constructor(signal) {
+    this.image = element("img", {
+      class: "qr-image",
+      alt: t("scan.qr_alt"),
+      width: 264,
+      height: 264,
+      hidden: true,
+    });
+    this.veil = element("div", { class: "qr-veil" });
+    this.element = element("div", { class: "qr" }, this.image, this.veil);
+    signal.addEventListener("abort", () => URL.revokeObjectURL(this.#address), { once: true });
+  }
+
+  show(state) {
+    if (state.qr && state.qr !== this.#shown) this.#draw(state.qr);
+    const isBeyond = state.qr && stepOf(state) > 1;
+    this.element.dataset.state = canBeScanned(state) ? "ready" : isBeyond ? "used" : "waiting";
+    fill(
+      this.veil,
+      isBeyond && icon("check"),
+      isBeyond
+        ? t("scan.qr_used")
+        : canBeScanned(state)
+          ? null
+          : t(state.isReplacing ? "scan.qr_replacing" : "scan.qr_waiting"),
+    );
+  }
+
+  #draw(qr) {
+    URL.revokeObjectURL(this.#address);
+    const bytes = Uint8Array.from(atob(qr.image), (character) => character.charCodeAt(0));
+    this.#address = URL.createObjectURL(new Blob([bytes], { type: qr.content_type }));
+    this.image.src = this.#address;
+    this.image.hidden = false;
+    this.#shown = qr;
+  }
+}
+
+/** The steps, with the present one marked. */
+export function stepList() {
+  const items = STEPS.map((step, index) =>
+    element(
+      "li",
+      { class: "step" },
+      element("span", { class: "step-mark", "aria-hidden": "true" }, String(index + 1)),
+      element("span", {}, t(`step.${step}`)),
+    ),
+  );
+  const show = (state) => {
+    const present = stepOf(state);
+    items.forEach((item, index) => {
+      item.dataset.state = index < present ? "done" : index === present ? "present" : "ahead";
+      if (index === present) item.setAttribute("aria-current", "step");
+      else item.removeAttribute("aria-current");
+      item.firstChild.replaceChildren(index < present ? icon("check") : String(index + 1));
+    });
+  };
+  return { element: element("ol", { class: "steps", "aria-label": t("scan.steps") }, ...items), show };
+}
+
+/** What happens now, in a sentence that screen readers say as it changes. */
+export function statusLine() {
+  const words = element("h2", { class: "scan-status", role: "status", "aria-live": "polite" });
+  const show = (state) => {
+    const known = t(state.isReplacing ? "stage.replacing" : `stage.${state.stage}`);
+    // The server's own sentence is Chinese and knows more, for example why a code is replaced.
+    const sentence = language() === "zh" && state.message ? state.message : known;
+    // Screen readers repeat what is set again.
+    if (words.textContent !== sentence) words.textContent = sentence;
+  };
+  return { element: words, show };
+}
+
+/** Says while the connection is broken that nothing is lost. */
+export function connectionBanner() {
+  const banner = element("p", { class: "banner banner-wait", role: "status", hidden: true });
+  const show = (isBroken) => {
+    banner.hidden = !isBroken;
+    banner.textContent = isBroken ? t("scan.reconnecting") : "";
+  };
+  return { element: banner, show };
+}
+
+/** How long the code on the screen is good for. Not for screen readers: it changes every second. */
+export function countdownLine() {
+  const line = element("p", { class: "scan-countdown muted", "aria-hidden": "true" });
+  const show = (state) => {
+    const left = state.qr ? millisecondsLeft(state.qr.expire_time) : 0;
+    line.textContent = canBeScanned(state) && left > 0 ? t("scan.qr_left", { time: countdown(left) }) : "";
+  };
+  return { element: line, show };
+}

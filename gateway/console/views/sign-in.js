@@ -1,0 +1,102 @@
+/** Signing in, and registering. */
+
+import { element, fill } from "../dom.js";
+import { t } from "../i18n.js";
+import { field, form } from "../widgets/forms.js";
+import { icon } from "../widgets/icons.js";
+
+/** `notice` says why somebody who was signed in is here again: "expired", "signed_out", or "". */
+export function signInView(app, _signal, notice) {
+  const card = element("section", { class: "card" });
+  const show = (mode, focus) => {
+    fill(card, ...(mode === "register" ? registering(app, show) : signingIn(app, show)));
+    if (focus) card.querySelector("input").focus();
+  };
+  show("sign_in", false);
+  return element(
+    "div",
+    { class: "view view-narrow" },
+    element(
+      "div",
+      { class: "welcome" },
+      icon("mark"),
+      element("h1", {}, t("sign_in.welcome")),
+      element("p", { class: "muted" }, t("sign_in.what")),
+    ),
+    notice && element("p", { class: "banner", role: "status" }, t(`sign_in.${notice}`)),
+    card,
+  );
+}
+
+function signingIn(app, show) {
+  const fields = [
+    email(),
+    field({
+      name: "password",
+      type: "password",
+      label: t("field.password"),
+      autocomplete: "current-password",
+      required: true,
+      maxlength: 128,
+    }),
+    field({
+      name: "remember",
+      type: "checkbox",
+      label: t("sign_in.remember"),
+      hint: t("sign_in.remember_hint"),
+    }),
+  ];
+  const act = ({ email: address, password, remember }) => signIn(app, address, password, remember);
+  return [
+    element("h2", {}, t("sign_in.title")),
+    form({ fields, submit: t("sign_in.submit"), act }),
+    other(t("sign_in.no_account"), t("sign_in.to_register"), () => show("register", true)),
+  ];
+}
+
+function registering(app, show) {
+  const fields = [
+    email(),
+    field({
+      name: "password",
+      type: "password",
+      label: t("field.password"),
+      hint: t("field.password_hint"),
+      wrong: t("field.password_hint"),
+      autocomplete: "new-password",
+      required: true,
+      minlength: 6,
+      maxlength: 128,
+    }),
+  ];
+  const act = async ({ email: address, password }) => {
+    await app.api.post("/auth/register", { email: address, password });
+    await signIn(app, address, password, false);
+  };
+  return [
+    element("h2", {}, t("register.title")),
+    form({ fields, submit: t("register.submit"), act }),
+    other(t("register.have_account"), t("register.to_sign_in"), () => show("sign_in", true)),
+  ];
+}
+
+async function signIn(app, address, password, remember) {
+  const { access_token: token } = await app.api.post("/auth/login", { email: address, password });
+  app.session.begin(token, remember);
+  app.signedIn();
+}
+
+function email() {
+  const attributes = { type: "email", autocomplete: "username", required: true, maxlength: 254 };
+  return field({ name: "email", label: t("field.email"), wrong: t("field.email_wrong"), ...attributes });
+}
+
+function other(question, words, act) {
+  return element(
+    "p",
+    { class: "aside" },
+    question,
+    " ",
+    element("button", { type: "button", class: "link", on: { click: act } }, words),
+  );
+}

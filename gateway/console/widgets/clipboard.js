@@ -1,0 +1,22 @@
+/** Copying text. */
+
+import { element } from "../dom.js";
+import { t } from "../i18n.js";
+import { notify } from "./notices.js";
+
+/** Puts `text` on the clipboard and says so. */
+export async function copy(text, words = t("copy.done")) {
+  // Browsers offer it on HTTPS and on this very machine only.
+  if (navigator.clipboard) await navigator.clipboard.writeText(text);
+  else copyFromField(text);
+  notify(words);
+}
+
+function copyFromField(text) {
+  const field = element("textarea", { class: "off-screen", readonly: true, "aria-hidden": "true" });
+  field.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}

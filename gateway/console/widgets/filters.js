@@ -1,0 +1,25 @@
+/** A row of filters above a list: it follows what is typed and chosen. */
+
+import { element } from "../dom.js";
+
+const TYPING_MILLISECONDS = 300;
+
+/** Holds `fields` (made by `field`) and calls `changed` soon after each change. Its `values()` leaves out the empty. */
+export function filters(label, fields, changed) {
+  let timer;
+  const row = element("form", { class: "filters", role: "search", "aria-label": label }, ...fields);
+  row.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(changed, TYPING_MILLISECONDS);
+  });
+  row.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    changed();
+  });
+  const values = () =>
+    Object.fromEntries(
+      [...new FormData(row)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value),
+    );
+  return { element: row, values };
+}

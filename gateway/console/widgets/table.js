@@ -1,0 +1,32 @@
+/** A table that becomes a list of cards where it would not fit. */
+
+import { element } from "../dom.js";
+
+/** `columns` are {words, cell(item), isAction?}. The roles are written out, for the cards take them from the tags. */
+export function table(caption, columns, items) {
+  const head = element(
+    "tr",
+    { role: "row" },
+    ...columns.map((column) => element("th", { role: "columnheader", scope: "col" }, column.words)),
+  );
+  const row = (item) => element("tr", { role: "row" }, ...columns.map((column) => cell(column, item)));
+  return element(
+    "div",
+    { class: "table-box" },
+    element(
+      "table",
+      { role: "table", "aria-label": caption },
+      element("thead", { role: "rowgroup" }, head),
+      element("tbody", { role: "rowgroup" }, ...items.map(row)),
+    ),
+  );
+}
+
+function cell(column, item) {
+  const words = column.isAction ? null : column.words;
+  return element(
+    "td",
+    { role: "cell", class: column.isAction && "cell-actions", "data-label": words },
+    column.cell(item),
+  );
+}

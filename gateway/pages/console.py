@@ -1,0 +1,70 @@
+"""The web console: the files under gateway/console/, as they are."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gateway.pages.page import Page
+
+_FOLDER = Path(__file__).resolve().parent.parent / "console"
+_START = "index.html"
+_FOREVER = 365 * 24 * 3600
+_CONTENT_TYPES: Mapping[str, str] = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        # QR codes and avatars are fetched with the token and shown from memory.
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        # Text that would become markup or code is refused by the browser itself.
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+_START_HEADERS = (
+    ("content-security-policy", _POLICY),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ("cache-control", "no-cache"),
+)
+
+
+def console_pages(folder: Path = _FOLDER) -> Iterable[Page]:
+    """The start page at "/", and each other file below "/console/<version>/".
+
+    The version changes with any file, so that browsers keep the files for ever and never mix two versions.
+    Raises KeyError for a kind of file that the console does not consist of.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    version = _version(files)
+    for name, content in files.items():
+        content_type = _CONTENT_TYPES[Path(name).suffix]
+        file_name = f"console.{name.replace('/', '.')}"
+        if name == _START:
+            start = content.replace(b'"/console/', f'"/console/{version}/'.encode())
+            yield Page("/", file_name, content_type, start, _START_HEADERS)
+        else:
+            kept = (("cache-control", f"public, max-age={_FOREVER}, immutable"),)
+            yield Page(f"/console/{version}/{name}", file_name, content_type, content, kept)
+
+
+def _version(files: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in files.items():
+        digest.update(f"{name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,175 @@
+"""What the gateway believes of its callers, what it hides from them, and how much it takes from them."""
+
+import http.client
+import json
+import socket
+import ssl
+import uuid
+from collections.abc import Mapping
+
+import pytest
+import requests
+
+from deploy.local.processes import Launcher
+from deploy.local.programs import Programs
+from services.chassis.credentials import TlsFiles
+from tests.gateway.conftest import Gateway, StartGateway
+from tests.gateway.error_shape import RETRY_INFO, assert_error
+from tests.gateway.stand_ins import ADMIN_TOKEN
+from tests.waiting import wait_until
+
+
+def test_the_client_address_is_the_sockets_whatever_the_client_says(gateway: Gateway) -> None:
+    forged = {"x-fastmp-client-address": "6.6.6.6", "x-forwarded-for": "6.6.6.6", "x-fastmp-other": "1"}
+    gateway.get("/auth/me", headers=forged)
+    metadata = gateway.services["identity"].metadata[0]
+    assert metadata["x-fastmp-client-address"] == "127.0.0.1"
+    assert "6.6.6.6" not in metadata.values()
+    assert "x-fastmp-other" not in metadata
+
+
+def test_a_trusted_proxy_in_front_is_believed_and_nobody_before_it(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(TRUSTED_PROXIES=1)
+    gateway.get("/auth/me", headers={"x-forwarded-for": "6.6.6.6, 203.0.113.7"})
+    assert gateway.services["identity"].metadata[0]["x-fastmp-client-address"] == "203.0.113.7"
+
+
+def test_services_get_no_path_no_cookies_and_no_orders_to_envoy(gateway: Gateway) -> None:
+    headers = {
+        "cookie": "a=b",
+        "x-envoy-retry-on": "5xx",
+        "x-envoy-max-retries": "9",
+        "x_fastmp_client_address": "1",
+    }
+    gateway.get("/cookie/poll?login_key=secret", headers=headers)
+    metadata = gateway.services["wechat_cookie"].metadata[0]
+    assert "secret" not in json.dumps(metadata)
+    assert not {"cookie", "x-envoy-max-retries", "x_fastmp_client_address"} & metadata.keys()
+
+
+def test_the_request_id_is_the_gateways_own_and_the_same_everywhere(gateway: Gateway) -> None:
+    answer = gateway.get("/auth/me", headers={"x-request-id": "chosen-by-the-caller"})
+    request_id = answer.headers["x-request-id"]
+    assert uuid.UUID(request_id)
+    assert gateway.services["identity"].metadata[0]["x-request-id"] == request_id
+    refused = gateway.get("/nope")
+    assert refused.headers["x-request-id"] in refused.text
+
+
+def test_answers_say_nothing_of_the_machinery(gateway: Gateway) -> None:
+    for path in ("/auth/me", "/nope", "/health", "/openapi.json"):
+        names = {name.lower() for name in gateway.get(path).headers}
+        assert not {name for name in names if name.startswith(("grpc-", "x-envoy-", "server", "via"))}
+        assert {"x-request-id", "x-content-type-options", "cache-control"} <= names
+
+
+def test_the_log_tells_of_every_request_and_of_no_secret(start_gateway: StartGateway) -> None:
+    gateway = start_gateway()
+    code = "0123456789abcdef" * 2
+    gateway.get("/cookie/poll?login_key=secret-login-key")
+    gateway.get(f"/admin/activation/{code}")
+    gateway.get(f"/unknown/{code}?login_key=secret-login-key")
+    gateway.post("/auth/login", json={"password": "secret-password"}, headers={"referer": "secret-referer"})
+    expected = [
+        ("WeChatCookieService.PollLogin", "GET", 200),
+        ("ActivationService.GetCode", "GET", 200),
+        ("gateway.unknown", "GET", 404),
+        ("IdentityService.Login", "POST", 200),
+    ]
+    # Envoy writes its log out when it ends.
+    gateway.envoy.program.stop()
+    log = gateway.envoy.log.read_text("utf-8")
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert [(line["route"], line["verb"], line["status"]) for line in lines] == expected
+    assert not [secret for secret in (code, "secret-", ADMIN_TOKEN) if secret in log]
+
+
+def test_too_many_requests_to_a_public_path_are_429_and_others_go_on(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(PUBLIC_REQUESTS_PER_SECOND=1)
+    answers = [gateway.post("/auth/login", token=None, json={}) for _ in range(20)]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(refused) >= 10
+    for answer in refused:
+        body = assert_error(answer, 429, 8, "GATEWAY_THROTTLED")
+        assert body["details"][1] == {"@type": RETRY_INFO, "retry_delay": "1s"}
+        assert answer.headers["retry-after"] == "1"
+    assert len(gateway.services["identity"].requests) == len(answers) - len(refused)
+    assert {gateway.get("/auth/me").status_code for _ in range(20)} == {200}
+
+
+def test_pages_of_allowed_origins_may_call_and_of_others_may_not(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(CORS_ORIGINS="https://console.example, http://localhost:3000")
+    preflight = {"access-control-request-method": "PUT", "access-control-request-headers": "authorization"}
+    for origin in ("https://console.example", "http://localhost:3000"):
+        allowed = gateway.envoy.call("OPTIONS", "/admin/users/42", headers={"origin": origin, **preflight})
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == origin
+        assert "PUT" in allowed.headers["access-control-allow-methods"]
+        assert "authorization" in allowed.headers["access-control-allow-headers"]
+        assert "access-control-allow-credentials" not in allowed.headers
+        for token in (ADMIN_TOKEN, "worthless"):
+            answer = gateway.get("/auth/me", token, headers={"origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+    for origin in ("https://evil.example", "https://console.example.evil.example", "null"):
+        refused = gateway.envoy.call("OPTIONS", "/auth/me", headers={"origin": origin, **preflight})
+        assert_error(refused, 404, 5, "PATH_NOT_FOUND")
+        assert "access-control-allow-origin" not in refused.headers
+        assert (
+            "access-control-allow-origin" not in gateway.get("/auth/me", headers={"origin": origin}).headers
+        )
+
+
+def test_no_foreign_origin_is_allowed_by_default(gateway: Gateway) -> None:
+    headers = {"origin": "http://localhost:8080", "access-control-request-method": "GET"}
+    assert gateway.envoy.call("OPTIONS", "/auth/me", headers=headers).status_code == 404
+
+
+def test_https_to_the_outside_speaks_http_2_and_not_plain_text(
+    start_gateway: StartGateway, certificates: Mapping[str, TlsFiles]
+) -> None:
+    tls = certificates["gateway"]
+    gateway = start_gateway(
+        GATEWAY_TLS_CERTIFICATE_FILE=str(tls.certificate_file), GATEWAY_TLS_KEY_FILE=str(tls.key_file)
+    )
+    url = f"https://localhost:{gateway.envoy.port}/health"
+    assert requests.get(url, verify=str(tls.ca_file), timeout=10).json()["status"] == "ok"
+    context = ssl.create_default_context(cafile=str(tls.ca_file))
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(("127.0.0.1", gateway.envoy.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "h2"
+    with pytest.raises(requests.ConnectionError):
+        gateway.get("/health")
+
+
+def test_connections_beyond_the_limit_are_turned_away(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(MAX_CONNECTIONS=10)
+    held = [http.client.HTTPConnection(gateway.envoy.address, timeout=10) for _ in range(10)]
+    for connection in held:
+        connection.request("GET", "/openapi.json")
+        connection.getresponse().read()
+    with pytest.raises(requests.ConnectionError):
+        gateway.get("/openapi.json")
+    for connection in held:
+        connection.close()
+    wait_until(lambda: _answers(gateway), "a place is free again")
+
+
+def _answers(gateway: Gateway) -> bool:
+    try:
+        return gateway.get("/openapi.json").status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_second_gateway_on_the_same_port_does_not_start(gateway: Gateway) -> None:
+    folder = gateway.envoy.log.parent
+    rival = Launcher().start(Programs(folder).envoy("rival", folder / "envoy.yaml", {}))
+    try:
+        wait_until(lambda: rival.exit_status is not None, "the second one gives up")
+        assert rival.exit_status != 0
+    finally:
+        rival.stop()
+    assert gateway.get("/health").status_code == 200
