@@ -43,7 +43,8 @@ class Articles:
         self._base_url = base_url.rstrip("/")
         self._token = acquired.cookie.token
         self._session = requests.Session()
-        self._session.verify = ca_file or True
+        # Given with each request: the environment's CA bundle overrides a session's, but not a request's.
+        self._verify = ca_file or True
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Referer"] = f"{self._base_url}/"
         self._session.headers["Cookie"] = acquired.cookie_header
@@ -74,7 +75,9 @@ class Articles:
 
     def _get(self, page: str, **parameters: str | int) -> dict[str, Any]:
         parameters |= {"token": self._token, "lang": "zh_CN", "f": "json", "ajax": 1}
-        answer = self._session.get(f"{self._base_url}/cgi-bin/{page}", params=parameters, timeout=SECONDS)
+        answer = self._session.get(
+            f"{self._base_url}/cgi-bin/{page}", params=parameters, verify=self._verify, timeout=SECONDS
+        )
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
         ret = int(body["base_resp"]["ret"])
@@ -118,6 +121,8 @@ def main() -> int:
         outcome, status = "error", 1
         try:
             found = articles.accounts(arguments.query)
+            if not found:
+                sys.stderr.write(f"no official account has a name like {arguments.query}\n")
             for account in found[:1]:
                 print(f"{account['nickname']} ({account['alias']})")
                 for article in articles.published(account["fakeid"]):

@@ -115,7 +115,7 @@ class Walk:
         emulator, tls = self._stack.wechat_emulator, self._stack.tls_files("collector")
         if emulator is None:
             raise StepFailedError("the stack has no emulator")
-        command = [sys.executable, str(EXAMPLE), "新闻", "--owner", EMAIL]
+        command = [sys.executable, str(EXAMPLE), "笔记", "--owner", EMAIL]
         command += ["--address", self._stack.addresses("wechat_cookie")[0], "--tls", str(tls.ca_file.parent)]
         command += ["--wechat", emulator.base_url, "--wechat-ca", str(emulator.ca_file)]
         done = subprocess.run(
