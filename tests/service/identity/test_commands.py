@@ -1,0 +1,108 @@
+"""`python -m services.identity`: migrate, ensure-admin and serve, as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from services.chassis.credentials import TlsFiles
+from services.chassis.database import Database
+from services.identity.passwords import verify_password
+from services.identity.tables import accounts
+from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def environment(database_url: str, certificates: Mapping[str, TlsFiles]) -> dict[str, str]:
+    files = certificates["identity"]
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'gen'}",
+        "IDENTITY_DATABASE_URL": database_url,
+        "IDENTITY_PORT": "0",
+        "IDENTITY_OPS_PORT": "0",
+        "IDENTITY_METRICS_PORT": "0",
+        "TLS_CA_FILE": str(files.ca_file),
+        "TLS_CERTIFICATE_FILE": str(files.certificate_file),
+        "TLS_KEY_FILE": str(files.key_file),
+        "JWT_SECRET": SECRET,
+        "DRAIN_SECONDS": "0",
+    }
+
+
+def run(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "services.identity", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_first_admin_is_made_once_and_never_changed(
+    environment: dict[str, str], database: Database
+) -> None:
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL, "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    first = run(environment | admin, "ensure-admin")
+    assert (first.returncode, first.stdout, first.stderr) == (0, "created\n", "")
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL.upper(), "ADMIN_PASSWORD": "another one"}
+    second = run(environment | admin, "ensure-admin")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "exists\n", "")
+    with database.reading() as connection:
+        row = connection.execute(select(accounts)).one()
+    assert (row.email, row.role) == (ADMIN_EMAIL, "admin")
+    assert verify_password(ADMIN_PASSWORD, row.password_hash)
+
+
+@pytest.mark.parametrize("missing", ["ADMIN_EMAIL", "ADMIN_PASSWORD"])
+def test_an_admin_without_email_or_password_is_not_made(environment: dict[str, str], missing: str) -> None:
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL, "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    del admin[missing]
+    outcome = run(environment | admin, "ensure-admin")
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr == f"bad setting {missing}: ensure-admin needs it\n"
+
+
+def test_without_a_database_the_admin_is_not_made_and_one_line_says_why(environment: dict[str, str]) -> None:
+    nowhere = {"IDENTITY_DATABASE_URL": "postgresql://identity:secret-pass@127.0.0.1:1/identity"}
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL, "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    outcome = run(environment | admin | nowhere, "ensure-admin")
+    assert (outcome.returncode, outcome.stderr) == (1, "ensure-admin: DATABASE_UNAVAILABLE\n")
+
+
+def test_a_weak_secret_stops_the_start(environment: dict[str, str]) -> None:
+    outcome = run(environment | {"JWT_SECRET": "changeme"}, "serve")
+    assert outcome.returncode == 2
+    assert outcome.stderr == "bad setting JWT_SECRET: Value error, must have at least 32 bytes\n"
+
+
+def test_migrating_again_changes_nothing(environment: dict[str, str]) -> None:
+    assert run(environment, "migrate").returncode == 0
+    printed = run(environment, "migrate", "--sql")
+    assert "CREATE TABLE accounts" in printed.stdout
+
+
+def test_it_serves_until_it_is_told_to_stop(
+    environment: dict[str, str], certificates: Mapping[str, TlsFiles]
+) -> None:
+    command = [sys.executable, "-m", "services.identity", "serve"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if '"ready": true' in line:
+                    break
+            assert any('"event": "started"' in line for line in lines)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert '"event": "stopped"' in rest
+    assert SECRET not in "".join(lines) + rest
