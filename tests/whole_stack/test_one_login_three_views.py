@@ -80,8 +80,8 @@ def test_three_views_of_one_login_tell_the_same_story(
     with grpcurl(stack, person) as started:
         assert started.stdout is not None
         over_grpc = Events(json_documents(iter(started.stdout.readline, "")))
-        shown = over_grpc.first("qrCode")
-        key = shown["loginKey"]
+        shown = over_grpc.first("qr_code")
+        key = shown["login_key"]
         answer = people.rest("GET", "/cookie/watch", person, params={"login_key": key}, stream=True)
         over_rest = Events(
             json.loads(event.data)
@@ -90,14 +90,14 @@ def test_three_views_of_one_login_tell_the_same_story(
         polled = people.rest("GET", "/cookie/poll", person, params={"login_key": key}).json()
         assert (polled["status"], polled["stage"]) == ("pending", "waiting_for_scan")
         # The three pictures are one, and a phone can read it.
-        assert polled["qrcode_base64"] == shown["qrCode"]["image"]
-        assert over_rest.first("qr_code")["qr_code"]["image"] == shown["qrCode"]["image"]
+        assert polled["qrcode_base64"] == shown["qr_code"]["image"]
+        assert over_rest.first("qr_code")["qr_code"]["image"] == shown["qr_code"]["image"]
         read = zxingcpp.read_barcode(
             Image.open(io.BytesIO(base64.b64decode(polled["qrcode_base64"]))),
             formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode),
         )
         assert read is not None
-        assert read.text == shown["qrCode"]["url"]
+        assert read.text == shown["qr_code"]["url"]
         wechat.scan(read.text)
         wait_until(lambda: poll(people, person, key)["stage"] == "scanned")
         wechat.confirm(read.text)
