@@ -154,16 +154,19 @@ def _retry_policy(rpc: Rpc) -> Config:
 def rate_limit(settings: GatewaySettings) -> Config:
     """The coarse limit of one public route, for all clients together."""
     rate = settings.public_requests_per_second
-    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     bucket = {"max_tokens": rate * BURST_SECONDS, "tokens_per_fill": rate, "fill_interval": "1s"}
     # Envoy counts, and refuses, nothing at all unless both of the last two are set.
     return typed(
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
         stat_prefix="public",
         token_bucket=bucket,
-        filter_enabled=always,
-        filter_enforced=always,
+        filter_enabled=_always(),
+        filter_enforced=_always(),
     )
+
+
+def _always() -> Config:
+    return {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 
 
 def _page(path: str, route: Config, settings: GatewaySettings) -> Config:

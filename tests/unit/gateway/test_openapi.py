@@ -1,0 +1,112 @@
+"""The OpenAPI document says what the protos say."""
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from gateway.contract import Contract
+from gateway.openapi import document
+from gateway.openapi.constraints import constraints_of
+
+
+@pytest.fixture(scope="module")
+def described() -> Any:
+    return document(Contract.load())
+
+
+def _operation(described: Any, verb: str, path: str) -> Any:
+    return described["paths"][path][verb]
+
+
+def test_it_is_valid_openapi_3_1(described: Any) -> None:
+    validate(described)
+    assert described["openapi"] == "3.1.0"
+
+
+def test_every_operation_tells_who_may_call_and_what_it_does(described: Any) -> None:
+    operations = [one for verbs in described["paths"].values() for one in verbs.values()]
+    assert len(operations) == len(Contract.load().rpcs) + 3
+    for operation in operations:
+        assert operation["summary"]
+        assert operation["x-access"] in {"public", "signed_in", "active", "admin"}
+        assert operation["security"] == ([] if operation["x-access"] == "public" else [{"bearer": []}])
+
+
+def test_every_field_and_parameter_is_explained(described: Any) -> None:
+    for name, schema in described["components"]["schemas"].items():
+        if name not in {"Health", "Error"}:
+            assert [field for field, one in schema["properties"].items() if not one.get("description")] == []
+    for verbs in described["paths"].values():
+        for operation in verbs.values():
+            assert all(parameter["description"] for parameter in operation.get("parameters", []))
+
+
+def test_a_body_leaves_out_what_the_path_carries(described: Any) -> None:
+    operation = _operation(described, "put", "/admin/users/{user_id}")
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["properties"]) == {"password", "role", "activation_status", "expired_time"}
+    assert [(one["name"], one["in"], one["required"]) for one in operation["parameters"]] == [
+        ("user_id", "path", True)
+    ]
+
+
+def test_query_parameters_are_optional_where_the_proto_says_so(described: Any) -> None:
+    watch = _operation(described, "get", "/cookie/watch")["parameters"]
+    assert [(one["name"], one["in"], one["required"]) for one in watch] == [
+        ("login_key", "query", True),
+        ("after_sequence", "query", False),
+    ]
+
+
+def test_types_are_those_of_protobufs_json(described: Any) -> None:
+    schemas = described["components"]["schemas"]
+    assert schemas["Account"]["properties"]["expired_time"]["format"] == "date-time"
+    assert schemas["Account"]["required"] == ["id", "email", "role", "activation_status"]
+    assert schemas["LoginQrCode"]["properties"]["image"]["contentEncoding"] == "base64"
+    assert schemas["LoginEvent"]["required"] == ["sequence", "login_key"]
+    assert schemas["ListCodesResponse"]["properties"]["items"]["items"] == {
+        "$ref": "#/components/schemas/Code"
+    }
+
+
+def test_streams_files_and_pictures_have_their_content_types(described: Any) -> None:
+    def content(path: str) -> Any:
+        return _operation(described, "get", path)["responses"]["200"]["content"]
+
+    event = content("/cookie/login")["text/event-stream"]["schema"]
+    assert event["contentSchema"] == {"$ref": "#/components/schemas/LoginEvent"}
+    assert list(content("/activation/export")) == ["text/csv"]
+    assert list(content("/static/cookies/{token}/avatar.jpg")) == ["image/*"]
+
+
+def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> None:
+    responses = _operation(described, "post", "/activation/activate")["responses"]
+    reasons = {status: response["description"] for status, response in responses.items()}
+    assert "`CODE_ALREADY_USED`" in reasons["400"]
+    assert "`TOKEN_EXPIRED`" in reasons["401"]
+    assert "403" not in reasons
+    assert "`CODE_NOT_FOUND`" in reasons["404"]
+    assert reasons["413"] == "Reasons: `REQUEST_TOO_LARGE`"
+    assert "`ACTIVATION_THROTTLED`" in reasons["429"]
+    assert "`IDENTITY_UNAVAILABLE`" in reasons["503"]
+    assert "401" not in _operation(described, "get", "/health")["responses"]
+    login = _operation(described, "post", "/auth/login")["responses"]
+    assert login["401"]["description"] == "Reasons: `WRONG_CREDENTIALS`"
+
+
+@pytest.mark.parametrize(
+    ("comment", "json_type", "expected"),
+    [
+        ('"admin" or "user"; default "user".', "string", {"enum": ["admin", "user"]}),
+        ('Always "ok".', "string", {"const": "ok"}),
+        ("6 to 128 characters.", "string", {"minLength": 6, "maxLength": 128}),
+        ("An e-mail address of at most 254 characters.", "string", {"maxLength": 254}),
+        ("1 to 200; default 50.", "integer", {"minimum": 1, "maximum": 200, "default": 50}),
+        ("From 1; default 1. Not together with page_token.", "integer", {"minimum": 1, "default": 1}),
+        ("Whether the answer holds the picture; default true.", "boolean", {"default": True}),
+        ("For people, in Chinese.", "string", {}),
+    ],
+)
+def test_comments_become_constraints(comment: str, json_type: str, expected: dict[str, object]) -> None:
+    assert constraints_of(comment, json_type) == expected
