@@ -94,8 +94,9 @@ def _remember(
             codes=drawn,
         )
         .on_conflict_do_nothing(index_elements=[generation_requests.c.request_id])
+        .returning(generation_requests.c.request_id)
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement).one_or_none() is not None
 
 
 def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]:

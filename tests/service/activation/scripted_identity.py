@@ -81,8 +81,8 @@ class World:
     calls: list[tuple[str, str]] = field(default_factory=list)
     # The change is made, but the caller never hears of it.
     losing_answers: bool = False
-    # Neither is the change made.
-    refusing_all: bool = False
+    # Neither is the change made. Who calls can still be asked.
+    refusing_changes: bool = False
     # Called with the method's name before a change is made.
     before_change: Callable[[str], None] = lambda _method: None
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -99,6 +99,10 @@ class World:
             del self.accounts[account_id]
             self._record(account_id, "deleted")
 
+    def forget(self, account_id: uuid.UUID) -> None:
+        """The account is gone, and the feed has yet to say so."""
+        self.accounts.pop(account_id, None)
+
     def prune(self) -> None:
         """Forgets the feed until now."""
         with self.changed:
@@ -112,7 +116,7 @@ class World:
 
     def heal(self) -> None:
         """Ends all faults."""
-        self.losing_answers = self.refusing_all = False
+        self.losing_answers = self.refusing_changes = False
         self.before_change = lambda _method: None
 
     def applications(self, code: str) -> int:
@@ -161,7 +165,6 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
     def Authenticate(
         self, request: pb.AuthenticateRequest, _context: grpc.ServicerContext
     ) -> pb.AuthenticateResponse:
-        self._fail_if_asked_to()
         with self._world.changed:
             found = self._world.accounts.get(uuid.UUID(request.token.removeprefix("token-of-")))
             if found is None:
@@ -176,7 +179,6 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
     def GetPrincipals(
         self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
     ) -> pb.GetPrincipalsResponse:
-        self._fail_if_asked_to()
         with self._world.changed:
             found = (self._world.accounts.get(uuid.UUID(one)) for one in request.account_ids)
             principals = [account.principal for account in found if account is not None]
@@ -224,7 +226,7 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         return pb.ClearActivationResponse(cleared=cleared)
 
     def _fail_if_asked_to(self) -> None:
-        if self._world.refusing_all:
+        if self._world.refusing_changes:
             raise RefusalError("DATABASE_UNAVAILABLE", grpc.StatusCode.UNAVAILABLE)
 
 

@@ -1,0 +1,155 @@
+"""What the RPCs cost: statements per call, and plans that do not grow with the tables."""
+
+import datetime
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from fastmp.activation.v1 import activation_service_pb2 as pb
+from services.activation import codes, redemption
+from services.activation.fulfilment import Fulfilment, tasks
+from services.activation.listing import Filter, read_page
+from services.chassis.database import Database
+from services.chassis.errors import DomainError
+from services.chassis.jobs import Jobs
+from services.chassis.pages import Position
+from tests.service.activation.replicas import UNKNOWN_CODE, Replica
+from tests.service.activation.scripted_identity import Account
+
+NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+ROWS = 30_000
+ACCOUNT = uuid.UUID(int=1)
+
+
+@contextmanager
+def recorded(is_wanted: Callable[[], bool]) -> Iterator[list[tuple[str, Any]]]:
+    """The statements, with their parameters, that run while `is_wanted()` holds."""
+    statements: list[tuple[str, Any]] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if is_wanted():
+            statements.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+
+
+def in_a_handler() -> bool:
+    return threading.current_thread().name.startswith("call")
+
+
+def test_each_call_makes_as_few_statements_as_it_needs(
+    replica: Replica, admin: Account, person: Account
+) -> None:
+    used, unused = replica.new_code(admin), replica.new_code(admin)
+    generate = pb.GenerateCodesRequest(valid_days=1, count=500, request_id=uuid.uuid4().hex)
+    expected: list[tuple[Callable[[], object], int]] = [
+        (lambda: replica.activate(person, used), 1),
+        (lambda: replica.get(admin, used), 1),
+        (lambda: replica.list(admin, size=200), 2),
+        (lambda: replica.list(admin, email="example"), 3),
+        (lambda: replica.update(admin, unused, valid_days=9), 2),
+        (lambda: replica.revoke(admin, unused), 1),
+        (lambda: replica.delete(admin, unused), 2),
+        # The codes themselves go by COPY.
+        (lambda: replica.generate(admin, 500), 0),
+        (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 2),
+        (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 1),
+    ]
+
+    counts = []
+    for call, _ in expected:
+        with recorded(in_a_handler) as statements:
+            call()
+        counts.append(len(statements))
+
+    assert counts == [count for _, count in expected]
+
+
+@pytest.fixture(scope="module")
+def many_codes(database: Database) -> None:
+    """A table in which reading all of it shows: mostly pending, some redeemed, few of these past their end."""
+    redeemed = "n % 10 = 0"
+    statement = text(
+        "INSERT INTO activation_codes "
+        f"SELECT gen_random_uuid(), md5(n::text), CASE WHEN {redeemed} THEN 'user' || n || '@example.com' END, "
+        f"CASE WHEN {redeemed} THEN gen_random_uuid() END, "
+        f"CASE WHEN {redeemed} THEN 'active' WHEN n % 1000 = 1 THEN 'revoked' ELSE 'pending' END, "
+        f"CASE WHEN {redeemed} THEN CASE WHEN n % 5000 = 0 THEN '2026-02-01' ELSE '2026-04-01' END "
+        "|| 'T00:00:00.000000Z' END, "
+        f"CASE WHEN {redeemed} THEN '2026-01-01T00:00:00.000000Z' END, 30, "
+        "'2026-01-01T00:00:00.' || lpad((n / 100)::text, 6, '0') || 'Z', '2026-01-01T00:00:00.000000Z' "
+        "FROM generate_series(1, :rows) n"
+    )
+    with database.transaction() as connection:
+        connection.execute(text("TRUNCATE activation_codes"))
+        connection.execute(statement, {"rows": ROWS})
+        connection.execute(text("ANALYZE activation_codes"))
+
+
+def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Jobs], object]:
+    return lambda connection, _jobs: read_page(connection, wanted, 50, start, NOW)
+
+
+MIDDLE = Position(datetime.datetime(2026, 1, 1, 0, 0, 0, ROWS // 200, tzinfo=datetime.UTC), uuid.UUID(int=0))
+HOT: dict[str, Callable[[Connection, Jobs], object]] = {
+    "claim": lambda connection, jobs: redemption.claim(
+        connection, jobs, "c" * 32, ACCOUNT, "a@example.com", NOW
+    ),
+    "get": lambda connection, _jobs: codes.get(connection, UNKNOWN_CODE),
+    "revoke": lambda connection, _jobs: codes.revoke(connection, UNKNOWN_CODE, NOW),
+    "change": lambda connection, _jobs: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
+    "remove": lambda connection, _jobs: codes.remove(connection, UNKNOWN_CODE),
+    "cascade": lambda connection, _jobs: codes.remove_of_account(connection, ACCOUNT),
+    "resync": lambda connection, _jobs: next(codes.redeeming_accounts(connection)),
+    "claimed": lambda connection, _jobs: redemption.claimed(connection, ACCOUNT),
+    "first page": _page(Filter()),
+    "page by token": _page(Filter(), MIDDLE),
+    "pending": _page(Filter(status="pending"), MIDDLE),
+    "active": _page(Filter(status="active"), MIDDLE),
+    "revoked": _page(Filter(status="revoked"), MIDDLE),
+    "expired": _page(Filter(status="expired")),
+    "email": _page(Filter(email="user4321")),
+}
+# Reading all of a table shows as a sequential scan. Counting what a status filter finds is linear in it.
+COUNTED = re.compile(r"^SELECT count\(")
+
+
+@pytest.mark.usefixtures("many_codes")
+@pytest.mark.parametrize("name", HOT)
+def test_no_query_reads_more_than_it_needs(database: Database, database_url: str, name: str) -> None:
+    nobody: Fulfilment = None  # type: ignore[assignment]
+    jobs = Jobs(database_url, tasks(nobody))
+    me = threading.current_thread()
+    with (
+        recorded(lambda: threading.current_thread() is me) as statements,
+        _rolled_back(database) as connection,
+    ):
+        HOT[name](connection, jobs)
+
+    statements = [one for one in statements if not one[0].startswith("SET")]
+    assert statements
+    for statement, parameters in statements:
+        if COUNTED.match(statement) and name not in {"expired", "email"}:
+            continue
+        with _rolled_back(database) as connection:
+            plan = connection.exec_driver_sql("EXPLAIN (COSTS OFF) " + statement, parameters).scalars().all()
+        assert not [line for line in plan if "Seq Scan on activation_codes" in line], "\n".join(plan)
+
+
+@contextmanager
+def _rolled_back(database: Database) -> Iterator[Connection]:
+    with database.transaction() as connection:
+        # Most of what is looked for does not exist, and is refused.
+        with suppress(DomainError):
+            yield connection
+        connection.get_transaction().rollback()  # type: ignore[union-attr]
