@@ -34,8 +34,8 @@ from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.settings import WeChatCookieSettings
 
 PACKAGE = "services.wechat_cookie"
-# How soon a lost LISTEN connection is noticed; what was announced meanwhile is then made up for.
-BEAT_SECONDS = 5.0
+# How soon a lost LISTEN connection is noticed, and how long stopping may take.
+BEAT_SECONDS = 1.0
 
 
 class WeChatCookie:
@@ -88,7 +88,7 @@ class WeChatCookie:
             tls=settings.tls_files,
             authenticator=authenticator,
             now=now,
-            ready=self._is_ready,
+            ready=self.is_ready,
             pool=Pool(settings.unary_threads, settings.max_streams, WAITING_PATHS),
             registry=registry,
         )
@@ -118,6 +118,15 @@ class WeChatCookie:
         self.server.run_until_terminated(self._settings.drain_seconds)
         self._stop_background()
 
+    def is_ready(self) -> bool:
+        """Whether its own database can be reached and has the schema."""
+        # Identity has a health of its own: while it is down, those whom it does not need are still served.
+        try:
+            with self._database.reading() as connection:
+                return self._schema.is_met_by(connection)
+        except DomainError:
+            return False
+
     def _start_background(self) -> None:
         for part in (self._listener, self._keeper, self._sweeper, self._feed, self._logins):
             part.start()
@@ -129,11 +138,3 @@ class WeChatCookie:
         self._identity.close()
         self._login_database.dispose()
         self._database.dispose()
-
-    def _is_ready(self) -> bool:
-        # Identity has a health of its own: while it is down, those whom it does not need are still served.
-        try:
-            with self._database.reading() as connection:
-                return self._schema.is_met_by(connection)
-        except DomainError:
-            return False

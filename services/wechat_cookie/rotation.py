@@ -51,7 +51,7 @@ def rotate(database: Database, vault: Vault, encrypted: Iterable[EncryptedColumn
                     new = vault.re_encrypt(old)
                 except UnreadableSecretError:
                     unreadable += 1
-                    _log.error("secret_unreadable", table=column.column.table.name, row=str(key))
+                    _log.error("secret_unreadable", table=column.column.table.name, row=str(key)[:8])
                     continue
                 if new is not None:
                     changes.append({"row": key, "old": old, "new": new})

@@ -33,7 +33,7 @@ _REVISIONS = (
     select(cookies.c.token, cookies.c.revision)
     .where(cookies.c.token > bindparam("after"), cookies.c.expire_time > bindparam("now"))
     .order_by(cookies.c.token)
-    .limit(PAGE)
+    .limit(bindparam("page"))
 )
 
 
@@ -92,7 +92,7 @@ class Folders:
         after, now = "", self._now()
         while True:
             with self._database.reading() as connection:
-                rows = connection.execute(_REVISIONS, {"after": after, "now": now})
+                rows = connection.execute(_REVISIONS, {"after": after, "now": now, "page": PAGE})
                 page = [(token, revision) for token, revision in rows]
             yield from page
             if len(page) < PAGE:

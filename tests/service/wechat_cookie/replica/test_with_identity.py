@@ -1,0 +1,142 @@
+"""A whole replica beside a real Identity: who is active, and what the deletion of an account takes with it."""
+
+import threading
+import uuid
+
+import grpc
+import pytest
+from sqlalchemy import func, select
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis import migrations
+from services.wechat_cookie.composition import PACKAGE
+from services.wechat_cookie.cookies.tables import cookies, feed_cursor
+from services.wechat_cookie.logins.tables import logins
+from tests.service.identity.replicas import Account
+from tests.service.wechat_cookie.api.conftest import refusal
+from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
+from tests.service.wechat_cookie.store import SECRET
+from tests.waiting import wait_until
+
+NO_IDENTITY = "127.0.0.1:9"
+
+
+def cookies_of(surroundings: Surroundings, account: Account) -> int:
+    counted = select(func.count()).where(cookies.c.owner_id == uuid.UUID(account.id))
+    with surroundings.database.reading() as connection:
+        return int(connection.execute(counted).scalar_one())
+
+
+def test_a_saved_cookie_is_exported_listed_and_handed_out(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann = identity.active_account("ann")
+    replica = surroundings.start(identity.address)
+    surroundings.save(ann, "1001")
+    wait_until((surroundings.root / "1001" / "cookie.json").exists, "the folder appears")
+    listed = surroundings.stub(replica, "gateway").ListCookies(pb.ListCookiesRequest(), metadata=ann.bearer)
+    assert [one.token for one in listed.items] == ["1001"]
+    collector = surroundings.stub(replica, "collector")
+    acquired = collector.AcquireCookie(pb.AcquireCookieRequest(owner_email="ANN@example.com"))
+    assert SECRET in acquired.cookie_header
+    identity.update(ann, activation_status="revoked")
+    with pytest.raises(grpc.RpcError) as refused:
+        collector.AcquireCookie(pb.AcquireCookieRequest(owner_id=ann.id))
+    assert refusal(refused.value)[1] == "OWNER_NOT_ACTIVE"
+
+
+def test_a_deleted_accounts_cookies_and_folders_go_and_nobody_elses(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann, bob = identity.active_account("ann"), identity.active_account("bob")
+    surroundings.start(identity.address)
+    for account, token in ((ann, "1001"), (ann, "1002"), (bob, "2001")):
+        surroundings.save(account, token)
+    wait_until((surroundings.root / "2001").exists, "folders are there")
+    identity.delete(ann)
+    wait_until(lambda: cookies_of(surroundings, ann) == 0, "the rows are gone")
+    wait_until(lambda: not (surroundings.root / "1001").exists(), "the folder is gone")
+    wait_until(lambda: not (surroundings.root / "1002").exists(), "the other folder is gone")
+    assert cookies_of(surroundings, bob) == 1
+    assert (surroundings.root / "2001").exists()
+
+
+def test_a_deletion_while_the_service_was_down_is_made_up_for(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann = identity.active_account("ann")
+    surroundings.save(ann, "1001")
+    replica = surroundings.start(identity.address)
+    wait_until((surroundings.root / "1001").exists, "the folder appears")
+    replica.stop(0)
+    identity.delete(ann)
+    surroundings.start(identity.address)
+    wait_until(lambda: cookies_of(surroundings, ann) == 0, "the row is gone")
+    wait_until(lambda: not (surroundings.root / "1001").exists(), "the folder is gone")
+
+
+def test_two_replicas_do_one_deletion_once_and_both_folders_follow(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann = identity.active_account("ann")
+    other_state = surroundings.state.parent / "other-state"
+    surroundings.start(identity.address)
+    surroundings.start(identity.address, fastmp_state_dir=other_state)
+    surroundings.save(ann, "1001")
+    roots = (surroundings.root, other_state / "static" / "cookies")
+    wait_until(lambda: all((root / "1001").exists() for root in roots), "both have the folder")
+    identity.delete(ann)
+    wait_until(lambda: not any((root / "1001").exists() for root in roots), "neither has it")
+    with surroundings.database.reading() as connection:
+        assert connection.execute(select(feed_cursor.c.sequence)).scalar_one() > 0
+
+
+def test_a_running_login_of_a_deleted_account_ends(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann = identity.active_account("ann")
+    # Nobody listens at WeChat's address, so the login stays where it begins for some seconds.
+    replica = surroundings.start(identity.address)
+    stream = surroundings.stub(replica, "gateway").StartLogin(pb.StartLoginRequest(), metadata=ann.bearer)
+    next(iter(stream))
+    identity.delete(ann)
+
+    def has_ended() -> bool:
+        with surroundings.database.reading() as connection:
+            return connection.execute(select(logins.c.reason)).scalar_one() is not None
+
+    wait_until(has_ended, "the login has ended")
+    stream.cancel()
+
+
+def test_it_is_ready_without_identity_and_answers_unavailable(surroundings: Surroundings) -> None:
+    replica = surroundings.start(NO_IDENTITY)
+    wait_until(replica.is_ready, "the replica is ready")
+    with pytest.raises(grpc.RpcError) as refused:
+        surroundings.stub(replica, "gateway").ListCookies(
+            pb.ListCookiesRequest(), metadata=(("authorization", "Bearer x"),), timeout=5
+        )
+    assert refusal(refused.value)[:2] == ("UNAVAILABLE", "IDENTITY_UNAVAILABLE")
+
+
+def test_it_is_not_ready_while_its_database_is_away_or_not_migrated(surroundings: Surroundings) -> None:
+    away = surroundings.start(
+        NO_IDENTITY, wechat_cookie_database_url="postgresql://nobody:x@127.0.0.1:9/nothing"
+    )
+    assert not away.is_ready()
+    replica = surroundings.start(NO_IDENTITY)
+    assert replica.is_ready()
+    migrations.downgrade(surroundings.database_url, PACKAGE, "base")
+    assert not replica.is_ready()
+    migrations.upgrade(surroundings.database_url, PACKAGE)
+    assert replica.is_ready()
+
+
+def test_stopping_leaves_no_thread_behind(surroundings: Surroundings, identity: IdentityReplica) -> None:
+    before = set(threading.enumerate())
+    replica = surroundings.start(identity.address)
+    surroundings.save(identity.admin, "1001")
+    wait_until((surroundings.root / "1001").exists, "it works")
+    replica.stop(0)
+    left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    assert left == []
