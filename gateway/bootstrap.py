@@ -13,7 +13,7 @@ from gateway.routes import route_configuration
 from gateway.settings import LOOPBACK, Settings
 
 # Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
-_RUNTIME = {"re2.max_program_size.error_level": 2000}
+_RUNTIME = {"re2.max_program_size.error_level": 10_000}
 
 
 def bootstrap(

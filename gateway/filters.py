@@ -1,17 +1,12 @@
 """The HTTP filters, in the order in which a request passes them."""
 
+from gateway import filter_names
 from gateway.contract import Contract
 from gateway.extensions import Config, extension
 from gateway.headers import header_mutation
 from gateway.health import health_filter
-from gateway.routes import (
-    BUFFER,
-    BUFFER_FILTER,
-    CORS_FILTER,
-    LARGEST_REQUEST_BYTES,
-    RATE_LIMIT_FILTER,
-    TRANSCODER_FILTER,
-)
+from gateway.rate_limits import RATE_LIMIT
+from gateway.rpc_routes import BUFFER, LARGEST_REQUEST_BYTES
 
 # 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
 LARGEST_UNARY_ANSWER_BYTES = 16 << 20
@@ -21,10 +16,10 @@ def http_filters(contract: Contract, descriptor_set: str, environment: str) -> l
     """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
     return [
         header_mutation(),
-        extension(CORS_FILTER, "envoy.extensions.filters.http.cors.v3.Cors"),
+        extension(filter_names.CORS, "envoy.extensions.filters.http.cors.v3.Cors"),
         extension(
-            RATE_LIMIT_FILTER,
-            "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            filter_names.RATE_LIMIT,
+            RATE_LIMIT,
             # Without a bucket it does nothing: the limits are at the routes.
             stat_prefix="public",
         ),
@@ -41,12 +36,12 @@ def http_filters(contract: Contract, descriptor_set: str, environment: str) -> l
 
 def _buffer() -> Config:
     # Off where a route does not switch it on: it would keep a refusal waiting for the rest of the request.
-    return extension(BUFFER_FILTER, BUFFER, max_request_bytes=LARGEST_REQUEST_BYTES)
+    return extension(filter_names.BUFFER, BUFFER, max_request_bytes=LARGEST_REQUEST_BYTES)
 
 
 def _transcoder(contract: Contract, descriptor_set: str) -> Config:
     return extension(
-        TRANSCODER_FILTER,
+        filter_names.TRANSCODER,
         "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
         proto_descriptor=descriptor_set,
         services=list(contract.grpc_services),

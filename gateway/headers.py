@@ -1,5 +1,6 @@
 """Headers that may not come in, must not go out, and always go out."""
 
+from gateway import filter_names
 from gateway.extensions import Config, extension
 
 # Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
@@ -11,7 +12,7 @@ ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 def header_mutation() -> Config:
     """The outermost HTTP filter: cleans requests before, and answers after, all others."""
     return extension(
-        "envoy.filters.http.header_mutation",
+        filter_names.HEADERS,
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
         mutations={"request_mutations": _request(), "response_mutations": _response()},
     )

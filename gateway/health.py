@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway import VERSION
+from gateway import VERSION, filter_names
 from gateway.clusters import operations_cluster_name
 from gateway.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, ErrorReply
 from gateway.extensions import Config, extension, typed
 
-HEALTH_FILTER = "fastmp.health"
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPT = Path(__file__).with_name("health.lua")
 # The parts are asked one after the other.
@@ -20,14 +19,14 @@ REMEMBER_MILLISECONDS = 1000
 def health_filter(services: Iterable[str], environment: str) -> Config:
     """The filter, switched off where a route does not switch it on."""
     script = _settings(services, environment) + _SCRIPT.read_text("utf-8")
-    filter_ = extension(HEALTH_FILTER, _LUA, default_source_code={"inline_string": script})
+    filter_ = extension(filter_names.HEALTH, _LUA, default_source_code={"inline_string": script})
     return {**filter_, "disabled": True}
 
 
 def health_route() -> Config:
     """The route's action: the filter answers, and if it could not, the status says so."""
     switched_on = typed("envoy.config.route.v3.FilterConfig", config=typed(_LUA + "PerRoute"), disabled=False)
-    return {"direct_response": {"status": 503}, "typed_per_filter_config": {HEALTH_FILTER: switched_on}}
+    return {"direct_response": {"status": 503}, "typed_per_filter_config": {filter_names.HEALTH: switched_on}}
 
 
 def _settings(services: Iterable[str], environment: str) -> str:

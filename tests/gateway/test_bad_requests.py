@@ -150,6 +150,18 @@ def test_a_native_grpc_request_reaches_no_service(gateway: Gateway, path: str, c
     assert gateway.services["identity"].requests == []
 
 
+def test_a_preflight_is_no_way_round_for_native_grpc(gateway: Gateway) -> None:
+    path = "/fastmp.activation.v1.ActivationService/ListCodes"
+    headers = {
+        "content-type": "application/grpc",
+        "origin": "https://evil.example",
+        "access-control-request-method": "POST",
+    }
+    answer = gateway.envoy.call("OPTIONS", path, ADMIN_TOKEN, data=b"\0\0\0\0\0", headers=headers)
+    assert answer.headers["grpc-status"] == "12"
+    assert gateway.services["activation"].requests == []
+
+
 def test_a_grpc_client_is_told_that_nothing_here_is_grpc(gateway: Gateway) -> None:
     with grpc.insecure_channel(gateway.envoy.address) as channel:
         stub = identity_service_pb2_grpc.IdentityServiceStub(channel)
