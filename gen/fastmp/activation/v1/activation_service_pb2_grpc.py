@@ -30,8 +30,8 @@ class ActivationServiceStub:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """
@@ -88,8 +88,8 @@ class ActivationServiceServicer:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """
@@ -117,6 +117,7 @@ class ActivationServiceServicer:
         """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
         A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+        Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,8 +135,8 @@ class ActivationServiceServicer:
     def Activate(self, request, context):
         """Redeems a pending code for the caller's account: the account is active for the code's days from now.
 
-        Idempotent for the same account: a repeat gives the same answer. Whatever fails on the way, the code ends as
-        applied once or as not taken, without anybody's help.
+        Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
+        fails on the way, the code ends as applied once or as not taken, without anybody's help.
         Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
         RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
@@ -151,7 +152,8 @@ class ActivationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCode(self, request, context):
-        """Changes the fields that are present. An account that carries the code is not changed.
+        """Changes the fields that are present. An account that carries the code is not changed, nor is the code's
+        expiry_date: they must agree.
 
         Idempotent. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_BOUND) when a code that an
         account has redeemed would become redeemable again.
@@ -161,7 +163,8 @@ class ActivationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCode(self, request, context):
-        """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again.
+        """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again;
+        should Identity be away, as soon as it is back.
 
         A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
         """
@@ -224,8 +227,8 @@ class ActivationService:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """

@@ -31,8 +31,8 @@ class ActivationServiceStub:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """
@@ -56,6 +56,7 @@ class ActivationServiceStub:
     """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
     A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+    Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
     """
     RevokeCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeCodeRequest, _activation_service_pb2.Code]
     """Marks a code as revoked: it can no longer be redeemed. An account that redeemed it keeps its days.
@@ -65,21 +66,23 @@ class ActivationServiceStub:
     Activate: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.ActivateRequest, _activation_service_pb2.ActivateResponse]
     """Redeems a pending code for the caller's account: the account is active for the code's days from now.
 
-    Idempotent for the same account: a repeat gives the same answer. Whatever fails on the way, the code ends as
-    applied once or as not taken, without anybody's help.
+    Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
+    fails on the way, the code ends as applied once or as not taken, without anybody's help.
     Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
     RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     GetCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
     UpdateCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.UpdateCodeRequest, _activation_service_pb2.Code]
-    """Changes the fields that are present. An account that carries the code is not changed.
+    """Changes the fields that are present. An account that carries the code is not changed, nor is the code's
+    expiry_date: they must agree.
 
     Idempotent. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_BOUND) when a code that an
     account has redeemed would become redeemable again.
     """
     DeleteCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.DeleteCodeRequest, _activation_service_pb2.DeleteCodeResponse]
-    """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again.
+    """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again;
+    should Identity be away, as soon as it is back.
 
     A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
     """
@@ -89,8 +92,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """
@@ -111,6 +114,7 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
     A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+    Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
     """
     RevokeCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
     """Marks a code as revoked: it can no longer be redeemed. An account that redeemed it keeps its days.
@@ -120,21 +124,23 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     Activate: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.ActivateRequest, _activation_service_pb2.ActivateResponse]  # type: ignore[assignment]
     """Redeems a pending code for the caller's account: the account is active for the code's days from now.
 
-    Idempotent for the same account: a repeat gives the same answer. Whatever fails on the way, the code ends as
-    applied once or as not taken, without anybody's help.
+    Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
+    fails on the way, the code ends as applied once or as not taken, without anybody's help.
     Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
     RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     GetCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
     UpdateCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.UpdateCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
-    """Changes the fields that are present. An account that carries the code is not changed.
+    """Changes the fields that are present. An account that carries the code is not changed, nor is the code's
+    expiry_date: they must agree.
 
     Idempotent. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_BOUND) when a code that an
     account has redeemed would become redeemable again.
     """
     DeleteCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.DeleteCodeRequest, _activation_service_pb2.DeleteCodeResponse]  # type: ignore[assignment]
-    """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again.
+    """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again;
+    should Identity be away, as soon as it is back.
 
     A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
     """
@@ -143,8 +149,8 @@ class ActivationServiceServicer:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
-    level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
+    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
     listed below.
     """
@@ -178,6 +184,7 @@ class ActivationServiceServicer:
         """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
         A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+        Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
         """
 
     def RevokeCode(
@@ -197,8 +204,8 @@ class ActivationServiceServicer:
     ) -> _typing.Union[_activation_service_pb2.ActivateResponse, _abc.Awaitable[_activation_service_pb2.ActivateResponse]]:
         """Redeems a pending code for the caller's account: the account is active for the code's days from now.
 
-        Idempotent for the same account: a repeat gives the same answer. Whatever fails on the way, the code ends as
-        applied once or as not taken, without anybody's help.
+        Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
+        fails on the way, the code ends as applied once or as not taken, without anybody's help.
         Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
         RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
@@ -215,7 +222,8 @@ class ActivationServiceServicer:
         request: _activation_service_pb2.UpdateCodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_activation_service_pb2.Code, _abc.Awaitable[_activation_service_pb2.Code]]:
-        """Changes the fields that are present. An account that carries the code is not changed.
+        """Changes the fields that are present. An account that carries the code is not changed, nor is the code's
+        expiry_date: they must agree.
 
         Idempotent. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_BOUND) when a code that an
         account has redeemed would become redeemable again.
@@ -226,7 +234,8 @@ class ActivationServiceServicer:
         request: _activation_service_pb2.DeleteCodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_activation_service_pb2.DeleteCodeResponse, _abc.Awaitable[_activation_service_pb2.DeleteCodeResponse]]:
-        """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again.
+        """Deletes a code. An account that carries it loses its activation_code and expired_time and is pending again;
+        should Identity be away, as soon as it is back.
 
         A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
         """
