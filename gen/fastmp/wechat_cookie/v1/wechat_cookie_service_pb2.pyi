@@ -190,7 +190,7 @@ class PollLoginResponse(_message.Message):
     """One of the reasons above, on failure."""
     @_builtins.property
     def cookie(self) -> Global___Cookie:
-        """The new cookie, on success."""
+        """The new cookie, on success, unless it was deleted or replaced since."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class WatchLoginRequest(_message.Message):
     login_key: _builtins.str
     """As in the login's events."""
     after_sequence: _builtins.int
-    """The last sequence that the caller has seen; default 0, all."""
+    """The last sequence that the caller has seen; default 0, all. More than there are counts as all there are."""
     def __init__(
         self,
         *,
@@ -446,7 +446,7 @@ class LoginSuccess(_message.Message):
     COOKIE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def cookie(self) -> Global___Cookie:
-        """The new cookie."""
+        """The new cookie. Left out if it was deleted or replaced already."""
 
     def __init__(
         self,

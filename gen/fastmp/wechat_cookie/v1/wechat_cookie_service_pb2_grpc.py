@@ -33,7 +33,7 @@ class WeChatCookieServiceStub:
     the same one, and any replica serves any of them.
 
     Stages of a login, a closed list:
-    preparing             WeChat is being asked for a QR code
+    preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
@@ -44,11 +44,14 @@ class WeChatCookieServiceStub:
     succeeded             ended with a cookie
     failed                ended without one
 
+    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCOUNT_DELETED            the FastMP account was deleted
-    LOGIN_TIMEOUT              nobody finished within the login's time
-    LOGIN_INTERRUPTED          the service died between WeChat's one-time answer and its own commit
+    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
+    it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
     QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
@@ -148,7 +151,7 @@ class WeChatCookieServiceServicer:
     the same one, and any replica serves any of them.
 
     Stages of a login, a closed list:
-    preparing             WeChat is being asked for a QR code
+    preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
@@ -159,11 +162,14 @@ class WeChatCookieServiceServicer:
     succeeded             ended with a cookie
     failed                ended without one
 
+    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCOUNT_DELETED            the FastMP account was deleted
-    LOGIN_TIMEOUT              nobody finished within the login's time
-    LOGIN_INTERRUPTED          the service died between WeChat's one-time answer and its own commit
+    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
+    it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
     QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
@@ -372,7 +378,7 @@ class WeChatCookieService:
     the same one, and any replica serves any of them.
 
     Stages of a login, a closed list:
-    preparing             WeChat is being asked for a QR code
+    preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
@@ -383,11 +389,14 @@ class WeChatCookieService:
     succeeded             ended with a cookie
     failed                ended without one
 
+    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCOUNT_DELETED            the FastMP account was deleted
-    LOGIN_TIMEOUT              nobody finished within the login's time
-    LOGIN_INTERRUPTED          the service died between WeChat's one-time answer and its own commit
+    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
+    it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
     QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
