@@ -54,6 +54,11 @@ class Environments:
         admin = {"ADMIN_EMAIL": self.settings.admin_email, "ADMIN_PASSWORD": password}
         return {**self.service(replica), **admin}
 
+    def migrations(self) -> dict[str, str]:
+        """What `python -m deploy.local.migrate` needs."""
+        urls = {f"{service.upper()}_DATABASE_URL": url for service, url in self.database_urls.items()}
+        return {**self.plain(), **urls}
+
     def gateway(self) -> dict[str, str]:
         """What the gateway's configuration is made from."""
         environment = self._base(GATEWAY)

@@ -78,6 +78,7 @@ class Startup:
             if postgres is not None:
                 self.start(POSTGRES)
                 self._ensure_databases(postgres)
+            self._migrate()
             for service in SERVICES:
                 run(partial(self._bring_up, service))
         self.start(GATEWAY)
@@ -100,16 +101,16 @@ class Startup:
 
     def _bring_up(self, service: str) -> None:
         replicas = [one for one in self._topology.replicas if one.service == service]
-        environment = self._foundation.environments.service(replicas[0])
-        module = f"services.{service}"
-        programs = self._foundation.programs
-        self._launcher.run(programs.module(f"{service}-migrate", module, environment, ("migrate",)))
         if service == "identity":
             self._ensure_first_admin(replicas[0])
         for replica in replicas:
             self._launch(replica.name)
         for replica in replicas:
             self._await_ready(replica.name)
+
+    def _migrate(self) -> None:
+        environment = self._foundation.environments.migrations()
+        self._launcher.run(self._foundation.programs.module("migrate", "deploy.local.migrate", environment))
 
     def _ensure_first_admin(self, identity: Replica) -> None:
         """Makes the first administrator: once for each state, or at each start when a password is given."""
