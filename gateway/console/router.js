@@ -8,6 +8,7 @@ import { setLanguage } from "./preferences.js";
 import { shell } from "./shell.js";
 import { signInView } from "./views/sign-in.js";
 import { closeDialogs } from "./widgets/dialogs.js";
+import { clearNotices } from "./widgets/notices.js";
 import { problemBox } from "./widgets/problem.js";
 
 export class Router {
@@ -58,6 +59,7 @@ export class Router {
     this.#leaving.abort();
     const leaving = (this.#leaving = new AbortController());
     closeDialogs();
+    clearNotices();
     const { session } = this.app;
     if (session.token && !session.account) {
       try {

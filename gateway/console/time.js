@@ -17,10 +17,9 @@ export function timeLeft(until, now = Date.now()) {
   const days = Math.floor(left / DAY);
   const hours = Math.floor((left % DAY) / HOUR);
   const minutes = Math.floor((left % HOUR) / MINUTE);
-  // Beyond ten days nobody counts hours.
   const parts = [
     days > 0 && amount(days, "day"),
-    hours > 0 && days < 10 && amount(hours, "hour"),
+    hours > 0 && amount(hours, "hour"),
     days === 0 && minutes > 0 && amount(minutes, "minute"),
   ].filter(Boolean);
   return parts.length ? parts.join(" ") : t("time.under_a_minute");

@@ -31,12 +31,11 @@ _POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-_START_HEADERS = (
+_GUARDS = (
     ("content-security-policy", _POLICY),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
-    ("cache-control", "no-cache"),
 )
 
 
@@ -57,10 +56,10 @@ def console_pages(folder: Path = _FOLDER) -> Iterable[Page]:
         file_name = f"console.{name.replace('/', '.')}"
         if name == _START:
             start = content.replace(b'"/console/', f'"/console/{version}/'.encode())
-            yield Page("/", file_name, content_type, start, _START_HEADERS)
+            yield Page("/", file_name, content_type, start, (*_GUARDS, ("cache-control", "no-cache")))
         else:
-            kept = (("cache-control", f"public, max-age={_FOREVER}, immutable"),)
-            yield Page(f"/console/{version}/{name}", file_name, content_type, content, kept)
+            kept = ("cache-control", f"public, max-age={_FOREVER}, immutable")
+            yield Page(f"/console/{version}/{name}", file_name, content_type, content, (*_GUARDS, kept))
 
 
 def _version(files: Mapping[str, bytes]) -> str:

@@ -5,34 +5,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.contract import Contract
-from gateway.extensions import Config, set_header
 from gateway.openapi import document
+from gateway.pages.console import console_pages
+from gateway.pages.page import Page
 
 _DOCS = Path(__file__).with_name("docs.html")
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Page:
-    """What is answered at `path`; Envoy reads it from a file called `file_name`."""
-
-    path: str
-    file_name: str
-    content_type: str
-    content: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def route(self, folder: Path) -> Config:
-        """The route's action, with the file in `folder`."""
-        headers = (("content-type", self.content_type), *self.headers)
-        return {
-            "direct_response": {"status": 200, "body": {"filename": str(folder / self.file_name)}},
-            "response_headers_to_add": [set_header(name, value) for name, value in headers],
-        }
 
 
 def pages(contract: Contract) -> Iterable[Page]:
@@ -43,6 +24,7 @@ def pages(contract: Contract) -> Iterable[Page]:
     return (
         Page("/openapi.json", "openapi.json", "application/json", reference.encode()),
         Page("/docs", "docs.html", "text/html; charset=utf-8", docs.encode(), guards),
+        *console_pages(),
     )
 
 

@@ -42,8 +42,8 @@ export const en = {
   "time.under_a_minute": "less than a minute",
 
   "field.required": "Please fill this in",
-  "field.email": "E-mail",
-  "field.email_wrong": "Please enter a valid e-mail address, for example name@example.com",
+  "field.email": "Email",
+  "field.email_wrong": "Please enter a valid email address, for example name@example.com",
   "field.password": "Password",
   "field.password_hint": "6 to 128 characters",
 
@@ -175,7 +175,7 @@ export const en = {
 
   "users.title": "Users",
   "users.search": "Filter users",
-  "users.by_email": "Search by e-mail",
+  "users.by_email": "Search by email",
   "users.role": "Role",
   "users.status": "Status",
   "users.until": "Access until",
@@ -195,7 +195,7 @@ export const en = {
 
   "codes.title": "Activation codes",
   "codes.search": "Filter codes",
-  "codes.by_email": "Search by the user's e-mail",
+  "codes.by_email": "Search by the user's email",
   "codes.code": "Code",
   "codes.days": "Days",
   "codes.days_hint": "1 to 3650 days",

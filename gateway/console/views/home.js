@@ -12,20 +12,26 @@ import { notify } from "../widgets/notices.js";
 import { problemBox } from "../widgets/problem.js";
 
 export function homeView(app, signal) {
-  const cards = element("div", { class: "cards" });
-  const draw = () => fill(cards, access(app), currentCookie(app, signal), redeeming(app, draw));
+  const above = element("div");
+  const now = element("div", { class: "cards-part" });
+  const draw = () => fill(now, access(app), currentCookie(app, signal));
   const read = async () => {
+    const before = JSON.stringify(app.session.account);
     try {
       await app.refreshAccount();
-      if (!signal.aborted) draw();
+      above.replaceChildren();
     } catch (error) {
-      if (!signal.aborted) fill(cards, problemBox(error, read));
+      if (!signal.aborted) fill(above, problemBox(error, read));
+      return;
     }
+    if (!signal.aborted && JSON.stringify(app.session.account) !== before) draw();
   };
   draw();
   read();
-  every(30_000, signal, () => cards.querySelector("[data-until]")?.dispatchEvent(new Event("tick")));
-  return element("div", { class: "view" }, element("h1", {}, t("home.title")), cards);
+  every(30_000, signal, () => now.querySelector("[data-until]")?.dispatchEvent(new Event("tick")));
+  // Whoever is typing a code is not disturbed by what is drawn again.
+  const cards = element("div", { class: "cards" }, now, redeeming(app, draw));
+  return element("div", { class: "view" }, element("h1", {}, t("home.title")), above, cards);
 }
 
 function access(app) {
@@ -42,7 +48,12 @@ function access(app) {
   return element(
     "section",
     { class: "card", "aria-label": t("home.access") },
-    element("div", { class: "card-head" }, element("h2", {}, t("home.access")), badge("status", status)),
+    element(
+      "div",
+      { class: "card-head" },
+      element("h2", {}, t("home.access")),
+      app.session.isAdmin ? badge("role", "admin") : badge("status", status),
+    ),
     isRunning && element("p", { class: "muted" }, t("home.time_left")),
     left,
     until &&
@@ -67,11 +78,11 @@ function currentCookie(app, signal) {
   );
   const read = async () => {
     try {
-      fill(body, ...current(app, await app.api.get("/cookie/current", { signal }), signal));
+      const { items } = await app.api.get("/cookie/list", { signal });
+      const cookie = items.find((one) => one.is_current);
+      fill(body, ...(cookie ? current(app, cookie, signal) : none()));
     } catch (error) {
-      if (isAbort(error)) return;
-      if (error.reason === "COOKIE_NOT_FOUND") fill(body, ...none());
-      else fill(body, problemBox(error, read));
+      if (!isAbort(error)) fill(body, problemBox(error, read));
     }
   };
   read();
@@ -120,21 +131,26 @@ function redeeming(app, draw) {
     autocapitalize: "off",
     class: "code-input",
   });
-  const act = async (values) => {
+  const explain = element("p", { class: "muted" });
+  const label = () => {
+    explain.textContent = t(
+      app.session.account.activation_status === "active" ? "redeem.again" : "redeem.first",
+    );
+  };
+  const act = async (values, made) => {
     const answer = await app.api.post("/activation/activate", values);
     await app.refreshAccount();
+    made.reset();
     draw();
+    label();
     notify(t("redeem.done", { time: moment(answer.expired_time) }));
   };
+  label();
   return element(
     "section",
     { class: "card", "aria-label": t("redeem.title") },
     element("div", { class: "card-head" }, element("h2", {}, t("redeem.title"))),
-    element(
-      "p",
-      { class: "muted" },
-      t(app.session.account.activation_status === "active" ? "redeem.again" : "redeem.first"),
-    ),
+    explain,
     form({ fields: [code], submit: t("redeem.submit"), act }),
   );
 }

@@ -11,3 +11,8 @@ export function notify(words) {
   document.getElementById("notices").replaceChildren(notice);
   setTimeout(() => notice.remove(), SHOWN_MILLISECONDS);
 }
+
+/** Takes away what is shown: it belongs to a page that is left. */
+export function clearNotices() {
+  document.getElementById("notices").replaceChildren();
+}
