@@ -30,10 +30,10 @@ class ActivationServiceStub:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     def __init__(self, channel):
@@ -88,10 +88,10 @@ class ActivationServiceServicer:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     def GenerateCodes(self, request, context):
@@ -227,10 +227,10 @@ class ActivationService:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     @staticmethod

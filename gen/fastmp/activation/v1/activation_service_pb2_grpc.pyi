@@ -31,10 +31,10 @@ class ActivationServiceStub:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     @_typing.overload
@@ -92,10 +92,10 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -149,10 +149,10 @@ class ActivationServiceServicer:
     """Activation codes: made by admins, redeemed once by an account for days of access.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED (CONFLICT;
-    a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED). Only further reasons are
-    listed below.
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat), with ABORTED
+    (CONFLICT; a repeat may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    Only further reasons are listed below.
     """
 
     def GenerateCodes(
