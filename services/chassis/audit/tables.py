@@ -45,10 +45,10 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("position", BigInteger, unique=True),
         Column("digest", LargeBinary),
     )
-    Index("ix_audit_log_unsealed", log.c.id, postgresql_where=text("position IS NULL"))
-    Index("ix_audit_log_actor", log.c.actor, log.c.id)
-    Index("ix_audit_log_target", log.c.target, log.c.id)
-    Index("ix_audit_log_action", log.c.action, log.c.id)
+    Index("audit_log_unsealed_idx", log.c.id, postgresql_where=text("position IS NULL"))
+    Index("audit_log_actor_idx", log.c.actor, log.c.id)
+    Index("audit_log_target_idx", log.c.target, log.c.id)
+    Index("audit_log_action_idx", log.c.action, log.c.id)
     head = Table(
         "audit_head",
         metadata,
@@ -58,23 +58,3 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         CheckConstraint("only_row", name="audit_head_only_row"),
     )
     return AuditTables(log, head)
-
-
-# What a service's migration runs after it has made the tables. Sealing is the one change an entry lives to see.
-APPEND_ONLY = """
-INSERT INTO audit_head DEFAULT VALUES;
-CREATE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.position IS NULL AND NEW.position IS NOT NULL
-        AND to_jsonb(OLD) - 'position' - 'digest' = to_jsonb(NEW) - 'position' - 'digest' THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'the audit log is append-only';
-END
-$$;
-CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log
-    FOR EACH ROW EXECUTE FUNCTION audit_log_is_append_only();
-CREATE TRIGGER audit_log_never_truncated BEFORE TRUNCATE ON audit_log
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only();
-"""
-NOT_APPEND_ONLY = "DROP FUNCTION audit_log_is_append_only() CASCADE"

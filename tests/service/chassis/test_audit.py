@@ -2,16 +2,17 @@
 
 import datetime
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import MetaData, create_engine, exc, make_url, text
+from sqlalchemy import Engine, MetaData, create_engine, exc, make_url, text
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.audit.schema_v1 import CREATE, DROP
 from services.chassis.audit.sealing import Sealer
-from services.chassis.audit.tables import APPEND_ONLY, AuditTables, audit_tables
+from services.chassis.audit.tables import AuditTables, audit_tables
 from services.chassis.audit.verifying import Anchor, Verdict, verify
 from services.chassis.database import Database
 from tests.conditions import wait_until
@@ -50,16 +51,18 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
     metadata = MetaData()
     tables = audit_tables(metadata)
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        connection.execute(text(APPEND_ONLY))
+    run(engine, CREATE)
     database = Database(url, pool_size=4)
     yield World(database, tables, AuditLog(tables, lambda: NOW), Sealer(database, tables, KEY))
     database.dispose()
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
-        connection.execute(text("DROP FUNCTION audit_log_is_append_only"))
+    run(engine, DROP)
     engine.dispose()
+
+
+def run(engine: Engine, statements: Sequence[str]) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 def test_an_untouched_log_is_intact(world: World) -> None:
