@@ -82,8 +82,8 @@ def _health_check(service: str) -> Config:
         "no_traffic_interval": interval,
         "no_traffic_healthy_interval": interval,
         "timeout": f"{HEALTH_CHECK_TIMEOUT_SECONDS}s",
-        # One NOT_SERVING is enough: it is what a draining service says before it stops.
-        "unhealthy_threshold": 1,
+        # For silence and broken connections only: one NOT_SERVING is enough in any case.
+        "unhealthy_threshold": 2,
         "healthy_threshold": 1,
     }
 

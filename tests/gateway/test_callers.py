@@ -6,6 +6,7 @@ import socket
 import ssl
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ import requests
 from deploy.local.processes import Launcher
 from deploy.local.programs import Programs
 from services.chassis.credentials import TlsFiles
+from tests.envoy import configuration_environment, write_configuration
 from tests.gateway.conftest import Gateway, StartGateway
 from tests.gateway.error_shape import RETRY_INFO, assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN
@@ -68,7 +70,8 @@ def test_the_log_tells_of_every_request_and_of_no_secret(start_gateway: StartGat
     code = "0123456789abcdef" * 2
     gateway.get("/cookie/poll?login_key=secret-login-key")
     gateway.get(f"/admin/activation/{code}")
-    gateway.get(f"/unknown/{code}?login_key=secret-login-key")
+    forged = {"x-envoy-original-method": "FORGED", "x-envoy-original-path": "/forged"}
+    gateway.get(f"/unknown/{code}?login_key=secret-login-key", headers=forged)
     gateway.post("/auth/login", json={"password": "secret-password"}, headers={"referer": "secret-referer"})
     expected = [
         ("WeChatCookieService.PollLogin", "GET", 200),
@@ -164,9 +167,12 @@ def _answers(gateway: Gateway) -> bool:
         return False
 
 
-def test_a_second_gateway_on_the_same_port_does_not_start(gateway: Gateway) -> None:
-    folder = gateway.envoy.log.parent
-    rival = Launcher().start(Programs(folder).envoy("rival", folder / "envoy.yaml", {}))
+def test_a_second_gateway_on_the_same_port_does_not_start(
+    gateway: Gateway, certificates: Mapping[str, TlsFiles], tmp_path: Path
+) -> None:
+    environment = configuration_environment(certificates["gateway"], {"GATEWAY_PORT": gateway.envoy.port})
+    write_configuration(tmp_path / "envoy.yaml", environment)
+    rival = Launcher().start(Programs(tmp_path).envoy("rival", tmp_path / "envoy.yaml", environment))
     try:
         wait_until(lambda: rival.exit_status is not None, "the second one gives up")
         assert rival.exit_status != 0

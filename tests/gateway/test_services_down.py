@@ -100,6 +100,18 @@ def test_the_service_is_told_how_long_the_gateway_waits(gateway: Gateway, path: 
     assert limit - 3 < remaining[0] <= limit
 
 
+def test_a_client_cannot_set_the_deadline_of_a_stream(gateway: Gateway) -> None:
+    remaining = []
+
+    def note(_: object, context: grpc.ServicerContext) -> Any:
+        remaining.append(context.time_remaining())
+        raise DatabaseUnavailableError
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = note
+    gateway.get("/cookie/login", headers={"grpc-timeout": "10S"})
+    assert remaining[0] is None or remaining[0] > 3600
+
+
 @pytest.mark.parametrize(
     ("verb", "path", "rpc", "attempts"),
     [
