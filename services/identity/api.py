@@ -20,6 +20,7 @@ from services.identity.administration import Administration
 from services.identity.authentication import TokenAuthentication, principal_of
 from services.identity.feed_watch import FeedWatches
 from services.identity.listing import AccountFilter
+from services.identity.sign_in_throttle import SignInThrottle
 from services.identity.sign_ins import SignIns
 
 
@@ -32,6 +33,7 @@ class IdentityServicer(pb_grpc.IdentityServiceServicer):
         transactions: AccountTransactions,
         administration: Administration,
         sign_ins: SignIns,
+        throttle: SignInThrottle,
         authentication: TokenAuthentication,
         watches: FeedWatches,
         now: Callable[[], datetime.datetime],
@@ -40,18 +42,20 @@ class IdentityServicer(pb_grpc.IdentityServiceServicer):
         self._transactions = transactions
         self._administration = administration
         self._sign_ins = sign_ins
+        self._throttle = throttle
         self._authentication = authentication
         self._watches = watches
         self._now = now
 
     def Register(self, request: pb.RegisterRequest, _context: grpc.ServicerContext) -> pb.Account:
         values = parse(requests.RegisterValues, request)
+        self._throttle.registration(calls.current().client_address)
         made = self._administration.create(values.email, values.password, USER_ROLE)
         return answers.account(made, self._now())
 
     def Login(self, request: pb.LoginRequest, _context: grpc.ServicerContext) -> pb.LoginResponse:
         values = parse(requests.LoginValues, request)
-        token = self._sign_ins.sign_in(values.email, values.password)
+        token = self._sign_ins.sign_in(values.email, values.password, calls.current().client_address)
         return pb.LoginResponse(access_token=token, token_type="bearer")  # noqa: S106 - No password.
 
     def GetMe(self, _request: pb.GetMeRequest, _context: grpc.ServicerContext) -> pb.Account:
@@ -65,7 +69,9 @@ class IdentityServicer(pb_grpc.IdentityServiceServicer):
         self, request: pb.ChangePasswordRequest, _context: grpc.ServicerContext
     ) -> pb.ChangePasswordResponse:
         values = parse(requests.ChangePasswordValues, request)
-        self._sign_ins.change_password(_caller_id(), values.old_password, values.new_password)
+        self._sign_ins.change_password(
+            _caller_id(), values.old_password, values.new_password, calls.current().client_address
+        )
         return pb.ChangePasswordResponse(status="ok")
 
     def ListUsers(self, request: pb.ListUsersRequest, _context: grpc.ServicerContext) -> pb.ListUsersResponse:

@@ -24,10 +24,20 @@ from services.identity.feed_reader import FeedReader
 from services.identity.feed_retention import FeedRetention
 from services.identity.feed_watch import FeedWatches
 from services.identity.hashing_admission import HashingAdmission
+from services.identity.housekeeping import Housekeeping
+from services.identity.known_networks import KnownNetworksRetention
 from services.identity.password_hashing import PasswordHashing
 from services.identity.settings import IdentitySettings
+from services.identity.sign_in_throttle import (
+    REGISTRATION_WINDOW,
+    SIGN_IN_WINDOW,
+    Limits,
+    SignInThrottle,
+)
 from services.identity.sign_ins import SignIns
+from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
+from services.identity.turnstiles import Turnstiles
 
 PACKAGE = "services.identity"
 
@@ -48,8 +58,21 @@ class Identity:
         authentication = TokenAuthentication(self._database, tokens, now)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
+        turnstiles = Turnstiles(most_waiting=2 * settings.hashing_queue)
+        guesses, registrations = (
+            Throttle(self._database, turnstiles, window, now, calls.outgoing_timeout)
+            for window in (SIGN_IN_WINDOW, REGISTRATION_WINDOW)
+        )
+        throttle = SignInThrottle(guesses, registrations, _limits(settings))
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
-        self._retention = FeedRetention(self._database, keep, now)
+        self._housekeeping = Housekeeping(
+            {
+                "account_feed": FeedRetention(self._database, keep, now).prune,
+                "known_networks": KnownNetworksRetention(self._database, now).prune,
+                # The window of registrations is the longer one.
+                "sign_in_attempts": registrations.purge,
+            }
+        )
         self._admission = HashingAdmission(
             settings.hashing_threads, settings.hashing_queue, calls.outgoing_timeout
         )
@@ -68,8 +91,8 @@ class Identity:
             authenticator=authenticator,
             now=now,
             ready=self._is_ready,
-            # Whoever waits for a hash holds a thread, too.
-            pool=Pool(settings.unary_threads + settings.hashing_queue, settings.max_streams),
+            # Whoever waits for a hash or at a turnstile holds a thread, too.
+            pool=Pool(settings.unary_threads + 3 * settings.hashing_queue, settings.max_streams),
             registry=CollectorRegistry(),
         )
         self.server.add(
@@ -78,7 +101,8 @@ class Identity:
                 database=self._database,
                 transactions=transactions,
                 administration=self.administration,
-                sign_ins=SignIns(self._database, transactions, passwords, tokens, now),
+                sign_ins=SignIns(self._database, transactions, passwords, throttle, tokens, now),
+                throttle=throttle,
                 authentication=authentication,
                 watches=FeedWatches(self._database, self.feed, time.monotonic),
                 now=now,
@@ -104,10 +128,10 @@ class Identity:
 
     def _start_background(self) -> None:
         self.feed.start()
-        self._retention.start()
+        self._housekeeping.start()
 
     def _stop_background(self) -> None:
-        self._retention.stop()
+        self._housekeeping.stop()
         self.feed.stop()
         self._admission.close()
         self._database.dispose()
@@ -118,3 +142,11 @@ class Identity:
                 return self._schema.is_met_by(connection) and self.feed.is_working
         except DomainError:
             return False
+
+
+def _limits(settings: IdentitySettings) -> Limits:
+    return Limits(
+        by_account=settings.sign_in_limit_per_account,
+        by_address=settings.sign_in_limit_per_address,
+        registrations=settings.registration_limit_per_address,
+    )

@@ -31,6 +31,10 @@ class IdentitySettings(ServiceSettings):
     # Passwords hashed at once, and how many wait behind them: at a fifth of a second each, some seconds.
     hashing_threads: int = Field(default_factory=usable_cores, ge=1, le=256)
     hashing_queue: int = Field(default=64, ge=0, le=1000)
+    # Wrong passwords by account and by client address within 15 minutes; registrations by address in an hour.
+    sign_in_limit_per_account: int = Field(default=10, ge=1, le=1000)
+    sign_in_limit_per_address: int = Field(default=100, ge=1, le=100_000)
+    registration_limit_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     # For the command ensure-admin only.
     admin_email: Annotated[str, AfterValidator(checked_email)] | None = Field(
         default=None, max_length=LONGEST

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, select, update
 
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.identity import known_networks
 from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import END_TOKENS
+from services.identity.client_networks import network_of
 from services.identity.emails import email_key
 from services.identity.password_hashing import PasswordHashing
 from services.identity.passwords import needs_upgrade
+from services.identity.sign_in_throttle import SignInThrottle
 from services.identity.tables import accounts
 from services.identity.tokens import Tokens
 
@@ -28,8 +31,14 @@ class WrongCredentialsError(DomainError):
     message: str = "邮箱或密码错误"
 
 
-_BY_EMAIL = select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == bindparam("key"))
-_BY_ID = select(accounts.c.id, accounts.c.password_hash).where(accounts.c.id == bindparam("account_id"))
+_CREDENTIALS = select(
+    accounts.c.id,
+    accounts.c.email_key,
+    accounts.c.password_hash,
+    known_networks.is_known(bindparam("network", type_=Text)).label("is_known_network"),
+)
+_BY_EMAIL = _CREDENTIALS.where(accounts.c.email_key == bindparam("key"))
+_BY_ID = _CREDENTIALS.where(accounts.c.id == bindparam("account_id"))
 # The hash that was compared must still be the account's: a password changed meanwhile lets nobody in.
 _UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_hash == bindparam("compared"))
 _issued = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)
@@ -60,38 +69,34 @@ class SignIns:
         database: Database,
         transactions: AccountTransactions,
         passwords: PasswordHashing,
+        throttle: SignInThrottle,
         tokens: Tokens,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._database = database
         self._transactions = transactions
         self._passwords = passwords
+        self._throttle = throttle
         self._tokens = tokens
         self._now = now
 
-    def sign_in(self, email: str, password: str) -> str:
-        """A new access token. Tokens given out before stay valid; a hash of an older kind is replaced.
+    def sign_in(self, email: str, password: str, address: str) -> str:
+        """A new access token for a caller at the IP address `address`.
 
-        Raises WrongCredentialsError, HashingBusyError.
+        Tokens given out before stay valid; a hash of an older kind is replaced. Raises WrongCredentialsError,
+        SignInThrottledError, HashingBusyError.
         """
+        key, network = email_key(email), network_of(address)
         with self._database.reading() as connection:
-            row = connection.execute(_BY_EMAIL, {"key": email_key(email)}).one_or_none()
-        if not self._passwords.matches(password, row and row.password_hash) or row is None:
-            raise WrongCredentialsError
-        stored = row.password_hash
-        kept = self._passwords.hash(password) if needs_upgrade(stored) else stored
-        now = self._now()
-        values = {
-            "of_account": row.id,
-            "compared": stored,
-            "kept": kept,
-            "now_seconds": int(now.timestamp()),
-        }
-        with self._database.transaction() as connection:
-            issued = connection.execute(_ISSUE, values).scalar_one_or_none()
-        if issued is None:
-            raise WrongCredentialsError
-        return self._tokens.issue(row.id, issued, now)
+            row = connection.execute(_BY_EMAIL, {"key": key, "network": network}).one_or_none()
+        is_known = row is not None and row.is_known_network
+        with self._throttle.guess(key, network, is_known, WrongCredentialsError):
+            if not self._passwords.matches(password, row.password_hash if row else None) or row is None:
+                raise WrongCredentialsError
+        kept = row.password_hash
+        if needs_upgrade(kept):
+            kept = self._passwords.hash(password)
+        return self._issue(row.id, row.password_hash, kept, network)
 
     def sign_out(self, account_id: uuid.UUID) -> None:
         """Ends every token given out so far. Idempotent."""
@@ -99,15 +104,20 @@ class SignIns:
             if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
                 transaction.changed(account_id)
 
-    def change_password(self, account_id: uuid.UUID, old: str, new: str) -> None:
-        """Replaces the password and ends every token given out so far.
+    def change_password(self, account_id: uuid.UUID, old: str, new: str, address: str) -> None:
+        """Replaces the password and ends every token given out so far. `address` is the caller's.
 
-        Raises WrongCredentialsError when `old` is not the password, HashingBusyError.
+        Raises WrongCredentialsError when `old` is not the password, SignInThrottledError, HashingBusyError.
         """
+        network = network_of(address)
         with self._database.reading() as connection:
-            row = connection.execute(_BY_ID, {"account_id": account_id}).one_or_none()
-        if not self._passwords.matches(old, row and row.password_hash) or row is None:
+            values = {"account_id": account_id, "network": network}
+            row = connection.execute(_BY_ID, values).one_or_none()
+        if row is None:
             raise WrongCredentialsError
+        with self._throttle.guess(row.email_key, network, row.is_known_network, WrongCredentialsError):
+            if not self._passwords.matches(old, row.password_hash):
+                raise WrongCredentialsError
         replacement = self._passwords.hash(new)
         with self._transactions.begin() as transaction:
             values = {
@@ -119,3 +129,18 @@ class SignIns:
             if transaction.connection.execute(_SET_PASSWORD, values).rowcount == 0:
                 raise WrongCredentialsError
             transaction.changed(account_id)
+
+    def _issue(self, account_id: uuid.UUID, compared: str, kept: str, network: str) -> str:
+        with self._database.transaction() as connection:
+            now = self._now()
+            values = {
+                "of_account": account_id,
+                "compared": compared,
+                "kept": kept,
+                "now_seconds": int(now.timestamp()),
+            }
+            issued = connection.execute(_ISSUE, values).scalar_one_or_none()
+            if issued is None:
+                raise WrongCredentialsError
+            known_networks.remember(connection, account_id, network, now)
+        return self._tokens.issue(account_id, issued, now)

@@ -6,7 +6,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -89,4 +91,27 @@ account_activations = Table(
     Column("expired_time", DateTime(timezone=True)),
     Column("applied_at", DateTime(timezone=True)),
     Column("cleared_at", DateTime(timezone=True)),
+)
+
+# Attempts that are limited; see services.identity.throttle. An attempt has a row in each bucket it falls into.
+attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("attempt_id", Uuid, primary_key=True),
+    Column("bucket", LargeBinary, primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    # Whether its outcome is still unknown.
+    Column("is_open", Boolean, nullable=False),
+    Index("sign_in_attempts_bucket_started_at_idx", "bucket", "started_at"),
+    Index("sign_in_attempts_started_at_idx", "started_at"),
+)
+
+# From where an account was signed in to.
+known_networks = Table(
+    "known_networks",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("network", Text, primary_key=True),
+    Column("last_used", DateTime(timezone=True), nullable=False),
+    Index("known_networks_last_used_idx", "last_used"),
 )

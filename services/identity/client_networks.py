@@ -1,0 +1,22 @@
+"""Which addresses belong to one client."""
+
+import ipaddress
+
+IPV6_PREFIX = 64
+UNKNOWN = "unknown"
+
+
+def network_of(address: str) -> str:
+    """The network that stands for the client at `address`: an IPv4 address itself, an IPv6 one's /64.
+
+    Whoever has one IPv6 address usually has all 2^64 of that network. What is no address is UNKNOWN.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False))

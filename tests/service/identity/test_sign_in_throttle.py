@@ -1,0 +1,189 @@
+"""The limits on guessing passwords and making accounts: exact in parallel, and fair to owners."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from sqlalchemy import func, insert, select
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.database import Database
+from services.chassis.errors import reason_of
+from services.identity.tables import attempts
+from services.identity.throttle import bucket_key
+from tests.service.identity.conftest import Replica
+from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, eventually, sign_up
+
+HOME = "203.0.113.7"
+ELSEWHERE = "198.51.100.9"
+EMAIL = "person@example.com"
+LIMIT = 3
+
+
+def from_address(address: str) -> tuple[tuple[str, str], ...]:
+    return (("x-fastmp-client-address", address),)
+
+
+def login(
+    callers: Callers, address: str, password: str, email: str = EMAIL, peer: str = "gateway"
+) -> str | None:
+    """Signs in by way of the gateway; gives the reason of the refusal, None for a token."""
+    request = pb.LoginRequest(email=email, password=password)
+    try:
+        callers[peer].Login(request, metadata=from_address(address))
+    except grpc.RpcError as error:
+        return reason_of(error)
+    return None
+
+
+@pytest.fixture
+def limited(start_replica: Callable[..., Replica]) -> Callers:
+    """Callers of a replica with a low limit by account; the account EMAIL was signed in to from nowhere yet."""
+    callers = start_replica(sign_in_limit_per_account=LIMIT).callers
+    callers.gateway.Register(pb.RegisterRequest(email=EMAIL, password=PASSWORD))
+    return callers
+
+
+def test_of_many_wrong_guesses_at_once_only_as_many_as_the_limit_are_looked_at(
+    limited: Callers, start_replica: Callable[..., Replica], database: Database
+) -> None:
+    both = [limited, start_replica(sign_in_limit_per_account=LIMIT).callers]
+    guesses = [(both[number % 2], f"198.51.100.{number}", f"guess {number}") for number in range(60)]
+    with ThreadPoolExecutor(len(guesses)) as pool:
+        outcomes = Counter(pool.map(lambda guess: login(*guess), guesses))
+    assert outcomes == {"WRONG_CREDENTIALS": LIMIT, "SIGN_IN_THROTTLED": len(guesses) - LIMIT}
+    with database.reading() as connection:
+        assert connection.execute(select(func.count()).where(attempts.c.is_open)).scalar_one() == 0
+
+
+def test_many_right_sign_ins_at_once_all_succeed(limited: Callers) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = Counter(pool.map(lambda _: login(limited, HOME, PASSWORD), range(20)))
+    assert outcomes == {None: 20}
+
+
+def test_a_full_account_refuses_the_right_password_and_says_when_to_come_back(
+    limited: Callers, clock: Clock
+) -> None:
+    for _ in range(LIMIT):
+        assert login(limited, ELSEWHERE, "wrong") == "WRONG_CREDENTIALS"
+    with pytest.raises(grpc.RpcError) as refused:
+        limited.gateway.Login(pb.LoginRequest(email=EMAIL, password=PASSWORD))
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert isinstance(refused.value, grpc.Call)
+    status = rpc_status.from_call(refused.value)
+    assert status is not None
+    retry = error_details_pb2.RetryInfo()
+    assert any(detail.Unpack(retry) for detail in status.details)
+    assert 0 < retry.retry_delay.seconds <= 900
+    clock.advance(seconds=retry.retry_delay.seconds + 1)
+    assert login(limited, ELSEWHERE, PASSWORD) is None
+
+
+def test_an_owner_is_let_in_where_the_account_was_used_before(limited: Callers) -> None:
+    assert login(limited, HOME, PASSWORD) is None
+    for _ in range(LIMIT):
+        assert login(limited, ELSEWHERE, "wrong") == "WRONG_CREDENTIALS"
+    assert login(limited, ELSEWHERE, PASSWORD) == "SIGN_IN_THROTTLED"
+    assert login(limited, HOME, PASSWORD) is None
+    # And there, too, only so many guesses are free.
+    for _ in range(LIMIT):
+        assert login(limited, HOME, "wrong") == "WRONG_CREDENTIALS"
+    assert login(limited, HOME, PASSWORD) == "SIGN_IN_THROTTLED"
+
+
+def test_an_unknown_email_is_throttled_as_an_account_is(limited: Callers) -> None:
+    for spelling in ("nobody@example.com", "Nobody@example.com", "NOBODY@EXAMPLE.COM"):
+        assert login(limited, HOME, "wrong", spelling) == "WRONG_CREDENTIALS"
+    assert login(limited, HOME, "wrong", "nobody@example.com") == "SIGN_IN_THROTTLED"
+    assert login(limited, HOME, PASSWORD) is None
+
+
+def test_an_address_has_its_own_limit_over_all_accounts(start_replica: Callable[..., Replica]) -> None:
+    callers = start_replica(sign_in_limit_per_address=LIMIT).callers
+    sign_up(callers, EMAIL)
+    for number in range(LIMIT):
+        neighbour = f"2001:db8:0:1::{number}"
+        assert login(callers, neighbour, "wrong", f"u{number}@example.com") == "WRONG_CREDENTIALS"
+    assert login(callers, "2001:db8:0:1:ffff::", PASSWORD) == "SIGN_IN_THROTTLED"
+    assert login(callers, "2001:db8:0:2::", PASSWORD) is None
+
+
+def test_an_address_is_believed_only_from_the_gateway(start_replica: Callable[..., Replica]) -> None:
+    callers = start_replica(sign_in_limit_per_address=LIMIT).callers
+    sign_up(callers, EMAIL)
+    for number in range(LIMIT):
+        assert login(callers, f"198.51.100.{number}", "wrong", f"u{number}@example.com", "ops") is not None
+    assert login(callers, "198.51.100.77", PASSWORD, peer="ops") == "SIGN_IN_THROTTLED"
+    assert login(callers, "198.51.100.1", PASSWORD) is None
+
+
+def test_changing_the_password_is_guessing_too(limited: Callers) -> None:
+    answer = limited.gateway.Login(pb.LoginRequest(email=EMAIL, password=PASSWORD))
+    person = Account("", EMAIL, answer.access_token)
+    request = pb.ChangePasswordRequest(old_password="wrong", new_password="a new one")
+    reasons = []
+    for _ in range(LIMIT + 1):
+        with pytest.raises(grpc.RpcError) as refused:
+            limited.gateway.ChangePassword(request, metadata=person.bearer)
+        reasons.append(reason_of(refused.value))
+    assert reasons == ["WRONG_CREDENTIALS"] * LIMIT + ["SIGN_IN_THROTTLED"]
+
+
+def test_an_attempt_whose_process_died_counts(limited: Callers, database: Database, clock: Clock) -> None:
+    rows = [
+        {
+            "attempt_id": uuid.uuid4(),
+            "bucket": bucket_key("account", EMAIL),
+            "started_at": clock.now(),
+            "is_open": True,
+        }
+        for _ in range(LIMIT)
+    ]
+    with database.transaction() as connection:
+        connection.execute(insert(attempts), rows)
+    clock.advance(seconds=61)
+    assert login(limited, HOME, PASSWORD) == "SIGN_IN_THROTTLED"
+    clock.advance(minutes=15)
+    assert login(limited, HOME, PASSWORD) is None
+
+
+def test_accounts_are_made_only_so_often_from_one_address(
+    start_replica: Callable[..., Replica], clock: Clock
+) -> None:
+    callers = start_replica(registration_limit_per_address=LIMIT).callers
+
+    def register(number: int, address: str = HOME) -> str | None:
+        request = pb.RegisterRequest(email=f"u{number}@example.com", password=PASSWORD)
+        try:
+            callers.gateway.Register(request, metadata=from_address(address))
+        except grpc.RpcError as error:
+            return reason_of(error)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = Counter(pool.map(register, range(8)))
+    assert outcomes == {None: LIMIT, "REGISTRATION_THROTTLED": 8 - LIMIT}
+    assert register(100, ELSEWHERE) is None
+    clock.advance(minutes=61)
+    assert register(101) is None
+
+
+def test_attempts_leave_nothing_behind_once_they_no_longer_count(
+    limited: Callers, database: Database, clock: Clock, start_replica: Callable[..., Replica]
+) -> None:
+    assert login(limited, HOME, "wrong") == "WRONG_CREDENTIALS"
+    clock.advance(minutes=61)
+    # Housekeeping is done at each start.
+    start_replica()
+
+    def is_empty() -> bool:
+        with database.reading() as connection:
+            return bool(connection.execute(select(func.count()).select_from(attempts)).scalar_one() == 0)
+
+    eventually(is_empty)
