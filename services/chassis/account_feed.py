@@ -139,6 +139,9 @@ class AccountFeed:
                 # The own database is away. The cursor has not moved, so nothing is lost.
                 self._authenticator.distrust()
                 _log.warning("account_feed_interrupted", reason=error.reason)
+            except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
+                self._authenticator.distrust()
+                _log.exception("account_feed_faulted")
             self._stopping.wait(RECONNECT_SECONDS)
 
     def _follow(self) -> None:

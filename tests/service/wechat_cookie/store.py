@@ -2,7 +2,7 @@
 
 import datetime
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
@@ -46,7 +46,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Store:
-    url: str
+    url: str = field(repr=False)
     database: Database
     vault: Vault
     directory: ExportDirectory

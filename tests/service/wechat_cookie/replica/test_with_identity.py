@@ -75,6 +75,21 @@ def test_a_deletion_while_the_service_was_down_is_made_up_for(
     wait_until(lambda: not (surroundings.root / "1001").exists(), "the folder is gone")
 
 
+def test_a_replica_that_started_before_the_migrations_follows_deletions_afterwards(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    ann = identity.active_account("ann")
+    migrations.downgrade(surroundings.database_url, PACKAGE, "base")
+    replica = surroundings.start(identity.address)
+    assert not replica.is_ready()
+    migrations.upgrade(surroundings.database_url, PACKAGE)
+    surroundings.save(ann, "1001")
+    wait_until((surroundings.root / "1001").exists, "the folder appears")
+    identity.delete(ann)
+    wait_until(lambda: cookies_of(surroundings, ann) == 0, "the row is gone")
+    wait_until(lambda: not (surroundings.root / "1001").exists(), "the folder is gone")
+
+
 def test_two_replicas_do_one_deletion_once_and_both_folders_follow(
     surroundings: Surroundings, identity: IdentityReplica
 ) -> None:
@@ -101,11 +116,12 @@ def test_a_running_login_of_a_deleted_account_ends(
     next(iter(stream))
     identity.delete(ann)
 
-    def has_ended() -> bool:
+    def reason() -> str | None:
         with surroundings.database.reading() as connection:
-            return connection.execute(select(logins.c.reason)).scalar_one() is not None
+            found: str | None = connection.execute(select(logins.c.reason)).scalar_one()
+            return found
 
-    wait_until(has_ended, "the login has ended")
+    wait_until(lambda: reason() == "ACCOUNT_DELETED", "the login has ended, and says why")
     stream.cancel()
 
 
