@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -205,28 +205,29 @@ def test_a_cookie_that_no_key_opens_does_not_stop_the_others(store: Store) -> No
     assert names(store) == {"1002"}
 
 
-def test_syncs_of_one_token_from_several_replicas_on_one_directory_agree(store: Store) -> None:
-    replicas = [
-        Folders(store.database, store.vault, ExportDirectory(store.root), store.clock) for _ in range(4)
-    ]
-    for attempt in range(8):
-        token = str(4000 + attempt)
-        saved = store.save(token)
-        barrier = threading.Barrier(len(replicas) + 1)
+def test_a_replica_that_is_slow_to_write_does_not_bring_back_a_deleted_folder(store: Store) -> None:
+    writing, removed = threading.Event(), threading.Event()
 
-        def sync(folders: Folders, barrier: threading.Barrier = barrier, token: str = token) -> None:
-            barrier.wait()
-            folders.sync(token)
+    class SlowDirectory(ExportDirectory):
+        """Another replica's view of the same directory; it reads the row, and then takes its time."""
 
-        with ThreadPoolExecutor(len(replicas)) as pool:
-            running = [pool.submit(sync, folders) for folders in replicas]
-            barrier.wait()
-            complete(store, saved.id)
-            for future in running:
-                future.result()
-        replicas[0].sync(token)
-        assert json.loads((store.root / token / "cookie.json").read_bytes())["name"] == "某公众号"
-        assert (store.root / token / "avatar.jpg").exists()
+        def write(self, token: str, files: Mapping[str, bytes], revision: int) -> None:
+            writing.set()
+            # Whoever removes the folder meanwhile has to wait for this one, so it waits in vain.
+            removed.wait(1)
+            super().write(token, files, revision)
+
+    slow = Folders(store.database, store.vault, SlowDirectory(store.root), store.clock)
+    store.save("1001")
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(slow.sync, "1001")
+        assert writing.wait(10)
+        with store.database.transaction() as connection:
+            changing.delete_cookie(connection, ANN, "1001")
+        store.folders.sync("1001")
+        removed.set()
+        written.result()
+    assert names(store) == set()
     assert list((store.root / WORKSHOP).iterdir()) == []
 
 
