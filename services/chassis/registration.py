@@ -7,6 +7,7 @@ import grpc
 
 from services.chassis.access import AccessRule
 from services.chassis.interceptors import Handler, Interceptor, Method
+from services.chassis.interceptors.decoding import lenient
 
 
 class InterceptingRegistrar:
@@ -48,4 +49,8 @@ class InterceptingRegistrar:
         for interceptor in reversed(self._interceptors):
             behaviour = interceptor.intercept(method, behaviour)
         make = grpc.unary_stream_rpc_method_handler if streaming else grpc.unary_unary_rpc_method_handler
-        return make(cast("Any", behaviour), handler.request_deserializer, handler.response_serializer)
+        return make(
+            cast("Any", behaviour),
+            lenient(cast("Any", handler.request_deserializer)),
+            handler.response_serializer,
+        )

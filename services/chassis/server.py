@@ -24,6 +24,7 @@ from services.chassis.interceptors.admission import Admission
 from services.chassis.interceptors.authentication import Authentication
 from services.chassis.interceptors.calls import CallContext
 from services.chassis.interceptors.deadline import Deadline
+from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.error_mapping import ErrorMapping
 from services.chassis.interceptors.metrics import Metrics
 from services.chassis.principals import Authenticator
@@ -89,6 +90,7 @@ def interceptors(
         Authentication(authenticator),
         Access(now),
         Admission(pool.max_streams, pool.waiting),
+        Decoding(),
     )
 
 

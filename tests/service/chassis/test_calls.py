@@ -79,6 +79,7 @@ def test_the_interceptors_stand_in_the_agreed_order(running: Running) -> None:
         "Authentication",
         "Access",
         "Admission",
+        "Decoding",
     ]
 
 
@@ -272,3 +273,16 @@ def test_every_call_is_counted_by_method_and_code(running: Running) -> None:
         return running.registry.get_sample_value("grpc_server_handling_seconds_count", labels)
 
     wait_until(lambda: (count("OK"), count("ALREADY_EXISTS")) == (1, 1))
+
+
+@pytest.mark.parametrize("sent", [b"\x0a\x02\xff\xfe", b"\xff\xff\xff", b"\x0a\x7f"])
+def test_a_request_that_is_no_message_is_bad_input(running: Running, sent: bytes) -> None:
+    running.servicer.do = lambda _request, _context: pb.Account()
+    call: Any = running.channel().unary_unary("/fastmp.identity.v1.IdentityService/Register")
+    error = refusal(call, sent)
+    assert (error.code(), reason_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
+    watch = "/fastmp.identity.v1.IdentityService/WatchAccounts"
+    stream: Any = running.channel("activation").unary_stream(watch)
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stream(b"\xff", timeout=10))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
