@@ -764,7 +764,7 @@ class ReportCookieResponse(_message.Message):
 
     HEALTH_FIELD_NUMBER: _builtins.int
     health: _builtins.str
-    """The cookie's health after the report."""
+    """The cookie's health after the report; "dead" when it is gone or was replaced."""
     def __init__(
         self,
         *,

@@ -285,7 +285,8 @@ class WeChatCookieServiceServicer:
         """Hands an internal program the owner's current cookie, or the one it names, with its values. Each hand-out is recorded.
 
         Safe to repeat; each repeat is a hand-out of its own. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
-        FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down; OWNER_NOT_ACTIVE).
+        FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down, as the ErrorInfo's "health" and
+        "cooling_until" say; OWNER_NOT_ACTIVE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -293,6 +294,9 @@ class WeChatCookieServiceServicer:
 
     def ReportCookie(self, request, context):
         """Takes back how a handed-out cookie fared, so that a dead one is not handed out again.
+
+        "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; "ok" after that ends
+        the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
         """

@@ -129,10 +129,14 @@ class WeChatCookieServiceStub:
     """Hands an internal program the owner's current cookie, or the one it names, with its values. Each hand-out is recorded.
 
     Safe to repeat; each repeat is a hand-out of its own. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
-    FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down; OWNER_NOT_ACTIVE).
+    FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down, as the ErrorInfo's "health" and
+    "cooling_until" say; OWNER_NOT_ACTIVE).
     """
     ReportCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ReportCookieRequest, _wechat_cookie_service_pb2.ReportCookieResponse]
     """Takes back how a handed-out cookie fared, so that a dead one is not handed out again.
+
+    "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; "ok" after that ends
+    the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
     """
@@ -237,10 +241,14 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     """Hands an internal program the owner's current cookie, or the one it names, with its values. Each hand-out is recorded.
 
     Safe to repeat; each repeat is a hand-out of its own. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
-    FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down; OWNER_NOT_ACTIVE).
+    FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down, as the ErrorInfo's "health" and
+    "cooling_until" say; OWNER_NOT_ACTIVE).
     """
     ReportCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ReportCookieRequest, _wechat_cookie_service_pb2.ReportCookieResponse]  # type: ignore[assignment]
     """Takes back how a handed-out cookie fared, so that a dead one is not handed out again.
+
+    "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; "ok" after that ends
+    the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
     """
@@ -397,7 +405,8 @@ class WeChatCookieServiceServicer:
         """Hands an internal program the owner's current cookie, or the one it names, with its values. Each hand-out is recorded.
 
         Safe to repeat; each repeat is a hand-out of its own. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
-        FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down; OWNER_NOT_ACTIVE).
+        FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down, as the ErrorInfo's "health" and
+        "cooling_until" say; OWNER_NOT_ACTIVE).
         """
 
     def ReportCookie(
@@ -406,6 +415,9 @@ class WeChatCookieServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_wechat_cookie_service_pb2.ReportCookieResponse, _abc.Awaitable[_wechat_cookie_service_pb2.ReportCookieResponse]]:
         """Takes back how a handed-out cookie fared, so that a dead one is not handed out again.
+
+        "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; "ok" after that ends
+        the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
         """
