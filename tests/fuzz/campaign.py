@@ -1,0 +1,138 @@
+"""A campaign of hostile calls against a running stack, repeatable by its seed."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import psycopg
+import requests
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from deploy.local.stack import LocalStack
+from services.chassis.channels import channel
+from tests.fuzz.calls import Outcome, over_grpc, over_rest
+from tests.fuzz.requests import json_bodies, messages
+from tests.whole_stack.people import People, Person
+from tests.whole_stack.test_access_matrix import METHODS
+
+# What a refused call may leave behind: that it was made.
+TRACES = {"sign_in_attempts", "throttle_attempts", "attempts", "audit_log", "audit_head", "alembic_version"}
+# Looking at every table takes some milliseconds, so it is done for some of the refused calls.
+LOOK_AT_EVERY = 10
+
+
+class FuzzFoundError(AssertionError):
+    """A call was answered, or left behind, what it must not."""
+
+
+@dataclass
+class Campaign:
+    """The parts that the calls need, and what has been done so far."""
+
+    stack: LocalStack
+    people: People
+    channels: Mapping[str, grpc.Channel]
+    session: requests.Session
+    callers: Sequence[Person | None]
+    known: Mapping[str, Sequence[str]]
+    calls: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def run(self, count: int, seed_number: int) -> None:
+        """Makes `count` calls. Raises FuzzFoundError for the first bad one, shrunk to its essence."""
+
+        @seed(seed_number)
+        @settings(
+            max_examples=count,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.data())
+        def one(data: st.DataObject) -> None:
+            self._one(data)
+
+        one()
+
+    def _one(self, data: st.DataObject) -> None:
+        service, method = data.draw(st.sampled_from(METHODS), label="method")
+        caller = data.draw(st.sampled_from(self.callers), label="caller")
+        token = caller.token if caller else None
+        is_mapped = method.GetOptions().HasExtension(annotations_pb2.http)
+        looks = self.calls % LOOK_AT_EVERY == 0
+        before = self._state() if looks else None
+        if is_mapped and data.draw(st.booleans(), label="over REST"):
+            body = data.draw(json_bodies(method.input_type, self.known), label="body")
+            outcome = over_rest(self.session, self.stack.gateway_url, method, body, token)
+        else:
+            request = data.draw(messages(method.input_type, self.known), label="request")
+            outcome = over_grpc(self.channels[service], method, request, token)
+        self._judge(method, outcome, before)
+
+    def _judge(self, method: MethodDescriptor, outcome: Outcome, before: Mapping[str, str] | None) -> None:
+        self.calls += 1
+        self.outcomes["refused" if outcome.refused else "answered"] += 1
+        if outcome.problem is not None:
+            raise FuzzFoundError(f"{method.name}: {outcome.problem}")
+        if before is not None and outcome.refused:
+            after = self._state()
+            changed = sorted(name for name in after if before.get(name) != after[name])
+            if changed:
+                raise FuzzFoundError(f"{method.name} was refused and changed {', '.join(changed)}")
+
+    def _state(self) -> dict[str, str]:
+        state = {}
+        for service in ("identity", "activation", "wechat_cookie"):
+            with psycopg.connect(self.stack.database_url(service)) as connection:
+                tables = connection.execute(
+                    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^procrastinate_'"
+                ).fetchall()
+                for (table,) in tables:
+                    if table not in TRACES | {"logins", "login_events", "feed_cursor"}:
+                        rows = connection.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1').fetchall()
+                        state[f"{service}.{table}"] = hashlib.sha256(repr(rows).encode()).hexdigest()
+        return state
+
+
+@contextmanager
+def campaign(stack: LocalStack, people: People) -> Iterator[Campaign]:
+    """A campaign with accounts of every kind and ids that exist."""
+    pending, active, admin, victim = (
+        people.pending(),
+        people.active(),
+        people.another_admin(),
+        people.pending(),
+    )
+    codes = people.codes(5)
+    known: dict[str, list[str]] = {
+        "email": [pending.email, victim.email, active.email.upper()],
+        "owner_email": [active.email],
+        "owner_id": [active.id],
+        "user_id": [victim.id],
+        "account_id": [victim.id],
+        "account_ids": [victim.id, active.id],
+        "activation_code": codes,
+        "token": [active.token],
+    }
+    with ExitStack() as opened:
+        channels: dict[str, Any] = {
+            service: opened.enter_context(
+                channel(stack.addresses(service)[0], service, stack.tls_files(certificate))
+            )
+            for service, certificate in (
+                ("identity", "activation"),
+                ("activation", "ops"),
+                ("wechat_cookie", "collector"),
+            )
+        }
+        session = opened.enter_context(requests.Session())
+        session.trust_env = False
+        yield Campaign(stack, people, channels, session, [None, pending, active, admin], known)
