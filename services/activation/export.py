@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select, text
 
+from services.activation.copy_out import copy_out
 from services.activation.listing import NEWEST_FIRST, Filter, conditions, has_expired
 from services.activation.tables import activation_codes
 from services.chassis.database import Database, driver_connection
@@ -65,15 +66,7 @@ def _blocks(connection: Connection, wanted: Filter, now: datetime.datetime) -> G
         connection.execute(text("SET LOCAL enable_sort = off"))
     compiled = _rows(wanted, now).compile(dialect=connection.dialect)
     copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER)"
-    with driver_connection(connection).cursor() as cursor, cursor.copy(copy, compiled.params) as rows:
-        block = bytearray()
-        for row in rows:
-            block += row
-            if len(block) >= BLOCK_BYTES:
-                yield bytes(block)
-                block.clear()
-    if block:
-        yield bytes(block)
+    return copy_out(driver_connection(connection), copy, compiled.params, BLOCK_BYTES)
 
 
 def _rows(wanted: Filter, now: datetime.datetime) -> Select[Any]:

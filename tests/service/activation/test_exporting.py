@@ -205,7 +205,7 @@ def test_a_client_that_stops_reading_is_cut_off(
     admin: Account,
     database: Database,
 ) -> None:
-    fill(database, 4 * MANY)
+    fill(database, MANY)
     address = identity.address
     with running(database_url, certificates, address, current_clock, export_stall_seconds=0.2) as impatient:
         stream = export(impatient, admin)
