@@ -1,12 +1,15 @@
 """A bad setting stops the start and is named; its value is not repeated."""
 
+import base64
+import hashlib
+
 import pytest
-from cryptography.fernet import Fernet
 
 from services.chassis.settings import load
 from services.wechat_cookie.settings import WeChatCookieSettings
 
-KEY = Fernet.generate_key().decode()
+# The same in every worker, since it is part of the names of tests.
+KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).decode()
 GOOD = {
     "WECHAT_COOKIE_DATABASE_URL": "postgresql://user:canary@127.0.0.1/wechat_cookie",
     "COOKIE_KEYS": KEY,
