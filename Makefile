@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench chaos lint protos
+.PHONY: help run demo test bench chaos fuzz lint protos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -18,8 +18,9 @@ demo: ## Walk from register to a scanned cookie, against an emulated WeChat
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m deploy.demo
 
-test: ## Run all tests, on real PostgreSQL, gRPC and Envoy
+test: ## Run all tests, on real PostgreSQL, gRPC, Envoy and Chromium
 	$(DEVELOPMENT)
+	@$(BIN)/python -m deploy.chromium
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
@@ -29,6 +30,14 @@ bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 chaos: ## Kill parts under load and check that nothing is lost or doubled
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.chaos
+
+fuzz: ## Send 20,000 hostile calls over gRPC and REST (make fuzz CALLS=… SEED=…)
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.fuzz $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+
+prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and REST at once
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.single_redeem
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)
