@@ -13,7 +13,7 @@ from services.wechat_cookie.logins.account_logins import AccountLogins
 from services.wechat_cookie.logins.exchanges import Exchanges
 from services.wechat_cookie.logins.hub import EventHub
 from services.wechat_cookie.logins.measures import LoginMeasures
-from services.wechat_cookie.logins.poller import LoginPoller
+from services.wechat_cookie.logins.poller import STOP_SECONDS, LoginPoller
 from services.wechat_cookie.logins.qr_reading import read_qr
 from services.wechat_cookie.logins.retention import LoginRetention
 from services.wechat_cookie.logins.rows import LoginRows
@@ -92,8 +92,9 @@ class LoginEngine:
         """Ends every stream of this replica, so that its callers attach to another one. Idempotent."""
         self._hub.stop()
 
-    def stop(self) -> None:
-        """Ends the streams and the threads; other replicas go on with the logins."""
-        self._poller.stop()
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends the streams and the threads; other replicas go on with the logins. An exchange with WeChat that
+        takes longer than `seconds` is abandoned."""
+        self._poller.stop(seconds)
         self._upkeep.stop()
         self._hub.stop()

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 20.0
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(check: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """What `check` gives as soon as it is true. Raises AssertionError if that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := check()):

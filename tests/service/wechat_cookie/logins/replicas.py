@@ -71,8 +71,15 @@ class Replica:
     server: Server
     database: Database
     accounts: Accounts
+    registry: CollectorRegistry
     certificates: Mapping[str, TlsFiles]
     stack: ExitStack
+
+    def streams(self) -> float:
+        """How many login streams are open."""
+        names = [f"/{SERVICE.full_name}/{name}" for name in ("StartLogin", "WatchLogin")]
+        gauge = "grpc_server_calls_in_progress"
+        return sum(self.registry.get_sample_value(gauge, {"method": name}) or 0 for name in names)
 
     def caller(self, token: str) -> Caller:
         credentials = channel_credentials(self.certificates["gateway"])
@@ -145,4 +152,4 @@ class Cluster:
         self.stack.callback(server.stop, drain_seconds=0, grace_seconds=0)
         engine.start()
         self.stack.callback(engine.stop)
-        return Replica(engine, server, database, self.accounts, self.certificates, self.stack)
+        return Replica(engine, server, database, self.accounts, registry, self.certificates, self.stack)
