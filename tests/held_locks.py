@@ -39,8 +39,9 @@ class HeldRows:
         wait_until(held_up, f"{count} statements wait for the locked rows", seconds)
 
     def release(self) -> None:
-        """Unlocks the rows. Idempotent."""
-        self._holder.rollback()
+        """Unlocks the rows. Idempotent, also when the server was killed meanwhile: nothing is locked then."""
+        with contextlib.suppress(psycopg.OperationalError):
+            self._holder.rollback()
 
 
 @contextlib.contextmanager
@@ -52,7 +53,6 @@ def held_rows(database_url: str, select_for_update: LiteralString, *values: obje
     ):
         if holder.execute(select_for_update, values).fetchone() is None:
             raise LookupError("there is no such row")
-        yield HeldRows(holder, watcher)
-        with contextlib.suppress(psycopg.OperationalError):
-            # The server may have been killed meanwhile.
-            holder.rollback()
+        held = HeldRows(holder, watcher)
+        yield held
+        held.release()

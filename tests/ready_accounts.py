@@ -49,6 +49,8 @@ class ReadyAccounts:
 
     def make(self, count: int, role: str = accounts.USER_ROLE) -> list[ReadyAccount]:
         """New pending accounts. Raises DatabaseUnavailableError; then none was made, or nobody hears of them."""
+        # The server may have been restarted since the last time.
+        self._database.dispose()
         new = [self._new(role) for _ in range(count)]
         with self._transactions.begin() as transaction:
             for account in new:
