@@ -59,8 +59,9 @@ class Listener:
             for channel in self._handlers:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             while not self._stopping.is_set():
-                # A beat must mean that the server answers, not only that nothing was heard.
+                # A beat must mean that the server answers, not only that nothing was heard. No more often than
+                # that: what arrives together with the answer is only seen with the next one.
                 connection.execute("SELECT 1")
                 self._on_beat(True)
-                for notification in connection.notifies(timeout=self._beat_seconds, stop_after=1):
+                for notification in connection.notifies(timeout=self._beat_seconds):
                     self._handlers[notification.channel](notification.payload)
