@@ -28,8 +28,10 @@ class Watcher:
     def wait(self, seconds: float) -> bool:
         """Waits for wake() or close(); False if neither came within `seconds`."""
         woken = self._woken.wait(seconds)
-        # Cleared before the watcher reads, so that what happens during its reading wakes it again.
-        self._woken.clear()
+        if woken:
+            # Before the watcher reads, so that what happens during its reading wakes it again. Not after a wait in
+            # vain: that would wipe out a wake of just now, which nobody reads for.
+            self._woken.clear()
         return woken
 
 
