@@ -14,6 +14,7 @@ from deploy.local.stack import LocalStack
 from tests.gateway_calls import GatewayCaller
 from tests.generous_limits import generous_environment
 from tests.ready_accounts import ReadyAccounts
+from tests.serving import wait_until_served
 from tests.wechat_emulator.control import EmulatorControl
 
 
@@ -52,6 +53,12 @@ def admin(stack: LocalStack, accounts: ReadyAccounts) -> Iterator[GatewayCaller]
     [account] = accounts.make(1, role="admin")
     with GatewayCaller(stack.gateway_url, account.token) as caller:
         yield caller
+
+
+@pytest.fixture(autouse=True)
+def served(admin: GatewayCaller) -> None:
+    """The test before has started everything again, but the gateway may not have noticed yet."""
+    wait_until_served(admin)
 
 
 @pytest.fixture(scope="session")
