@@ -119,7 +119,6 @@ export const en = {
   "scan.qr_left": "Replaced automatically in {time}",
   "scan.reconnecting":
     "The connection is broken and comes back by itself. Your login goes on and the QR code stays valid: keep this page open.",
-  "scan.done": "The official account is logged in",
   "scan.succeeded": "{name} is logged in",
   "scan.until": "Valid until {time}. Please scan again before then",
   "scan.another": "Log in another",

@@ -114,7 +114,6 @@ export const zh = {
   "scan.qr_used": "已扫码",
   "scan.qr_left": "二维码 {time} 后自动更换",
   "scan.reconnecting": "网络连接中断，正在自动重连。登录仍在进行，二维码继续有效，请不要关闭页面。",
-  "scan.done": "公众号登录成功",
   "scan.succeeded": "「{name}」登录成功",
   "scan.until": "有效期至 {time}，到期前请重新扫码",
   "scan.another": "再登录一个",

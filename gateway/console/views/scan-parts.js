@@ -74,7 +74,7 @@ export function stepList() {
 
 /** What happens now, in a sentence that screen readers say as it changes. */
 export function statusLine() {
-  const words = element("h2", { class: "scan-status", role: "status", "aria-live": "polite" });
+  const words = element("p", { class: "scan-status", role: "status", "aria-live": "polite" });
   const show = (state) => {
     const known = t(state.isReplacing ? "stage.replacing" : `stage.${state.stage}`);
     // The server's own sentence is Chinese and knows more, for example why a code is replaced.

@@ -6,7 +6,6 @@ import { followLogin } from "../events.js";
 import { t } from "../i18n.js";
 import { BEGINNING, advance } from "../scan-progress.js";
 import { icon } from "../widgets/icons.js";
-import { notify } from "../widgets/notices.js";
 import { problemBox } from "../widgets/problem.js";
 import { ended } from "./scan-ending.js";
 import { QrPicture, connectionBanner, countdownLine, statusLine, stepList } from "./scan-parts.js";
@@ -118,7 +117,6 @@ async function follow(app, signal, body) {
     return;
   }
   app.session.loginKey = null;
-  if (state.ending === "success") notify(t("scan.done"));
   fill(body, ended(app, signal, state, again));
   focusOn(body.querySelector("h2"));
 }
