@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from services.chassis.audit.recording import AuditLog
 from services.chassis.database import Database
 from services.identity import accounts
 from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import NewAccount
 from services.identity.passwords import SALT_BYTES, hash_password
+from services.identity.tables import audit
 from services.identity.tokens import Tokens
 
 TOKEN_LIFETIME = datetime.timedelta(hours=6)
@@ -35,7 +37,8 @@ class ReadyAccounts:
 
     def __init__(self, database_url: str, jwt_secret: str, password: str) -> None:
         self._database = Database(database_url, pool_size=2, application_name="ready-accounts")
-        self._transactions = AccountTransactions(self._database, _now, lambda _account_id, _sequence: None)
+        log = AuditLog(audit, _now)
+        self._transactions = AccountTransactions(self._database, _now, log, lambda _account, _sequence: None)
         self._tokens = Tokens(jwt_secret, TOKEN_LIFETIME)
         self._hash = hash_password(password, secrets.token_bytes(SALT_BYTES))
 

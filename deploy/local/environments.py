@@ -40,6 +40,7 @@ class Environments:
         environment = self._base(replica.service)
         for kind in PORT_KINDS:
             environment[f"{prefix}_{kind}"] = str(self.topology.port(replica.port_key(kind)))
+        environment["AUDIT_KEY"] = self.secrets.audit_key(replica.service)
         environment[f"{prefix}_DATABASE_URL"] = self.database_urls[replica.service]
         if replica.service != "identity":
             environment["IDENTITY_ADDRESS"] = ",".join(self.topology.addresses("identity"))

@@ -24,16 +24,24 @@ class KeptSecrets:
     identity_database_password: str = field(repr=False)
     activation_database_password: str = field(repr=False)
     wechat_cookie_database_password: str = field(repr=False)
+    identity_audit_key: str = field(repr=False)
+    activation_audit_key: str = field(repr=False)
+    wechat_cookie_audit_key: str = field(repr=False)
 
     @classmethod
     def new(cls) -> Self:
         """Fresh secrets."""
-        passwords = {one.name: secrets.token_hex(32) for one in fields(cls) if one.name.endswith("password")}
-        return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **passwords)
+        random = (one.name for one in fields(cls) if one.name.endswith(("password", "audit_key")))
+        others = {name: secrets.token_hex(32) for name in random}
+        return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **others)
 
     def database_password(self, service: str) -> str:
         """The password of the role `service` on the embedded PostgreSQL."""
         return str(getattr(self, f"{service}_database_password"))
+
+    def audit_key(self, service: str) -> str:
+        """What the service seals its audit log with."""
+        return str(getattr(self, f"{service}_audit_key"))
 
 
 def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:

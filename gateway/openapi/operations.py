@@ -18,7 +18,8 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
     service, _, method = rpc.path.removeprefix("/").partition("/")
     comment = comments[f".{service}.{method}"]
     operation: Schema = {
-        "operationId": rpc.name,
+        # Two services may have an RPC of one name, an OpenAPI document no two operations.
+        "operationId": f"{service.rpartition('.')[2]}_{method}",
         "tags": [service.rpartition(".")[2]],
         "summary": comment.partition("\n")[0].partition(". ")[0].removesuffix("."),
         "description": comment,

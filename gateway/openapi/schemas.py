@@ -66,6 +66,10 @@ class Schemas:
     def field(self, message: str, field: FieldDescriptorProto) -> Schema:
         """The schema of one field, with its comment."""
         comment = self._comments.get(f"{message}.{field.name}", "")
+        value = self._map_value(message, field)
+        if value is not None:
+            values = dict(_SCALARS[value.type])
+            return {"type": "object", "additionalProperties": values, "description": comment}
         if field.type == FieldDescriptorProto.TYPE_MESSAGE:
             schema = dict(self.reference(field.type_name))
         else:
@@ -75,6 +79,13 @@ class Schemas:
         if field.label == FieldDescriptorProto.LABEL_REPEATED:
             schema = {"type": "array", "items": schema}
         return {**schema, "description": comment} if comment else schema
+
+    def _map_value(self, message: str, field: FieldDescriptorProto) -> FieldDescriptorProto | None:
+        """The value's field of a map; None for a field that is none. Protobuf writes a map as a nested message."""
+        for nested in self._messages[message].nested_type:
+            if nested.options.map_entry and field.type_name == f"{message}.{nested.name}":
+                return next(one for one in nested.field if one.name == "value")
+        return None
 
     @staticmethod
     def is_optional(field: FieldDescriptorProto) -> bool:

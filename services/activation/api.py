@@ -24,6 +24,8 @@ from services.activation.requests import (
     UpdateCodeValues,
 )
 from services.activation.stalled_clients import cancelled_when_stalled
+from services.chassis.audit.api import AuditReader, AuditRpcs
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.context import caller
 from services.chassis.database import Database
 from services.chassis.jobs import Jobs
@@ -35,13 +37,15 @@ CSV_HEADERS = (("content-disposition", 'attachment; filename="activation_codes.c
 
 
 @dataclass(frozen=True)
-class ActivationServicer(pb_grpc.ActivationServiceServicer):
+class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     """The servicer. `now` gives an aware datetime; `random_bytes` must be unpredictable."""
 
     database: Database
     jobs: Jobs
     fulfilment: FulfilmentAtOnce
     exports: Exports
+    audit: AuditLog
+    audit_reader: AuditReader
     now: Callable[[], datetime.datetime]
     random_bytes: Callable[[int], bytes]
     # How long a client of an export may leave a block unread; up to twice that.
@@ -53,8 +57,13 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
         values = parse(GenerateCodesValues, request)
         admin = uuid.UUID(caller().account_id)
         wish = Generation(admin, values.valid_days, values.count, values.request_id)
+        now = self.now()
         with self.database.transaction() as connection:
-            made = generate(connection, wish, self.now(), self.random_bytes)
+            made = generate(connection, wish, now, self.random_bytes)
+            # The first answer, given again, was recorded when it was given first.
+            if made[0].create_time == now:
+                told = {"count": str(wish.count), "valid_days": str(wish.valid_days)}
+                self.audit.record(connection, Event("codes_generated", details=told))
         return new_codes(made)
 
     def ListCodes(self, request: pb.ListCodesRequest, _context: grpc.ServicerContext) -> pb.ListCodesResponse:
@@ -75,6 +84,8 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
         self, request: pb.ExportCodesRequest, context: grpc.ServicerContext
     ) -> Iterator[HttpBody]:
         values = parse(ExportCodesValues, request)
+        with self.database.transaction() as connection:
+            self.audit.record(connection, Event("codes_exported"))
         with (
             self.exports.open(values.filter, self.now()) as blocks,
             cancelled_when_stalled(context.cancel, self.stall_seconds) as progress,
@@ -88,12 +99,14 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
 
     def RevokeCode(self, request: pb.RevokeCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
         values, now = parse(CodeValues, request), self.now()
-        with self.database.reading() as connection:
-            return message_of(codes.revoke(connection, values.activation_code, now), now)
+        with self.database.transaction() as connection:
+            revoked = codes.revoke(connection, values.activation_code, now)
+            self.audit.record(connection, Event("code_revoked", str(revoked.id)))
+        return message_of(revoked, now)
 
     def Activate(self, request: pb.ActivateRequest, _context: grpc.ServicerContext) -> pb.ActivateResponse:
         values, account = parse(CodeValues, request), caller()
-        with self.database.reading() as connection:
+        with self.database.transaction() as connection:
             claim = redemption.claim(
                 connection,
                 self.jobs,
@@ -102,6 +115,8 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
                 account.email,
                 self.now(),
             )
+            if claim.is_new:
+                self.audit.record(connection, Event("code_activated", str(claim.code_id)))
         given = self.fulfilment.apply(claim)
         return pb.ActivateResponse(
             email=given.email,
@@ -118,6 +133,8 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
         values, now = parse(UpdateCodeValues, request), self.now()
         with self.database.transaction() as connection:
             changed = codes.change(connection, values.activation_code, values.valid_days, values.status, now)
+            told = {"valid_days": str(changed.valid_days), "status": changed.activation_status}
+            self.audit.record(connection, Event("code_changed", str(changed.id), details=told))
         return message_of(changed, now)
 
     def DeleteCode(
@@ -125,6 +142,7 @@ class ActivationServicer(pb_grpc.ActivationServiceServicer):
     ) -> pb.DeleteCodeResponse:
         values = parse(CodeValues, request)
         with self.database.transaction() as connection:
-            job_id = deletion.delete(connection, self.jobs, values.activation_code)
-        self.fulfilment.clear(values.activation_code, job_id)
+            deleted = deletion.delete(connection, self.jobs, values.activation_code)
+            self.audit.record(connection, Event("code_deleted", str(deleted.code_id)))
+        self.fulfilment.clear(values.activation_code, deleted.job_id)
         return pb.DeleteCodeResponse(status="ok")

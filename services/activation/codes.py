@@ -112,11 +112,14 @@ def change(
     return code_of(connection.execute(statement).one())
 
 
-def remove(connection: Connection, activation_code: str) -> None:
-    """Deletes the code. Raises CodeNotFoundError."""
-    statement = delete(activation_codes).where(activation_codes.c.activation_code == activation_code)
-    if connection.execute(statement).rowcount != 1:
+def remove(connection: Connection, activation_code: str) -> uuid.UUID:
+    """Deletes the code and gives its id. Raises CodeNotFoundError."""
+    found = activation_codes.c.activation_code == activation_code
+    statement = delete(activation_codes).where(found).returning(activation_codes.c.id)
+    removed: uuid.UUID | None = connection.scalar(statement)
+    if removed is None:
         raise CodeNotFoundError
+    return removed
 
 
 def remove_of_account(connection: Connection, account_id: uuid.UUID) -> None:

@@ -9,14 +9,16 @@ from prometheus_client import CollectorRegistry
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation import codes
+from services.activation.account_deletion import AccountDeletion
 from services.activation.api import ActivationServicer
 from services.activation.entitlements import Entitlements
 from services.activation.export import Exports
 from services.activation.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
 from services.activation.settings import ActivationSettings
 from services.activation.settled_jobs import SettledJobs
-from services.activation.tables import feed_cursor
+from services.activation.tables import audit, feed_cursor
 from services.chassis.account_feed import AccountFeed, FeedCursor
+from services.chassis.audit.auditing import Auditing
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.identity_client import IdentityClient, identity_channel
@@ -39,7 +41,9 @@ class Activation:
         self._schema = SchemaCheck(PACKAGE)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         authenticator = CachingAuthenticator(IdentityClient(self._identity).authenticate, now)
-        cursor = FeedCursor(self._database, feed_cursor, codes.remove_of_account, codes.redeeming_accounts)
+        self._audit = Auditing(self._database, audit, settings.audit_key, now)
+        deletion = AccountDeletion(self._audit.log)
+        cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)
         fulfilment = Fulfilment(self._database, Entitlements(self._identity))
         self._jobs = Jobs(url, tasks(fulfilment))
@@ -66,6 +70,8 @@ class Activation:
                 jobs=self._jobs,
                 fulfilment=FulfilmentAtOnce(fulfilment, self._settled),
                 exports=Exports(self._database),
+                audit=self._audit.log,
+                audit_reader=self._audit.reader,
                 now=now,
                 random_bytes=secrets.token_bytes,
                 stall_seconds=settings.export_stall_seconds,
@@ -89,6 +95,7 @@ class Activation:
         self._stop_background()
 
     def _start_background(self) -> None:
+        self._audit.start()
         self._settled.start()
         self._jobs.start()
         self._feed.start()
@@ -97,6 +104,7 @@ class Activation:
         self._feed.stop()
         self._jobs.stop()
         self._settled.stop()
+        self._audit.stop()
         self._identity.close()
         self._database.dispose()
 

@@ -56,11 +56,17 @@ class CodeAlreadyUsedError(DomainError):
 class Claim:
     """A code that an account has taken, until when, and the job that applies it if nobody else does."""
 
+    code_id: uuid.UUID
     account_id: uuid.UUID
     activation_code: str
     expiry_date: datetime.datetime
     # None when the claim was made by an earlier call.
     job_id: int | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this call made it, and not an earlier one."""
+        return self.job_id is not None
 
 
 def claim(
@@ -97,9 +103,9 @@ def claim(
         func.jsonb_build_object(literal("code_id", Text), taken.c.id),
         delay_seconds=APPLY_JOB_DELAY_SECONDS,
     )
-    row = connection.execute(select(taken.c.expiry_date, job)).one_or_none()
+    row = connection.execute(select(taken.c.id, taken.c.expiry_date, job)).one_or_none()
     if row is not None:
-        return Claim(account_id, activation_code, *row)
+        return Claim(row[0], account_id, activation_code, *row[1:])
     return _earlier_claim(codes.get(connection, activation_code), account_id, now)
 
 
@@ -109,7 +115,7 @@ def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
     code = None if row is None else codes.code_of(row)
     if code is None or code.account_id is None or code.expiry_date is None:
         return None
-    return Claim(code.account_id, code.activation_code, code.expiry_date, None)
+    return Claim(code.id, code.account_id, code.activation_code, code.expiry_date, None)
 
 
 def give_up(connection: Connection, taken: Claim, refusal: EntitlementRefusedError) -> None:
@@ -138,7 +144,7 @@ def _earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) ->
         raise CodeExpiredError
     # An account keeps the days of a code that was revoked after it redeemed it, so its repeat is answered too.
     if code.account_id == account_id and code.expiry_date is not None:
-        return Claim(account_id, code.activation_code, code.expiry_date, None)
+        return Claim(code.id, account_id, code.activation_code, code.expiry_date, None)
     # Made pending again between the two looks at it: a repeat may take it.
     refusals = {"pending": ConflictError, "revoked": CodeRevokedError}
     raise refusals.get(status, CodeAlreadyUsedError)()

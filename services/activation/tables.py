@@ -16,6 +16,7 @@ from sqlalchemy import (
 
 from services.activation.iso_time import PATTERN, IsoTime
 from services.chassis.account_feed import feed_cursor_table
+from services.chassis.audit.tables import audit_tables
 
 metadata = MetaData(
     naming_convention={
@@ -116,3 +117,4 @@ generation_requests = Table(
 )
 
 feed_cursor = feed_cursor_table(metadata)
+audit = audit_tables(metadata)

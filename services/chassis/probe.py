@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2
 
 from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles
-from services.chassis.settings import ServiceSettings, load
+from services.chassis.settings import TlsSettings, load
 
 TIMEOUT_SECONDS = 3.0
 
@@ -33,7 +33,7 @@ def serves(service: str, operations_address: str, tls: TlsFiles, timeout_seconds
 def main() -> int:
     """The exit status: 0 serving, 1 not."""
     service, address = sys.argv[1:]
-    return 0 if serves(service, address, load(ServiceSettings).tls_files, TIMEOUT_SECONDS) else 1
+    return 0 if serves(service, address, load(TlsSettings).tls_files, TIMEOUT_SECONDS) else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, PostgresDsn, TypeAdapter, Validation
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.credentials import TlsFiles
+from services.chassis.strong_secret import StrongSecret
 
 
 def _postgres_url(value: str) -> str:
@@ -19,17 +20,29 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgres_url), Field(repr=False)]
 
 
-class ServiceSettings(BaseSettings):
+class TlsSettings(BaseSettings):
     """Frozen and typed. Each field is the environment variable of the same name in upper case."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    fastmp_state_dir: Path = Path("var")
-    # Where the servers listen. Anything but loopback is for containers, whose network is their own.
-    listen_host: str = "127.0.0.1"
     tls_ca_file: Path
     tls_certificate_file: Path
     tls_key_file: Path
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """The files behind mutual TLS."""
+        return TlsFiles(self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
+
+
+class ServiceSettings(TlsSettings):
+    """What every service reads."""
+
+    fastmp_state_dir: Path = Path("var")
+    # Where the servers listen. Anything but loopback is for containers, whose network is their own.
+    listen_host: str = "127.0.0.1"
+    # Seals the audit log; whoever can write to the database but has not this cannot forge it.
+    audit_key: StrongSecret
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     # Threads for calls that answer at once, and slots for those that wait (each is a thread, too).
     unary_threads: int = Field(default=32, ge=4, le=512)
@@ -38,13 +51,8 @@ class ServiceSettings(BaseSettings):
     # How long health says NOT_SERVING before the server stops, so that the gateway notices first.
     drain_seconds: float = Field(default=2.0, ge=0, le=60)
 
-    @property
-    def tls_files(self) -> TlsFiles:
-        """The files behind mutual TLS."""
-        return TlsFiles(self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
 
-
-SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+SettingsT = TypeVar("SettingsT", bound=TlsSettings)
 
 
 def load(settings: type[SettingsT]) -> SettingsT:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.identity import account_feed
 
@@ -19,6 +20,7 @@ class AccountTransaction:
     connection: Connection
     # One moment for everything in it.
     now: datetime.datetime
+    _audit: AuditLog
     _changes: list[tuple[uuid.UUID, str]] = field(default_factory=list)
 
     def changed(self, account_id: uuid.UUID) -> None:
@@ -28,6 +30,10 @@ class AccountTransaction:
     def deleted(self, account_id: uuid.UUID) -> None:
         """The account is gone."""
         self._changes.append((account_id, account_feed.DELETED))
+
+    def record(self, event: Event) -> None:
+        """Writes to the audit log what was done."""
+        self._audit.record(self.connection, event)
 
     def write_feed(self) -> list[tuple[uuid.UUID, int]]:
         """Writes the changes to the feed; gives each one's account and sequence."""
@@ -44,9 +50,11 @@ class AccountTransactions:
         self,
         database: Database,
         now: Callable[[], datetime.datetime],
+        audit: AuditLog,
         on_committed: Callable[[str, int], None],
     ) -> None:
         self._database = database
+        self._audit = audit
         self._now = now
         self._on_committed = on_committed
 
@@ -57,7 +65,7 @@ class AccountTransactions:
         Raises as Database.transaction() does.
         """
         with self._database.transaction() as connection:
-            transaction = AccountTransaction(connection, self._now())
+            transaction = AccountTransaction(connection, self._now(), self._audit)
             yield transaction
             # The feed comes last: its counter is one row for all writers, locked from here to the commit.
             written = transaction.write_feed()

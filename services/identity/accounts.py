@@ -10,6 +10,7 @@ import grpc
 from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.chassis.principals import ADMIN_ROLE
 from services.identity.account_transactions import AccountTransaction
@@ -82,6 +83,11 @@ class AccountUpdate:
         """The new values by column."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
+    def told(self) -> dict[str, str]:
+        """The new values for the audit log, which is told of a password only that there is a new one."""
+        told = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
+        return told if self.password_hash is None else {**told, "password": "new"}
+
 
 COLUMNS = (
     accounts.c.id,
@@ -151,6 +157,7 @@ def create(transaction: AccountTransaction, new: NewAccount) -> Account:
     if row is None:
         raise EmailTakenError
     transaction.changed(new.id)
+    transaction.record(Event("account_created", str(new.id), details={"email": new.email, "role": new.role}))
     return account_of(row)
 
 
@@ -173,6 +180,7 @@ def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountU
     if row is None:
         raise AccountNotFoundError
     transaction.changed(account_id)
+    transaction.record(Event("account_changed", str(account_id), details=new.told()))
     return account_of(row)
 
 
@@ -182,6 +190,7 @@ def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:
     if transaction.connection.execute(_DELETE, {"account_id": account_id}).rowcount == 0:
         raise AccountNotFoundError
     transaction.deleted(account_id)
+    transaction.record(Event("account_deleted", str(account_id)))
 
 
 def _keep_an_admin(connection: Connection, account_id: uuid.UUID) -> None:

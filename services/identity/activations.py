@@ -8,6 +8,7 @@ import grpc
 from sqlalchemy import Connection, bindparam, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.identity.account_transactions import AccountTransaction
 from services.identity.accounts import PENDING, AccountNotFoundError
@@ -102,6 +103,8 @@ def apply(
     if email is None:
         raise AccountNotFoundError
     transaction.changed(account_id)
+    until = {"expired_time": expired_time.isoformat()}
+    transaction.record(Event("activation_applied", str(account_id), details=until))
     return Applied(email, expired_time)
 
 
@@ -116,6 +119,7 @@ def clear(transaction: AccountTransaction, code: str) -> bool:
     if account_id is None:
         return False
     transaction.changed(account_id)
+    transaction.record(Event("activation_cleared", str(account_id)))
     return True
 
 

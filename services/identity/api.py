@@ -10,6 +10,7 @@ import grpc
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
+from services.chassis.audit.api import AuditReader, AuditRpcs
 from services.chassis.database import Database
 from services.chassis.pages import position_of
 from services.chassis.validation import parse
@@ -24,7 +25,7 @@ from services.identity.sign_in_throttle import SignInThrottle
 from services.identity.sign_ins import SignIns
 
 
-class IdentityServicer(pb_grpc.IdentityServiceServicer):
+class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     """IdentityService. The contract of each method is its comment in the proto."""
 
     def __init__(
@@ -36,6 +37,7 @@ class IdentityServicer(pb_grpc.IdentityServiceServicer):
         throttle: SignInThrottle,
         authentication: TokenAuthentication,
         watches: FeedWatches,
+        audit_reader: AuditReader,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._database = database
@@ -45,6 +47,7 @@ class IdentityServicer(pb_grpc.IdentityServiceServicer):
         self._throttle = throttle
         self._authentication = authentication
         self._watches = watches
+        self.audit_reader = audit_reader
         self._now = now
 
     def Register(self, request: pb.RegisterRequest, _context: grpc.ServicerContext) -> pb.Account:

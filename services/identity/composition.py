@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
+from services.chassis.audit.auditing import Auditing
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.migrations import SchemaCheck
@@ -35,6 +36,7 @@ from services.identity.sign_in_throttle import (
     SignInThrottle,
 )
 from services.identity.sign_ins import SignIns
+from services.identity.tables import audit
 from services.identity.throttle import Throttle
 from services.identity.tokens import Tokens
 from services.identity.turnstiles import Turnstiles
@@ -77,7 +79,8 @@ class Identity:
             settings.hashing_threads, settings.hashing_queue, calls.outgoing_timeout
         )
         passwords = PasswordHashing(self._admission, secrets.token_bytes)
-        transactions = AccountTransactions(self._database, now, authenticator.drop)
+        self._audit = Auditing(self._database, audit, settings.audit_key, now)
+        transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
         self.server = Server(
             service=pb.DESCRIPTOR.services_by_name["IdentityService"],
@@ -101,10 +104,13 @@ class Identity:
                 database=self._database,
                 transactions=transactions,
                 administration=self.administration,
-                sign_ins=SignIns(self._database, transactions, passwords, throttle, tokens, now),
+                sign_ins=SignIns(
+                    self._database, transactions, passwords, throttle, tokens, self._audit.log, now
+                ),
                 throttle=throttle,
                 authentication=authentication,
                 watches=FeedWatches(self._database, self.feed, time.monotonic),
+                audit_reader=self._audit.reader,
                 now=now,
             ),
         )
@@ -129,8 +135,10 @@ class Identity:
     def _start_background(self) -> None:
         self.feed.start()
         self._housekeeping.start()
+        self._audit.start()
 
     def _stop_background(self) -> None:
+        self._audit.stop()
         self._housekeeping.stop()
         self.feed.stop()
         self._admission.close()

@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Callable
 
+from services.chassis.audit.recording import AuditLog
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.principals import ADMIN_ROLE
@@ -14,6 +15,7 @@ from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import EmailTakenError, NewAccount
 from services.identity.passwords import SALT_BYTES, hash_password
 from services.identity.settings import IdentitySettings
+from services.identity.tables import audit
 
 
 def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
@@ -30,7 +32,9 @@ def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime
     database = Database(settings.identity_database_url, pool_size=2)
     try:
         # This process has no cache that would have to hear of the change.
-        transactions = AccountTransactions(database, now, lambda _account_id, _sequence: None)
+        transactions = AccountTransactions(
+            database, now, AuditLog(audit, now), lambda _account_id, _sequence: None
+        )
         password = settings.admin_password.get_secret_value()
         outcome = _ensure(database, transactions, settings.admin_email, password)
     except DomainError as error:

@@ -5,14 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.chassis.strong_secret import StrongSecret
 from services.identity.emails import LONGEST, checked_email
 from services.identity.hashing_admission import usable_cores
-from services.identity.token_secret import checked_secret
-
-
-def _strong_secret(secret: SecretStr) -> SecretStr:
-    checked_secret(secret.get_secret_value())
-    return secret
 
 
 class IdentitySettings(ServiceSettings):
@@ -22,7 +17,7 @@ class IdentitySettings(ServiceSettings):
     identity_port: Port = 50051
     identity_ops_port: Port = 51051
     identity_metrics_port: Port = 52051
-    jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
+    jwt_secret: StrongSecret
     access_token_expire_minutes: int = Field(default=1440, ge=1, le=525_600)
     # How long a change of an account can be read again by a subscriber that was away.
     account_feed_keep_hours: int = Field(default=168, ge=1, le=8760)

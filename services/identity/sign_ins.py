@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 from sqlalchemy import Text, bindparam, func, select, update
 
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.identity import known_networks
@@ -71,9 +72,11 @@ class SignIns:
         passwords: PasswordHashing,
         throttle: SignInThrottle,
         tokens: Tokens,
+        audit: AuditLog,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._database = database
+        self._audit = audit
         self._transactions = transactions
         self._passwords = passwords
         self._throttle = throttle
@@ -92,6 +95,7 @@ class SignIns:
         is_known = row is not None and row.is_known_network
         with self._throttle.guess(key, network, is_known, WrongCredentialsError):
             if not self._passwords.matches(password, row.password_hash if row else None) or row is None:
+                self._record_wrong(row.id if row else None)
                 raise WrongCredentialsError
         kept = row.password_hash
         if needs_upgrade(kept):
@@ -103,6 +107,7 @@ class SignIns:
         with self._transactions.begin() as transaction:
             if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
                 transaction.changed(account_id)
+                transaction.record(Event("signed_out", str(account_id)))
 
     def change_password(self, account_id: uuid.UUID, old: str, new: str, address: str) -> None:
         """Replaces the password and ends every token given out so far. `address` is the caller's.
@@ -117,6 +122,7 @@ class SignIns:
             raise WrongCredentialsError
         with self._throttle.guess(row.email_key, network, row.is_known_network, WrongCredentialsError):
             if not self._passwords.matches(old, row.password_hash):
+                self._record_wrong(account_id)
                 raise WrongCredentialsError
         replacement = self._passwords.hash(new)
         with self._transactions.begin() as transaction:
@@ -129,6 +135,13 @@ class SignIns:
             if transaction.connection.execute(_SET_PASSWORD, values).rowcount == 0:
                 raise WrongCredentialsError
             transaction.changed(account_id)
+            transaction.record(Event("password_changed", str(account_id)))
+
+    def _record_wrong(self, account_id: uuid.UUID | None) -> None:
+        # What was typed as an e-mail is not recorded: now and then it is somebody's password.
+        target = str(account_id) if account_id is not None else ""
+        with self._database.transaction() as connection:
+            self._audit.record(connection, Event("sign_in", target, outcome=WrongCredentialsError.reason))
 
     def _issue(self, account_id: uuid.UUID, compared: str, kept: str, network: str) -> str:
         with self._database.transaction() as connection:
@@ -143,4 +156,5 @@ class SignIns:
             if issued is None:
                 raise WrongCredentialsError
             known_networks.remember(connection, account_id, network, now)
+            self._audit.record(connection, Event("sign_in", str(account_id), actor=str(account_id)))
         return self._tokens.issue(account_id, issued, now)

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Uuid,
 )
 
+from services.chassis.audit.tables import audit_tables
+
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -115,3 +117,5 @@ known_networks = Table(
     Column("last_used", DateTime(timezone=True), nullable=False),
     Index("known_networks_last_used_idx", "last_used"),
 )
+
+audit = audit_tables(metadata)

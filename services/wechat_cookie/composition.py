@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.account_feed import AccountFeed, FeedCursor
+from services.chassis.audit.auditing import Auditing
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.identity_client import IdentityClient, identity_channel
@@ -21,6 +22,7 @@ from services.chassis.server import Listen, Pool, Server
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
+from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.sweeper import Sweeper
@@ -62,6 +64,7 @@ class WeChatCookie:
             url, {owners.CHANNEL: self._keeper.notice}, self._keeper.hears, BEAT_SECONDS
         )
         self._sweeper = Sweeper(self._database, now)
+        self._audit = Auditing(self._database, audit, settings.audit_key, now)
         self._client = MpClient(settings.mp, time.time, random.SystemRandom())
         registry = CollectorRegistry()
         self._logins = LoginEngine(
@@ -74,7 +77,7 @@ class WeChatCookie:
             now,
             registry,
         )
-        deletion = AccountDeletion(self._logins.retention, now)
+        deletion = AccountDeletion(self._logins.retention, self._audit.log, now)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, deletion.known_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)
         self.server = Server(
@@ -92,12 +95,13 @@ class WeChatCookie:
             pool=Pool(settings.unary_threads, settings.max_streams, WAITING_PATHS),
             registry=registry,
         )
-        handing_out = HandingOut(self._database, vault, identity, now, uuid.uuid4)
+        handing_out = HandingOut(self._database, vault, identity, self._audit.log, now, uuid.uuid4)
         self.server.add(
             pb_grpc.add_WeChatCookieServiceServicer_to_server,
             WeChatCookieServicer(
                 LoginParts(self._logins.account_logins, now),
-                CookieParts(self._database, folders, handing_out, now),
+                CookieParts(self._database, folders, handing_out, self._audit.log, now),
+                self._audit.reader,
             ),
         )
         self.server.ends_streams_by(self._logins.end_streams)
@@ -128,11 +132,11 @@ class WeChatCookie:
             return False
 
     def _start_background(self) -> None:
-        for part in (self._listener, self._keeper, self._sweeper, self._feed, self._logins):
+        for part in (self._listener, self._keeper, self._sweeper, self._audit, self._feed, self._logins):
             part.start()
 
     def _stop_background(self) -> None:
-        for part in (self._logins, self._feed, self._sweeper, self._listener, self._keeper):
+        for part in (self._logins, self._feed, self._audit, self._sweeper, self._listener, self._keeper):
             part.stop()
         self._client.close()
         self._identity.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection
 
 from services.chassis.account_feed import BATCH
+from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
 from services.wechat_cookie.cookies import cascade
 from services.wechat_cookie.logins.retention import LoginRetention
 
@@ -14,8 +15,9 @@ from services.wechat_cookie.logins.retention import LoginRetention
 class AccountDeletion:
     """What the account feed's cursor is told to do, in its own transaction."""
 
-    def __init__(self, logins: LoginRetention, now: Callable[[], datetime.datetime]) -> None:
+    def __init__(self, logins: LoginRetention, audit: AuditLog, now: Callable[[], datetime.datetime]) -> None:
         self._logins = logins
+        self._audit = audit
         self._now = now
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
@@ -23,6 +25,8 @@ class AccountDeletion:
         # This order: from here on no login of the account can begin or save, so those that are found are all.
         cascade.delete_owner(connection, account_id, self._now())
         self._logins.end_logins_of(connection, account_id)
+        actor = f"{SERVICE_ACTOR}wechat_cookie"
+        self._audit.record(connection, Event("cookies_of_account_deleted", str(account_id), actor=actor))
 
     def known_accounts(self, connection: Connection) -> Iterator[list[uuid.UUID]]:
         """The ids of all accounts with something here, in lists of at most BATCH; some may come twice."""

@@ -1,5 +1,6 @@
 """All tables of this service, for Alembic."""
 
+from services.wechat_cookie import audit_tables as _audit
 from services.wechat_cookie.cookies import tables as _cookies
 from services.wechat_cookie.logins import tables as _logins
 from services.wechat_cookie.metadata import metadata
@@ -7,4 +8,4 @@ from services.wechat_cookie.metadata import metadata
 __all__ = ["metadata"]
 
 # Importing a module of tables is what registers them.
-MODULES = (_cookies, _logins)
+MODULES = (_audit, _cookies, _logins)

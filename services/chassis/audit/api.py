@@ -38,21 +38,21 @@ class VerifyValues(Values):
 
 
 class AuditRpcs:
-    """Mixed into a service's servicer, which sets `_audit_reader`."""
+    """Mixed into a service's servicer, which has an `audit_reader`."""
 
-    _audit_reader: "AuditReader"
+    audit_reader: "AuditReader"
 
     def ListAuditLog(
         self, request: pb.ListAuditLogRequest, _context: grpc.ServicerContext
     ) -> pb.ListAuditLogResponse:
         """See the proto."""
-        return self._audit_reader.list(parse(ListValues, request))
+        return self.audit_reader.list(parse(ListValues, request))
 
     def VerifyAuditLog(
         self, request: pb.VerifyAuditLogRequest, _context: grpc.ServicerContext
     ) -> pb.VerifyAuditLogResponse:
         """See the proto."""
-        return self._audit_reader.verify(parse(VerifyValues, request))
+        return self.audit_reader.verify(parse(VerifyValues, request))
 
 
 class AuditReader:

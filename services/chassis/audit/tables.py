@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import conv
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("only_row", Boolean, primary_key=True, server_default="true"),
         Column("position", BigInteger, nullable=False, server_default="0"),
         Column("digest", LargeBinary, nullable=False, server_default=text("''::bytea")),
-        CheckConstraint("only_row", name="audit_head_only_row"),
+        # Named as it is, whatever the naming convention of the service's metadata.
+        CheckConstraint("only_row", name=conv("audit_head_only_row")),
     )
     return AuditTables(log, head)

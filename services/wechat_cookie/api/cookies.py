@@ -10,6 +10,7 @@ from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import context as calls
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import AcquireValues, ReportValues, TokenValues
@@ -29,6 +30,7 @@ class CookieParts:
     database: Database
     folders: Folders
     handing_out: HandingOut
+    audit: AuditLog
     now: Callable[[], datetime.datetime]
 
 
@@ -56,14 +58,17 @@ class CookieRpcs:
     def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:
         wanted, now = parse(TokenValues, request), self._cookies.now()
         with self._cookies.database.transaction() as connection:
-            return to_message(changing.make_current(connection, _caller_id(), wanted.token, now), now)
+            chosen = changing.make_current(connection, _caller_id(), wanted.token, now)
+            self._cookies.audit.record(connection, Event("cookie_chosen", str(chosen.id)))
+        return to_message(chosen, now)
 
     def DeleteCookie(
         self, request: pb.DeleteCookieRequest, _context: grpc.ServicerContext
     ) -> pb.DeleteCookieResponse:
         wanted = parse(TokenValues, request)
         with self._cookies.database.transaction() as connection:
-            changing.delete_cookie(connection, _caller_id(), wanted.token)
+            deleted = changing.delete_cookie(connection, _caller_id(), wanted.token)
+            self._cookies.audit.record(connection, Event("cookie_deleted", str(deleted)))
         self._cookies.folders.sync(wanted.token)
         return pb.DeleteCookieResponse(status="ok")
 

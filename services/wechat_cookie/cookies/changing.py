@@ -13,7 +13,7 @@ from services.wechat_cookie.cookies.tables import cookies
 _OWN = (cookies.c.owner_id == bindparam("owner"), cookies.c.token == bindparam("wanted"))
 _UNEXPIRED = select(cookies.c.id).where(*_OWN, cookies.c.expire_time > bindparam("now"))
 _CHOOSE = update(cookies).where(*_OWN).values(is_current=True).returning(*COLUMNS)
-_DELETE = delete(cookies).where(*_OWN)
+_DELETE = delete(cookies).where(*_OWN).returning(cookies.c.id)
 
 
 def make_current(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Cookie:
@@ -25,13 +25,15 @@ def make_current(connection: Connection, owner_id: uuid.UUID, token: str, now: d
     return cookie_of(connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one())
 
 
-def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> None:
+def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:
     """Deletes the owner's cookie of this token; if it was the current one, the newest left is from now on.
 
-    The folder goes with `Folders.sync` after the commit. Raises CookieNotFoundError.
+    Gives the cookie's id. The folder goes with `Folders.sync` after the commit. Raises CookieNotFoundError.
     """
     owners.lock(connection, owner_id)
-    if connection.execute(_DELETE, {"owner": owner_id, "wanted": token}).rowcount == 0:
+    deleted: uuid.UUID | None = connection.scalar(_DELETE, {"owner": owner_id, "wanted": token})
+    if deleted is None:
         raise CookieNotFoundError
     owners.ensure_current(connection, owner_id)
     owners.announce(connection, [token])
+    return deleted

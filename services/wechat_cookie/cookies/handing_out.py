@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.chassis.principals import ADMIN_ROLE, Principal
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
@@ -64,12 +65,14 @@ class HandingOut:
         database: Database,
         vault: Vault,
         accounts: Accounts,
+        audit: AuditLog,
         now: Callable[[], datetime.datetime],
         new_id: Callable[[], uuid.UUID],
     ) -> None:
         self._database = database
         self._vault = vault
         self._accounts = accounts
+        self._audit = audit
         self._now = now
         self._new_id = new_id
 
@@ -104,6 +107,8 @@ class HandingOut:
         jar = MpCookies.from_json(self._vault.decrypt(encrypted))
         acquisition = Acquisition(self._new_id(), cookie, jar)
         connection.execute(insert(acquisitions), _record(acquisition, acquirer, now))
+        told = {"acquisition_id": str(acquisition.id), "owner_id": str(cookie.owner_id)}
+        self._audit.record(connection, Event("cookie_acquired", str(cookie.id), details=told))
         return acquisition
 
 

@@ -82,6 +82,7 @@ def running(
         "tls_ca_file": tls.ca_file,
         "tls_certificate_file": tls.certificate_file,
         "tls_key_file": tls.key_file,
+        "audit_key": "test-only-audit-key-5f2c9e71b8d04a36",
         "drain_seconds": 0,
     }
     settings = ActivationSettings.model_validate(values | others)

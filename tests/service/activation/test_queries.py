@@ -53,16 +53,16 @@ def test_each_call_makes_as_few_statements_as_it_needs(
     used, unused = replica.new_code(admin), replica.new_code(admin)
     generate = pb.GenerateCodesRequest(valid_days=1, count=500, request_id=uuid.uuid4().hex)
     expected: list[tuple[Callable[[], object], int]] = [
-        (lambda: replica.activate(person, used), 1),
+        (lambda: replica.activate(person, used), 2),
         (lambda: replica.get(admin, used), 1),
         (lambda: replica.list(admin, size=200), 2),
         (lambda: replica.list(admin, email="example"), 3),
-        (lambda: replica.update(admin, unused, valid_days=9), 2),
-        (lambda: replica.revoke(admin, unused), 1),
-        (lambda: replica.delete(admin, unused), 2),
+        (lambda: replica.update(admin, unused, valid_days=9), 3),
+        (lambda: replica.revoke(admin, unused), 2),
+        (lambda: replica.delete(admin, unused), 3),
         # The codes themselves go by COPY.
-        (lambda: replica.generate(admin, 500), 0),
-        (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 2),
+        (lambda: replica.generate(admin, 500), 1),
+        (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 3),
         (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 1),
     ]
 

@@ -92,6 +92,7 @@ def settings(database_url: str, tls: TlsFiles, **others: object) -> IdentitySett
         "tls_ca_file": tls.ca_file,
         "tls_certificate_file": tls.certificate_file,
         "tls_key_file": tls.key_file,
+        "audit_key": "test-only-audit-key-5f2c9e71b8d04a36",
         "jwt_secret": SecretStr(SECRET),
         "database_pool_size": 10,
         "drain_seconds": 0,

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
+from services.chassis.audit.recording import AuditLog
 from services.chassis.database import Database
 from services.identity import account_feed
 from services.identity.account_feed import CHANGED, FeedPrunedError
 from services.identity.account_transactions import AccountTransactions
 from services.identity.feed_retention import FeedRetention
-from services.identity.tables import account_changes
+from services.identity.tables import account_changes, audit
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
@@ -24,7 +25,9 @@ def now() -> datetime.datetime:
 
 
 def write(database: Database, count: int, time: datetime.datetime = NOW) -> None:
-    transactions = AccountTransactions(database, lambda: time, lambda _account_id, _sequence: None)
+    transactions = AccountTransactions(
+        database, lambda: time, AuditLog(audit, lambda: time), lambda _account_id, _sequence: None
+    )
     for _ in range(count):
         with transactions.begin() as transaction:
             transaction.changed(uuid.uuid4())
@@ -71,7 +74,7 @@ def test_readers_see_every_change_in_order_without_gaps_while_writers_race(datab
 def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(database: Database) -> None:
     told: list[tuple[str, int]] = []
     transactions = AccountTransactions(
-        database, now, lambda account_id, sequence: told.append((account_id, sequence))
+        database, now, AuditLog(audit, now), lambda account_id, sequence: told.append((account_id, sequence))
     )
     first, second = uuid.uuid4(), uuid.uuid4()
     with transactions.begin() as transaction:
@@ -89,7 +92,9 @@ def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(d
 
 def test_a_rolled_back_transaction_tells_nobody_and_uses_no_number(database: Database) -> None:
     told: list[str] = []
-    transactions = AccountTransactions(database, now, lambda account_id, _sequence: told.append(account_id))
+    transactions = AccountTransactions(
+        database, now, AuditLog(audit, now), lambda account_id, _sequence: told.append(account_id)
+    )
 
     def fail() -> None:
         with transactions.begin() as transaction:

@@ -32,6 +32,7 @@ def environment(database_url: str, certificates: Mapping[str, TlsFiles]) -> dict
         "TLS_CA_FILE": str(files.ca_file),
         "TLS_CERTIFICATE_FILE": str(files.certificate_file),
         "TLS_KEY_FILE": str(files.key_file),
+        "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
         "JWT_SECRET": SECRET,
         "DRAIN_SECONDS": "0",
     }

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from services.chassis.audit.recording import AuditLog
 from services.chassis.database import Database, driver_connection
 from services.chassis.principals import Principal
+from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import cascade, changing, expiry, reading, reports, saving
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted
 from services.wechat_cookie.cookies.sweeper import Sweeper
@@ -91,7 +93,9 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
         return act
 
     now = store.clock()
-    handing_out = HandingOut(store.database, store.vault, Active(), store.clock, uuid.uuid4)
+    handing_out = HandingOut(
+        store.database, store.vault, Active(), AuditLog(audit, store.clock), store.clock, uuid.uuid4
+    )
     acquirer = Acquirer("collector", "request-1", "127.0.0.1")
     acquired: list[uuid.UUID] = []
 
@@ -101,9 +105,9 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
     yield 1, reading_(reading.list_cookies, ANN, now)
     yield 1, reading_(reading.current_cookie, ANN, now)
     yield 4, writing(changing.make_current, ANN, "1", now)
-    yield 4, lambda: acquired.append(handing_out.acquire(Wanted(owner_id=ANN), acquirer).id)
-    yield 4, lambda: handing_out.acquire(Wanted(owner_email=EMAILS[ANN]), acquirer)
-    yield 4, lambda: handing_out.acquire(Wanted(owner_id=ANN, token="2"), acquirer)
+    yield 5, lambda: acquired.append(handing_out.acquire(Wanted(owner_id=ANN), acquirer).id)
+    yield 5, lambda: handing_out.acquire(Wanted(owner_email=EMAILS[ANN]), acquirer)
+    yield 5, lambda: handing_out.acquire(Wanted(owner_id=ANN, token="2"), acquirer)
     yield 3, report
     yield 8, writing(saving.save, store.vault, store.new("4", ANN, "gh_a"))
     yield 3, lambda: store.folders.sync("4")

@@ -13,6 +13,7 @@ ENVIRONMENT = {
     "TLS_CA_FILE": "ca.pem",
     "TLS_CERTIFICATE_FILE": "identity.pem",
     "TLS_KEY_FILE": "identity.key",
+    "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
     "JWT_SECRET": STRONG,
 }
 

@@ -16,6 +16,7 @@ GOOD = {
     "TLS_CA_FILE": "ca.pem",
     "TLS_CERTIFICATE_FILE": "wechat_cookie.pem",
     "TLS_KEY_FILE": "wechat_cookie.key",
+    "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
 }
 
 

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from fastmp.access.v1 import access_pb2 as fastmp_dot_access_dot_v1_dot_access__pb2
+from fastmp.audit.v1 import audit_pb2 as fastmp_dot_audit_dot_v1_dot_audit__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-fastmp/activation/v1/activation_service.proto\x12\x14\x66\x61stmp.activation.v1\x1a\x1d\x66\x61stmp/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x04\x43ode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63tivation_code\x18\x02 \x01(\t\x12\x12\n\nvalid_days\x18\x03 \x01(\x05\x12\x19\n\x11\x61\x63tivation_status\x18\x04 \x01(\t\x12\x17\n\nuser_email\x18\x05 \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x65xpiry_date\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0f\x61\x63tivation_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_user_email\"a\n\x14GenerateCodesRequest\x12\x12\n\nvalid_days\x18\x01 \x01(\x05\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x17\n\nrequest_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_request_id\"B\n\x15GenerateCodesResponse\x12)\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x1a.fastmp.activation.v1.Code\"\xb0\x01\n\x10ListCodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04page\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\x04size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_emailB\x07\n\x05_pageB\x07\n\x05_sizeB\r\n\x0b_page_token\"\x9b\x01\n\x11ListCodesResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.fastmp.activation.v1.Code\x12\r\n\x05total\x18\x02 \x01(\x05\x12\x0c\n\x04page\x18\x03 \x01(\x05\x12\x0c\n\x04size\x18\x04 \x01(\x05\x12\x1c\n\x0fnext_page_token\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"R\n\x12\x45xportCodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_email\",\n\x11RevokeCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"*\n\x0f\x41\x63tivateRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"n\n\x10\x41\x63tivateResponse\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11\x61\x63tivation_status\x18\x02 \x01(\t\x12\x30\n\x0c\x65xpired_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x0eGetCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"t\n\x11UpdateCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\x12\x17\n\nvalid_days\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06status\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\r\n\x0b_valid_daysB\t\n\x07_status\",\n\x11\x44\x65leteCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"$\n\x12\x44\x65leteCodeResponse\x12\x0e\n\x06status\x18\x01 \x01(\t2\xb2\x08\n\x11\x41\x63tivationService\x12\x8d\x01\n\rGenerateCodes\x12*.fastmp.activation.v1.GenerateCodesRequest\x1a+.fastmp.activation.v1.GenerateCodesResponse\"#\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/activation/generate:\x01*\x12}\n\tListCodes\x12&.fastmp.activation.v1.ListCodesRequest\x1a\'.fastmp.activation.v1.ListCodesResponse\"\x1f\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x12\x12\x10/activation/list\x12r\n\x0b\x45xportCodes\x12(.fastmp.activation.v1.ExportCodesRequest\x1a\x14.google.api.HttpBody\"!\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/activation/export0\x01\x12w\n\nRevokeCode\x12\'.fastmp.activation.v1.RevokeCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"$\x90\x02\x02\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/activation/revoke:\x01*\x12\x81\x01\n\x08\x41\x63tivate\x12%.fastmp.activation.v1.ActivateRequest\x1a&.fastmp.activation.v1.ActivateResponse\"&\x90\x02\x02\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/activation/activate:\x01*\x12\x7f\n\x07GetCode\x12$.fastmp.activation.v1.GetCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"2\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02%\x12#/admin/activation/{activation_code}\x12\x88\x01\n\nUpdateCode\x12\'.fastmp.activation.v1.UpdateCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"5\x90\x02\x02\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02(\x1a#/admin/activation/{activation_code}:\x01*\x12\x90\x01\n\nDeleteCode\x12\'.fastmp.activation.v1.DeleteCodeRequest\x1a(.fastmp.activation.v1.DeleteCodeResponse\"/\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02%*#/admin/activation/{activation_code}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-fastmp/activation/v1/activation_service.proto\x12\x14\x66\x61stmp.activation.v1\x1a\x1d\x66\x61stmp/access/v1/access.proto\x1a\x1b\x66\x61stmp/audit/v1/audit.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n\x04\x43ode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x63tivation_code\x18\x02 \x01(\t\x12\x12\n\nvalid_days\x18\x03 \x01(\x05\x12\x19\n\x11\x61\x63tivation_status\x18\x04 \x01(\t\x12\x17\n\nuser_email\x18\x05 \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x65xpiry_date\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0f\x61\x63tivation_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_user_email\"a\n\x14GenerateCodesRequest\x12\x12\n\nvalid_days\x18\x01 \x01(\x05\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x17\n\nrequest_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_request_id\"B\n\x15GenerateCodesResponse\x12)\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x1a.fastmp.activation.v1.Code\"\xb0\x01\n\x10ListCodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04page\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\x04size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_emailB\x07\n\x05_pageB\x07\n\x05_sizeB\r\n\x0b_page_token\"\x9b\x01\n\x11ListCodesResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.fastmp.activation.v1.Code\x12\r\n\x05total\x18\x02 \x01(\x05\x12\x0c\n\x04page\x18\x03 \x01(\x05\x12\x0c\n\x04size\x18\x04 \x01(\x05\x12\x1c\n\x0fnext_page_token\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"R\n\x12\x45xportCodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_email\",\n\x11RevokeCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"*\n\x0f\x41\x63tivateRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"n\n\x10\x41\x63tivateResponse\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x19\n\x11\x61\x63tivation_status\x18\x02 \x01(\t\x12\x30\n\x0c\x65xpired_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x0eGetCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"t\n\x11UpdateCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\x12\x17\n\nvalid_days\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06status\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\r\n\x0b_valid_daysB\t\n\x07_status\",\n\x11\x44\x65leteCodeRequest\x12\x17\n\x0f\x61\x63tivation_code\x18\x01 \x01(\t\"$\n\x12\x44\x65leteCodeResponse\x12\x0e\n\x06status\x18\x01 \x01(\t2\xcb\n\n\x11\x41\x63tivationService\x12\x8d\x01\n\rGenerateCodes\x12*.fastmp.activation.v1.GenerateCodesRequest\x1a+.fastmp.activation.v1.GenerateCodesResponse\"#\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/activation/generate:\x01*\x12}\n\tListCodes\x12&.fastmp.activation.v1.ListCodesRequest\x1a\'.fastmp.activation.v1.ListCodesResponse\"\x1f\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x12\x12\x10/activation/list\x12r\n\x0b\x45xportCodes\x12(.fastmp.activation.v1.ExportCodesRequest\x1a\x14.google.api.HttpBody\"!\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/activation/export0\x01\x12w\n\nRevokeCode\x12\'.fastmp.activation.v1.RevokeCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"$\x90\x02\x02\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/activation/revoke:\x01*\x12\x81\x01\n\x08\x41\x63tivate\x12%.fastmp.activation.v1.ActivateRequest\x1a&.fastmp.activation.v1.ActivateResponse\"&\x90\x02\x02\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x19\"\x14/activation/activate:\x01*\x12\x7f\n\x07GetCode\x12$.fastmp.activation.v1.GetCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"2\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02%\x12#/admin/activation/{activation_code}\x12\x88\x01\n\nUpdateCode\x12\'.fastmp.activation.v1.UpdateCodeRequest\x1a\x1a.fastmp.activation.v1.Code\"5\x90\x02\x02\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02(\x1a#/admin/activation/{activation_code}:\x01*\x12\x90\x01\n\nDeleteCode\x12\'.fastmp.activation.v1.DeleteCodeRequest\x1a(.fastmp.activation.v1.DeleteCodeResponse\"/\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02%*#/admin/activation/{activation_code}\x12\x83\x01\n\x0cListAuditLog\x12$.fastmp.audit.v1.ListAuditLogRequest\x1a%.fastmp.audit.v1.ListAuditLogResponse\"&\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x19\x12\x17/admin/audit/activation\x12\x90\x01\n\x0eVerifyAuditLog\x12&.fastmp.audit.v1.VerifyAuditLogRequest\x1a\'.fastmp.audit.v1.VerifyAuditLogResponse\"-\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02 \x12\x1e/admin/audit/activation/verifyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,32 +52,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACTIVATIONSERVICE'].methods_by_name['UpdateCode']._serialized_options = b'\220\002\002\250\324\030\004\202\323\344\223\002(\032#/admin/activation/{activation_code}:\001*'
   _globals['_ACTIVATIONSERVICE'].methods_by_name['DeleteCode']._loaded_options = None
   _globals['_ACTIVATIONSERVICE'].methods_by_name['DeleteCode']._serialized_options = b'\250\324\030\004\202\323\344\223\002%*#/admin/activation/{activation_code}'
-  _globals['_CODE']._serialized_start=193
-  _globals['_CODE']._serialized_end=523
-  _globals['_GENERATECODESREQUEST']._serialized_start=525
-  _globals['_GENERATECODESREQUEST']._serialized_end=622
-  _globals['_GENERATECODESRESPONSE']._serialized_start=624
-  _globals['_GENERATECODESRESPONSE']._serialized_end=690
-  _globals['_LISTCODESREQUEST']._serialized_start=693
-  _globals['_LISTCODESREQUEST']._serialized_end=869
-  _globals['_LISTCODESRESPONSE']._serialized_start=872
-  _globals['_LISTCODESRESPONSE']._serialized_end=1027
-  _globals['_EXPORTCODESREQUEST']._serialized_start=1029
-  _globals['_EXPORTCODESREQUEST']._serialized_end=1111
-  _globals['_REVOKECODEREQUEST']._serialized_start=1113
-  _globals['_REVOKECODEREQUEST']._serialized_end=1157
-  _globals['_ACTIVATEREQUEST']._serialized_start=1159
-  _globals['_ACTIVATEREQUEST']._serialized_end=1201
-  _globals['_ACTIVATERESPONSE']._serialized_start=1203
-  _globals['_ACTIVATERESPONSE']._serialized_end=1313
-  _globals['_GETCODEREQUEST']._serialized_start=1315
-  _globals['_GETCODEREQUEST']._serialized_end=1356
-  _globals['_UPDATECODEREQUEST']._serialized_start=1358
-  _globals['_UPDATECODEREQUEST']._serialized_end=1474
-  _globals['_DELETECODEREQUEST']._serialized_start=1476
-  _globals['_DELETECODEREQUEST']._serialized_end=1520
-  _globals['_DELETECODERESPONSE']._serialized_start=1522
-  _globals['_DELETECODERESPONSE']._serialized_end=1558
-  _globals['_ACTIVATIONSERVICE']._serialized_start=1561
-  _globals['_ACTIVATIONSERVICE']._serialized_end=2635
+  _globals['_ACTIVATIONSERVICE'].methods_by_name['ListAuditLog']._loaded_options = None
+  _globals['_ACTIVATIONSERVICE'].methods_by_name['ListAuditLog']._serialized_options = b'\220\002\001\250\324\030\004\202\323\344\223\002\031\022\027/admin/audit/activation'
+  _globals['_ACTIVATIONSERVICE'].methods_by_name['VerifyAuditLog']._loaded_options = None
+  _globals['_ACTIVATIONSERVICE'].methods_by_name['VerifyAuditLog']._serialized_options = b'\220\002\001\250\324\030\004\202\323\344\223\002 \022\036/admin/audit/activation/verify'
+  _globals['_CODE']._serialized_start=222
+  _globals['_CODE']._serialized_end=552
+  _globals['_GENERATECODESREQUEST']._serialized_start=554
+  _globals['_GENERATECODESREQUEST']._serialized_end=651
+  _globals['_GENERATECODESRESPONSE']._serialized_start=653
+  _globals['_GENERATECODESRESPONSE']._serialized_end=719
+  _globals['_LISTCODESREQUEST']._serialized_start=722
+  _globals['_LISTCODESREQUEST']._serialized_end=898
+  _globals['_LISTCODESRESPONSE']._serialized_start=901
+  _globals['_LISTCODESRESPONSE']._serialized_end=1056
+  _globals['_EXPORTCODESREQUEST']._serialized_start=1058
+  _globals['_EXPORTCODESREQUEST']._serialized_end=1140
+  _globals['_REVOKECODEREQUEST']._serialized_start=1142
+  _globals['_REVOKECODEREQUEST']._serialized_end=1186
+  _globals['_ACTIVATEREQUEST']._serialized_start=1188
+  _globals['_ACTIVATEREQUEST']._serialized_end=1230
+  _globals['_ACTIVATERESPONSE']._serialized_start=1232
+  _globals['_ACTIVATERESPONSE']._serialized_end=1342
+  _globals['_GETCODEREQUEST']._serialized_start=1344
+  _globals['_GETCODEREQUEST']._serialized_end=1385
+  _globals['_UPDATECODEREQUEST']._serialized_start=1387
+  _globals['_UPDATECODEREQUEST']._serialized_end=1503
+  _globals['_DELETECODEREQUEST']._serialized_start=1505
+  _globals['_DELETECODEREQUEST']._serialized_end=1549
+  _globals['_DELETECODERESPONSE']._serialized_start=1551
+  _globals['_DELETECODERESPONSE']._serialized_end=1587
+  _globals['_ACTIVATIONSERVICE']._serialized_start=1590
+  _globals['_ACTIVATIONSERVICE']._serialized_end=2945
 # @@protoc_insertion_point(module_scope)

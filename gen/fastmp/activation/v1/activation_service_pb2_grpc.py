@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from fastmp.activation.v1 import activation_service_pb2 as fastmp_dot_activation_dot_v1_dot_activation__service__pb2
+from fastmp.audit.v1 import audit_pb2 as fastmp_dot_audit_dot_v1_dot_audit__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -81,6 +82,16 @@ class ActivationServiceStub:
                 '/fastmp.activation.v1.ActivationService/DeleteCode',
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeRequest.SerializeToString,
                 response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeResponse.FromString,
+                _registered_method=True)
+        self.ListAuditLog = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/ListAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+                _registered_method=True)
+        self.VerifyAuditLog = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/VerifyAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
                 _registered_method=True)
 
 
@@ -172,6 +183,22 @@ class ActivationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditLog(self, request, context):
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAuditLog(self, request, context):
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ActivationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +241,16 @@ def add_ActivationServiceServicer_to_server(servicer, server):
                     servicer.DeleteCode,
                     request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeRequest.FromString,
                     response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeResponse.SerializeToString,
+            ),
+            'ListAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.SerializeToString,
+            ),
+            'VerifyAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -439,6 +476,60 @@ class ActivationService:
             '/fastmp.activation.v1.ActivationService/DeleteCode',
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeRequest.SerializeToString,
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.DeleteCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/ListAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/VerifyAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from fastmp.activation.v1 import activation_service_pb2 as _activation_service_pb2
+from fastmp.audit.v1 import audit_pb2 as _audit_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -86,6 +87,13 @@ class ActivationServiceStub:
 
     A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
     """
+    ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
+    """
 
 @_typing.type_check_only
 class ActivationServiceAsyncStub(ActivationServiceStub):
@@ -143,6 +151,13 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     should Identity be away, as soon as it is back.
 
     A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
+    """
+    ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]  # type: ignore[assignment]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
     """
 
 class ActivationServiceServicer:
@@ -238,6 +253,23 @@ class ActivationServiceServicer:
         should Identity be away, as soon as it is back.
 
         A repeat answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
+        """
+
+    def ListAuditLog(
+        self,
+        request: _audit_pb2.ListAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListAuditLogResponse, _abc.Awaitable[_audit_pb2.ListAuditLogResponse]]:
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+
+    def VerifyAuditLog(
+        self,
+        request: _audit_pb2.VerifyAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.VerifyAuditLogResponse, _abc.Awaitable[_audit_pb2.VerifyAuditLogResponse]]:
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
         """
 
 def add_ActivationServiceServicer_to_server(servicer: ActivationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

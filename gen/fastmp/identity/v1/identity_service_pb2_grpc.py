@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from fastmp.audit.v1 import audit_pb2 as fastmp_dot_audit_dot_v1_dot_audit__pb2
 from fastmp.identity.v1 import identity_service_pb2 as fastmp_dot_identity_dot_v1_dot_identity__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -115,6 +116,16 @@ class IdentityServiceStub:
                 '/fastmp.identity.v1.IdentityService/ClearActivation',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationResponse.FromString,
+                _registered_method=True)
+        self.ListAuditLog = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/ListAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+                _registered_method=True)
+        self.VerifyAuditLog = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/VerifyAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
                 _registered_method=True)
 
 
@@ -273,6 +284,22 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditLog(self, request, context):
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAuditLog(self, request, context):
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -350,6 +377,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ClearActivation,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationResponse.SerializeToString,
+            ),
+            'ListAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.SerializeToString,
+            ),
+            'VerifyAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -764,6 +801,60 @@ class IdentityService:
             '/fastmp.identity.v1.IdentityService/ClearActivation',
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationRequest.SerializeToString,
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ClearActivationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/ListAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/VerifyAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

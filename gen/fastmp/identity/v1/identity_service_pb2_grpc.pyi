@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from fastmp.audit.v1 import audit_pb2 as _audit_pb2
 from fastmp.identity.v1 import identity_service_pb2 as _identity_service_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -123,6 +124,13 @@ class IdentityServiceStub:
 
     Idempotent by activation_code.
     """
+    ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
+    """
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
@@ -218,6 +226,13 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     be applied.
 
     Idempotent by activation_code.
+    """
+    ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]  # type: ignore[assignment]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
     """
 
 class IdentityServiceServicer:
@@ -386,6 +401,23 @@ class IdentityServiceServicer:
         be applied.
 
         Idempotent by activation_code.
+        """
+
+    def ListAuditLog(
+        self,
+        request: _audit_pb2.ListAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListAuditLogResponse, _abc.Awaitable[_audit_pb2.ListAuditLogResponse]]:
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+
+    def VerifyAuditLog(
+        self,
+        request: _audit_pb2.VerifyAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.VerifyAuditLogResponse, _abc.Awaitable[_audit_pb2.VerifyAuditLogResponse]]:
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

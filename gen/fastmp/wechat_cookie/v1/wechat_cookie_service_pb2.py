@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from fastmp.access.v1 import access_pb2 as fastmp_dot_access_dot_v1_dot_access__pb2
+from fastmp.audit.v1 import audit_pb2 as fastmp_dot_audit_dot_v1_dot_audit__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3fastmp/wechat_cookie/v1/wechat_cookie_service.proto\x12\x17\x66\x61stmp.wechat_cookie.v1\x1a\x1d\x66\x61stmp/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x02\n\x06\x43ookie\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x13\n\x0bowner_email\x18\x03 \x01(\t\x12\x30\n\x0c\x63reated_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x12\n\navatar_url\x18\x07 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x08 \x01(\t\x12\r\n\x05local\x18\t \x01(\t\x12\x12\n\nis_current\x18\n \x01(\x08\x12\x0e\n\x06health\x18\x0b \x01(\t\"e\n\x11\x42\x65ginLoginRequest\x12\x16\n\tinline_qr\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x19\n\x0cwait_seconds\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x0c\n\n_inline_qrB\x0f\n\r_wait_seconds\"v\n\x12\x42\x65ginLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\rqrcode_base64\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tlogin_key\x18\x04 \x01(\tB\x10\n\x0e_qrcode_base64\"%\n\x10PollLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\"\xc2\x01\n\x11PollLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x1a\n\rqrcode_base64\x18\x04 \x01(\tH\x00\x88\x01\x01\x12/\n\x06\x63ookie\x18\x05 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\x12\x13\n\x06reason\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_qrcode_base64B\t\n\x07_reason\"\x13\n\x11StartLoginRequest\"V\n\x11WatchLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\x12\x1b\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x11\n\x0f_after_sequence\"\'\n\x12\x43\x61ncelLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\"%\n\x13\x43\x61ncelLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"\x8b\x03\n\nLoginEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x11\n\tlogin_key\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x07qr_code\x18\x04 \x01(\x0b\x32$.fastmp.wechat_cookie.v1.LoginQrCodeH\x00\x12:\n\x08progress\x18\x05 \x01(\x0b\x32&.fastmp.wechat_cookie.v1.LoginProgressH\x00\x12<\n\theartbeat\x18\x06 \x01(\x0b\x32\'.fastmp.wechat_cookie.v1.LoginHeartbeatH\x00\x12\x38\n\x07success\x18\x07 \x01(\x0b\x32%.fastmp.wechat_cookie.v1.LoginSuccessH\x00\x12\x38\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32%.fastmp.wechat_cookie.v1.LoginFailureH\x00\x42\x07\n\x05\x65vent\"\x94\x01\n\x0bLoginQrCode\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x10\n\x03url\x18\x03 \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrefresh_count\x18\x05 \x01(\x05\x42\x06\n\x04_url\"/\n\rLoginProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x10\n\x0eLoginHeartbeat\"?\n\x0cLoginSuccess\x12/\n\x06\x63ookie\x18\x01 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\"B\n\x0cLoginFailure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\x14\n\x12ListCookiesRequest\"E\n\x13ListCookiesResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\"\x19\n\x17GetCurrentCookieRequest\"$\n\x13\x43hangeCookieRequest\x12\r\n\x05token\x18\x01 \x01(\t\"$\n\x13\x44\x65leteCookieRequest\x12\r\n\x05token\x18\x01 \x01(\t\"&\n\x14\x44\x65leteCookieResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"!\n\x10GetAvatarRequest\x12\r\n\x05token\x18\x01 \x01(\t\"h\n\x14\x41\x63quireCookieRequest\x12\x12\n\x08owner_id\x18\x01 \x01(\tH\x00\x12\x15\n\x0bowner_email\x18\x02 \x01(\tH\x00\x12\x12\n\x05token\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05ownerB\x08\n\x06_token\"\xad\x01\n\x15\x41\x63quireCookieResponse\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12/\n\x06\x63ookie\x18\x02 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\x12\x34\n\x06values\x18\x03 \x03(\x0b\x32$.fastmp.wechat_cookie.v1.CookieValue\x12\x15\n\rcookie_header\x18\x04 \x01(\t\"y\n\x0b\x43ookieValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x13ReportCookieRequest\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"&\n\x14ReportCookieResponse\x12\x0e\n\x06health\x18\x01 \x01(\t2\xd3\x0c\n\x13WeChatCookieService\x12~\n\nBeginLogin\x12*.fastmp.wechat_cookie.v1.BeginLoginRequest\x1a+.fastmp.wechat_cookie.v1.BeginLoginResponse\"\x17\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\r\x12\x0b/cookie/get\x12\x7f\n\tPollLogin\x12).fastmp.wechat_cookie.v1.PollLoginRequest\x1a*.fastmp.wechat_cookie.v1.PollLoginResponse\"\x1b\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\x0c/cookie/poll\x12z\n\nStartLogin\x12*.fastmp.wechat_cookie.v1.StartLoginRequest\x1a#.fastmp.wechat_cookie.v1.LoginEvent\"\x19\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/cookie/login0\x01\x12}\n\nWatchLogin\x12*.fastmp.wechat_cookie.v1.WatchLoginRequest\x1a#.fastmp.wechat_cookie.v1.LoginEvent\"\x1c\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/cookie/watch0\x01\x12\x8a\x01\n\x0b\x43\x61ncelLogin\x12+.fastmp.wechat_cookie.v1.CancelLoginRequest\x1a,.fastmp.wechat_cookie.v1.CancelLoginResponse\" \x90\x02\x02\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/cancel:\x01*\x12\x85\x01\n\x0bListCookies\x12+.fastmp.wechat_cookie.v1.ListCookiesRequest\x1a,.fastmp.wechat_cookie.v1.ListCookiesResponse\"\x1b\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\x0c/cookie/list\x12\x85\x01\n\x10GetCurrentCookie\x12\x30.fastmp.wechat_cookie.v1.GetCurrentCookieRequest\x1a\x1f.fastmp.wechat_cookie.v1.Cookie\"\x1e\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/cookie/current\x12\x7f\n\x0c\x43hangeCookie\x12,.fastmp.wechat_cookie.v1.ChangeCookieRequest\x1a\x1f.fastmp.wechat_cookie.v1.Cookie\" \x90\x02\x02\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/change:\x01*\x12\x8a\x01\n\x0c\x44\x65leteCookie\x12,.fastmp.wechat_cookie.v1.DeleteCookieRequest\x1a-.fastmp.wechat_cookie.v1.DeleteCookieResponse\"\x1d\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/delete:\x01*\x12\x7f\n\tGetAvatar\x12).fastmp.wechat_cookie.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"1\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/static/cookies/{token}/avatar.jpg\x12\x88\x01\n\rAcquireCookie\x12-.fastmp.wechat_cookie.v1.AcquireCookieRequest\x1a..fastmp.wechat_cookie.v1.AcquireCookieResponse\"\x18\xa8\xd4\x18\x05\xb2\xd4\x18\tcollector\xb2\xd4\x18\x03ops\x12\x88\x01\n\x0cReportCookie\x12,.fastmp.wechat_cookie.v1.ReportCookieRequest\x1a-.fastmp.wechat_cookie.v1.ReportCookieResponse\"\x1b\x90\x02\x02\xa8\xd4\x18\x05\xb2\xd4\x18\tcollector\xb2\xd4\x18\x03opsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3fastmp/wechat_cookie/v1/wechat_cookie_service.proto\x12\x17\x66\x61stmp.wechat_cookie.v1\x1a\x1d\x66\x61stmp/access/v1/access.proto\x1a\x1b\x66\x61stmp/audit/v1/audit.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x02\n\x06\x43ookie\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x13\n\x0bowner_email\x18\x03 \x01(\t\x12\x30\n\x0c\x63reated_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x12\n\navatar_url\x18\x07 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x08 \x01(\t\x12\r\n\x05local\x18\t \x01(\t\x12\x12\n\nis_current\x18\n \x01(\x08\x12\x0e\n\x06health\x18\x0b \x01(\t\"e\n\x11\x42\x65ginLoginRequest\x12\x16\n\tinline_qr\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x19\n\x0cwait_seconds\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x0c\n\n_inline_qrB\x0f\n\r_wait_seconds\"v\n\x12\x42\x65ginLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1a\n\rqrcode_base64\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tlogin_key\x18\x04 \x01(\tB\x10\n\x0e_qrcode_base64\"%\n\x10PollLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\"\xc2\x01\n\x11PollLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x1a\n\rqrcode_base64\x18\x04 \x01(\tH\x00\x88\x01\x01\x12/\n\x06\x63ookie\x18\x05 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\x12\x13\n\x06reason\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_qrcode_base64B\t\n\x07_reason\"\x13\n\x11StartLoginRequest\"V\n\x11WatchLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\x12\x1b\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x11\n\x0f_after_sequence\"\'\n\x12\x43\x61ncelLoginRequest\x12\x11\n\tlogin_key\x18\x01 \x01(\t\"%\n\x13\x43\x61ncelLoginResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"\x8b\x03\n\nLoginEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x11\n\tlogin_key\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x07qr_code\x18\x04 \x01(\x0b\x32$.fastmp.wechat_cookie.v1.LoginQrCodeH\x00\x12:\n\x08progress\x18\x05 \x01(\x0b\x32&.fastmp.wechat_cookie.v1.LoginProgressH\x00\x12<\n\theartbeat\x18\x06 \x01(\x0b\x32\'.fastmp.wechat_cookie.v1.LoginHeartbeatH\x00\x12\x38\n\x07success\x18\x07 \x01(\x0b\x32%.fastmp.wechat_cookie.v1.LoginSuccessH\x00\x12\x38\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32%.fastmp.wechat_cookie.v1.LoginFailureH\x00\x42\x07\n\x05\x65vent\"\x94\x01\n\x0bLoginQrCode\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x10\n\x03url\x18\x03 \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrefresh_count\x18\x05 \x01(\x05\x42\x06\n\x04_url\"/\n\rLoginProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x10\n\x0eLoginHeartbeat\"?\n\x0cLoginSuccess\x12/\n\x06\x63ookie\x18\x01 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\"B\n\x0cLoginFailure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\x14\n\x12ListCookiesRequest\"E\n\x13ListCookiesResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\"\x19\n\x17GetCurrentCookieRequest\"$\n\x13\x43hangeCookieRequest\x12\r\n\x05token\x18\x01 \x01(\t\"$\n\x13\x44\x65leteCookieRequest\x12\r\n\x05token\x18\x01 \x01(\t\"&\n\x14\x44\x65leteCookieResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"!\n\x10GetAvatarRequest\x12\r\n\x05token\x18\x01 \x01(\t\"h\n\x14\x41\x63quireCookieRequest\x12\x12\n\x08owner_id\x18\x01 \x01(\tH\x00\x12\x15\n\x0bowner_email\x18\x02 \x01(\tH\x00\x12\x12\n\x05token\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05ownerB\x08\n\x06_token\"\xad\x01\n\x15\x41\x63quireCookieResponse\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12/\n\x06\x63ookie\x18\x02 \x01(\x0b\x32\x1f.fastmp.wechat_cookie.v1.Cookie\x12\x34\n\x06values\x18\x03 \x03(\x0b\x32$.fastmp.wechat_cookie.v1.CookieValue\x12\x15\n\rcookie_header\x18\x04 \x01(\t\"y\n\x0b\x43ookieValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x13ReportCookieRequest\x12\x16\n\x0e\x61\x63quisition_id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"&\n\x14ReportCookieResponse\x12\x0e\n\x06health\x18\x01 \x01(\t2\xf2\x0e\n\x13WeChatCookieService\x12~\n\nBeginLogin\x12*.fastmp.wechat_cookie.v1.BeginLoginRequest\x1a+.fastmp.wechat_cookie.v1.BeginLoginResponse\"\x17\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\r\x12\x0b/cookie/get\x12\x7f\n\tPollLogin\x12).fastmp.wechat_cookie.v1.PollLoginRequest\x1a*.fastmp.wechat_cookie.v1.PollLoginResponse\"\x1b\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\x0c/cookie/poll\x12z\n\nStartLogin\x12*.fastmp.wechat_cookie.v1.StartLoginRequest\x1a#.fastmp.wechat_cookie.v1.LoginEvent\"\x19\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/cookie/login0\x01\x12}\n\nWatchLogin\x12*.fastmp.wechat_cookie.v1.WatchLoginRequest\x1a#.fastmp.wechat_cookie.v1.LoginEvent\"\x1c\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/cookie/watch0\x01\x12\x8a\x01\n\x0b\x43\x61ncelLogin\x12+.fastmp.wechat_cookie.v1.CancelLoginRequest\x1a,.fastmp.wechat_cookie.v1.CancelLoginResponse\" \x90\x02\x02\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/cancel:\x01*\x12\x85\x01\n\x0bListCookies\x12+.fastmp.wechat_cookie.v1.ListCookiesRequest\x1a,.fastmp.wechat_cookie.v1.ListCookiesResponse\"\x1b\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\x0c/cookie/list\x12\x85\x01\n\x10GetCurrentCookie\x12\x30.fastmp.wechat_cookie.v1.GetCurrentCookieRequest\x1a\x1f.fastmp.wechat_cookie.v1.Cookie\"\x1e\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x11\x12\x0f/cookie/current\x12\x7f\n\x0c\x43hangeCookie\x12,.fastmp.wechat_cookie.v1.ChangeCookieRequest\x1a\x1f.fastmp.wechat_cookie.v1.Cookie\" \x90\x02\x02\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/change:\x01*\x12\x8a\x01\n\x0c\x44\x65leteCookie\x12,.fastmp.wechat_cookie.v1.DeleteCookieRequest\x1a-.fastmp.wechat_cookie.v1.DeleteCookieResponse\"\x1d\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02\x13\"\x0e/cookie/delete:\x01*\x12\x7f\n\tGetAvatar\x12).fastmp.wechat_cookie.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"1\x90\x02\x01\xa8\xd4\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/static/cookies/{token}/avatar.jpg\x12\x88\x01\n\rAcquireCookie\x12-.fastmp.wechat_cookie.v1.AcquireCookieRequest\x1a..fastmp.wechat_cookie.v1.AcquireCookieResponse\"\x18\xa8\xd4\x18\x05\xb2\xd4\x18\tcollector\xb2\xd4\x18\x03ops\x12\x88\x01\n\x0cReportCookie\x12,.fastmp.wechat_cookie.v1.ReportCookieRequest\x1a-.fastmp.wechat_cookie.v1.ReportCookieResponse\"\x1b\x90\x02\x02\xa8\xd4\x18\x05\xb2\xd4\x18\tcollector\xb2\xd4\x18\x03ops\x12\x86\x01\n\x0cListAuditLog\x12$.fastmp.audit.v1.ListAuditLogRequest\x1a%.fastmp.audit.v1.ListAuditLogResponse\")\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02\x1c\x12\x1a/admin/audit/wechat_cookie\x12\x93\x01\n\x0eVerifyAuditLog\x12&.fastmp.audit.v1.VerifyAuditLogRequest\x1a\'.fastmp.audit.v1.VerifyAuditLogResponse\"0\x90\x02\x01\xa8\xd4\x18\x04\x82\xd3\xe4\x93\x02#\x12!/admin/audit/wechat_cookie/verifyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,60 +60,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WECHATCOOKIESERVICE'].methods_by_name['AcquireCookie']._serialized_options = b'\250\324\030\005\262\324\030\tcollector\262\324\030\003ops'
   _globals['_WECHATCOOKIESERVICE'].methods_by_name['ReportCookie']._loaded_options = None
   _globals['_WECHATCOOKIESERVICE'].methods_by_name['ReportCookie']._serialized_options = b'\220\002\002\250\324\030\005\262\324\030\tcollector\262\324\030\003ops'
-  _globals['_COOKIE']._serialized_start=202
-  _globals['_COOKIE']._serialized_end=458
-  _globals['_BEGINLOGINREQUEST']._serialized_start=460
-  _globals['_BEGINLOGINREQUEST']._serialized_end=561
-  _globals['_BEGINLOGINRESPONSE']._serialized_start=563
-  _globals['_BEGINLOGINRESPONSE']._serialized_end=681
-  _globals['_POLLLOGINREQUEST']._serialized_start=683
-  _globals['_POLLLOGINREQUEST']._serialized_end=720
-  _globals['_POLLLOGINRESPONSE']._serialized_start=723
-  _globals['_POLLLOGINRESPONSE']._serialized_end=917
-  _globals['_STARTLOGINREQUEST']._serialized_start=919
-  _globals['_STARTLOGINREQUEST']._serialized_end=938
-  _globals['_WATCHLOGINREQUEST']._serialized_start=940
-  _globals['_WATCHLOGINREQUEST']._serialized_end=1026
-  _globals['_CANCELLOGINREQUEST']._serialized_start=1028
-  _globals['_CANCELLOGINREQUEST']._serialized_end=1067
-  _globals['_CANCELLOGINRESPONSE']._serialized_start=1069
-  _globals['_CANCELLOGINRESPONSE']._serialized_end=1106
-  _globals['_LOGINEVENT']._serialized_start=1109
-  _globals['_LOGINEVENT']._serialized_end=1504
-  _globals['_LOGINQRCODE']._serialized_start=1507
-  _globals['_LOGINQRCODE']._serialized_end=1655
-  _globals['_LOGINPROGRESS']._serialized_start=1657
-  _globals['_LOGINPROGRESS']._serialized_end=1704
-  _globals['_LOGINHEARTBEAT']._serialized_start=1706
-  _globals['_LOGINHEARTBEAT']._serialized_end=1722
-  _globals['_LOGINSUCCESS']._serialized_start=1724
-  _globals['_LOGINSUCCESS']._serialized_end=1787
-  _globals['_LOGINFAILURE']._serialized_start=1789
-  _globals['_LOGINFAILURE']._serialized_end=1855
-  _globals['_LISTCOOKIESREQUEST']._serialized_start=1857
-  _globals['_LISTCOOKIESREQUEST']._serialized_end=1877
-  _globals['_LISTCOOKIESRESPONSE']._serialized_start=1879
-  _globals['_LISTCOOKIESRESPONSE']._serialized_end=1948
-  _globals['_GETCURRENTCOOKIEREQUEST']._serialized_start=1950
-  _globals['_GETCURRENTCOOKIEREQUEST']._serialized_end=1975
-  _globals['_CHANGECOOKIEREQUEST']._serialized_start=1977
-  _globals['_CHANGECOOKIEREQUEST']._serialized_end=2013
-  _globals['_DELETECOOKIEREQUEST']._serialized_start=2015
-  _globals['_DELETECOOKIEREQUEST']._serialized_end=2051
-  _globals['_DELETECOOKIERESPONSE']._serialized_start=2053
-  _globals['_DELETECOOKIERESPONSE']._serialized_end=2091
-  _globals['_GETAVATARREQUEST']._serialized_start=2093
-  _globals['_GETAVATARREQUEST']._serialized_end=2126
-  _globals['_ACQUIRECOOKIEREQUEST']._serialized_start=2128
-  _globals['_ACQUIRECOOKIEREQUEST']._serialized_end=2232
-  _globals['_ACQUIRECOOKIERESPONSE']._serialized_start=2235
-  _globals['_ACQUIRECOOKIERESPONSE']._serialized_end=2408
-  _globals['_COOKIEVALUE']._serialized_start=2410
-  _globals['_COOKIEVALUE']._serialized_end=2531
-  _globals['_REPORTCOOKIEREQUEST']._serialized_start=2533
-  _globals['_REPORTCOOKIEREQUEST']._serialized_end=2595
-  _globals['_REPORTCOOKIERESPONSE']._serialized_start=2597
-  _globals['_REPORTCOOKIERESPONSE']._serialized_end=2635
-  _globals['_WECHATCOOKIESERVICE']._serialized_start=2638
-  _globals['_WECHATCOOKIESERVICE']._serialized_end=4257
+  _globals['_WECHATCOOKIESERVICE'].methods_by_name['ListAuditLog']._loaded_options = None
+  _globals['_WECHATCOOKIESERVICE'].methods_by_name['ListAuditLog']._serialized_options = b'\220\002\001\250\324\030\004\202\323\344\223\002\034\022\032/admin/audit/wechat_cookie'
+  _globals['_WECHATCOOKIESERVICE'].methods_by_name['VerifyAuditLog']._loaded_options = None
+  _globals['_WECHATCOOKIESERVICE'].methods_by_name['VerifyAuditLog']._serialized_options = b'\220\002\001\250\324\030\004\202\323\344\223\002#\022!/admin/audit/wechat_cookie/verify'
+  _globals['_COOKIE']._serialized_start=231
+  _globals['_COOKIE']._serialized_end=487
+  _globals['_BEGINLOGINREQUEST']._serialized_start=489
+  _globals['_BEGINLOGINREQUEST']._serialized_end=590
+  _globals['_BEGINLOGINRESPONSE']._serialized_start=592
+  _globals['_BEGINLOGINRESPONSE']._serialized_end=710
+  _globals['_POLLLOGINREQUEST']._serialized_start=712
+  _globals['_POLLLOGINREQUEST']._serialized_end=749
+  _globals['_POLLLOGINRESPONSE']._serialized_start=752
+  _globals['_POLLLOGINRESPONSE']._serialized_end=946
+  _globals['_STARTLOGINREQUEST']._serialized_start=948
+  _globals['_STARTLOGINREQUEST']._serialized_end=967
+  _globals['_WATCHLOGINREQUEST']._serialized_start=969
+  _globals['_WATCHLOGINREQUEST']._serialized_end=1055
+  _globals['_CANCELLOGINREQUEST']._serialized_start=1057
+  _globals['_CANCELLOGINREQUEST']._serialized_end=1096
+  _globals['_CANCELLOGINRESPONSE']._serialized_start=1098
+  _globals['_CANCELLOGINRESPONSE']._serialized_end=1135
+  _globals['_LOGINEVENT']._serialized_start=1138
+  _globals['_LOGINEVENT']._serialized_end=1533
+  _globals['_LOGINQRCODE']._serialized_start=1536
+  _globals['_LOGINQRCODE']._serialized_end=1684
+  _globals['_LOGINPROGRESS']._serialized_start=1686
+  _globals['_LOGINPROGRESS']._serialized_end=1733
+  _globals['_LOGINHEARTBEAT']._serialized_start=1735
+  _globals['_LOGINHEARTBEAT']._serialized_end=1751
+  _globals['_LOGINSUCCESS']._serialized_start=1753
+  _globals['_LOGINSUCCESS']._serialized_end=1816
+  _globals['_LOGINFAILURE']._serialized_start=1818
+  _globals['_LOGINFAILURE']._serialized_end=1884
+  _globals['_LISTCOOKIESREQUEST']._serialized_start=1886
+  _globals['_LISTCOOKIESREQUEST']._serialized_end=1906
+  _globals['_LISTCOOKIESRESPONSE']._serialized_start=1908
+  _globals['_LISTCOOKIESRESPONSE']._serialized_end=1977
+  _globals['_GETCURRENTCOOKIEREQUEST']._serialized_start=1979
+  _globals['_GETCURRENTCOOKIEREQUEST']._serialized_end=2004
+  _globals['_CHANGECOOKIEREQUEST']._serialized_start=2006
+  _globals['_CHANGECOOKIEREQUEST']._serialized_end=2042
+  _globals['_DELETECOOKIEREQUEST']._serialized_start=2044
+  _globals['_DELETECOOKIEREQUEST']._serialized_end=2080
+  _globals['_DELETECOOKIERESPONSE']._serialized_start=2082
+  _globals['_DELETECOOKIERESPONSE']._serialized_end=2120
+  _globals['_GETAVATARREQUEST']._serialized_start=2122
+  _globals['_GETAVATARREQUEST']._serialized_end=2155
+  _globals['_ACQUIRECOOKIEREQUEST']._serialized_start=2157
+  _globals['_ACQUIRECOOKIEREQUEST']._serialized_end=2261
+  _globals['_ACQUIRECOOKIERESPONSE']._serialized_start=2264
+  _globals['_ACQUIRECOOKIERESPONSE']._serialized_end=2437
+  _globals['_COOKIEVALUE']._serialized_start=2439
+  _globals['_COOKIEVALUE']._serialized_end=2560
+  _globals['_REPORTCOOKIEREQUEST']._serialized_start=2562
+  _globals['_REPORTCOOKIEREQUEST']._serialized_end=2624
+  _globals['_REPORTCOOKIERESPONSE']._serialized_start=2626
+  _globals['_REPORTCOOKIERESPONSE']._serialized_end=2664
+  _globals['_WECHATCOOKIESERVICE']._serialized_start=2667
+  _globals['_WECHATCOOKIESERVICE']._serialized_end=4573
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from fastmp.audit.v1 import audit_pb2 as fastmp_dot_audit_dot_v1_dot_audit__pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
@@ -141,6 +142,16 @@ class WeChatCookieServiceStub:
                 '/fastmp.wechat_cookie.v1.WeChatCookieService/ReportCookie',
                 request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.SerializeToString,
                 response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.FromString,
+                _registered_method=True)
+        self.ListAuditLog = channel.unary_unary(
+                '/fastmp.wechat_cookie.v1.WeChatCookieService/ListAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+                _registered_method=True)
+        self.VerifyAuditLog = channel.unary_unary(
+                '/fastmp.wechat_cookie.v1.WeChatCookieService/VerifyAuditLog',
+                request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+                response_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
                 _registered_method=True)
 
 
@@ -304,6 +315,22 @@ class WeChatCookieServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditLog(self, request, context):
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAuditLog(self, request, context):
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WeChatCookieServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -366,6 +393,16 @@ def add_WeChatCookieServiceServicer_to_server(servicer, server):
                     servicer.ReportCookie,
                     request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.FromString,
                     response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.SerializeToString,
+            ),
+            'ListAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.SerializeToString,
+            ),
+            'VerifyAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAuditLog,
+                    request_deserializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.FromString,
+                    response_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -739,6 +776,60 @@ class WeChatCookieService:
             '/fastmp.wechat_cookie.v1.WeChatCookieService/ReportCookie',
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.SerializeToString,
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.wechat_cookie.v1.WeChatCookieService/ListAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.wechat_cookie.v1.WeChatCookieService/VerifyAuditLog',
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogRequest.SerializeToString,
+            fastmp_dot_audit_dot_v1_dot_audit__pb2.VerifyAuditLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

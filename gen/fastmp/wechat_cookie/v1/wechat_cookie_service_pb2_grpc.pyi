@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from fastmp.audit.v1 import audit_pb2 as _audit_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as _wechat_cookie_service_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
@@ -140,6 +141,13 @@ class WeChatCookieServiceStub:
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
     """
+    ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
+    """
 
 @_typing.type_check_only
 class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
@@ -251,6 +259,13 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+    """
+    ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
+    """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+    VerifyAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]  # type: ignore[assignment]
+    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+    Checks at most 100,000 entries; the next call goes on from the position in the answer.
     """
 
 class WeChatCookieServiceServicer:
@@ -420,6 +435,23 @@ class WeChatCookieServiceServicer:
         the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+        """
+
+    def ListAuditLog(
+        self,
+        request: _audit_pb2.ListAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListAuditLogResponse, _abc.Awaitable[_audit_pb2.ListAuditLogResponse]]:
+        """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
+
+    def VerifyAuditLog(
+        self,
+        request: _audit_pb2.VerifyAuditLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.VerifyAuditLogResponse, _abc.Awaitable[_audit_pb2.VerifyAuditLogResponse]]:
+        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+
+        Checks at most 100,000 entries; the next call goes on from the position in the answer.
         """
 
 def add_WeChatCookieServiceServicer_to_server(servicer: WeChatCookieServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

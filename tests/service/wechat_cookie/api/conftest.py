@@ -12,11 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+from services.chassis.audit.recording import AuditLog
 from services.chassis.credentials import TlsFiles, channel_credentials
 from services.chassis.identity_client import IdentityUnavailableError
 from services.chassis.principals import Principal, UnauthenticatedError
 from services.chassis.server import Listen, Pool, Server
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
+from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
 
@@ -81,7 +83,9 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
     accounts = Accounts()
     accounts.put(ANN)
     accounts.put(BOB)
-    handing_out = HandingOut(store.database, store.vault, accounts, store.clock, uuid.uuid4)
+    handing_out = HandingOut(
+        store.database, store.vault, accounts, AuditLog(audit, store.clock), store.clock, uuid.uuid4
+    )
     server = Server(
         pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
         Listen("127.0.0.1", 0, 0, 0),
@@ -92,7 +96,9 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
         Pool(unary_threads=8, max_streams=2),
         CollectorRegistry(),
     )
-    servicer = CookieServicer(CookieParts(store.database, store.folders, handing_out, store.clock))
+    servicer = CookieServicer(
+        CookieParts(store.database, store.folders, handing_out, AuditLog(audit, store.clock), store.clock)
+    )
     server.add(pb_grpc.add_WeChatCookieServiceServicer_to_server, servicer)
     server.start()
     running = Api(server, accounts, certificates)

@@ -91,6 +91,7 @@ class Surroundings:
             "tls_ca_file": tls.ca_file,
             "tls_certificate_file": tls.certificate_file,
             "tls_key_file": tls.key_file,
+            "audit_key": "test-only-audit-key-5f2c9e71b8d04a36",
             "poll_threads": 2,
             "act_threads": 2,
             "drain_seconds": 0,

@@ -38,6 +38,7 @@ def environment(surroundings: Surroundings, **others: str) -> dict[str, str]:
         "TLS_CA_FILE": str(tls.ca_file),
         "TLS_CERTIFICATE_FILE": str(tls.certificate_file),
         "TLS_KEY_FILE": str(tls.key_file),
+        "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
         "WECHAT_COOKIE_PORT": "0",
         "WECHAT_COOKIE_OPS_PORT": "0",
         "WECHAT_COOKIE_METRICS_PORT": "0",

@@ -1,6 +1,9 @@
-"""Which secrets may sign access tokens: whoever guesses it is everybody."""
+"""Which secrets may sign or seal something: whoever guesses one can forge it."""
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
 
 SHORTEST_BYTES = 32
 # Random text of 32 characters or more has about 20 different ones, in hexadecimal about 14.
@@ -40,3 +43,12 @@ def checked_secret(secret: str) -> str:
 def _repeats(secret: str) -> bool:
     # A text is made of one shorter part, repeated, exactly if it is found again within itself doubled.
     return (secret + secret).find(secret, 1) < len(secret)
+
+
+def strong(secret: SecretStr) -> SecretStr:
+    """checked_secret() for a setting."""
+    checked_secret(secret.get_secret_value())
+    return secret
+
+
+StrongSecret = Annotated[SecretStr, AfterValidator(strong)]

@@ -1,0 +1,21 @@
+"""What the deletion of a FastMP account takes with it here: the codes that it redeemed."""
+
+import uuid
+
+from sqlalchemy import Connection
+
+from services.activation import codes
+from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
+
+
+class AccountDeletion:
+    """What the account feed's cursor is told to do, in its own transaction."""
+
+    def __init__(self, audit: AuditLog) -> None:
+        self._audit = audit
+
+    def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
+        """Deletes the account's codes. Idempotent."""
+        codes.remove_of_account(connection, account_id)
+        actor = f"{SERVICE_ACTOR}activation"
+        self._audit.record(connection, Event("codes_of_account_deleted", str(account_id), actor=actor))
