@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench chaos fuzz lint protos
+.PHONY: help run demo test bench chaos fuzz prove-single-redeem prove-logins-survive lint protos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -27,9 +27,9 @@ bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m bench $(ONLY)
 
-chaos: ## Kill parts under load and check that nothing is lost or doubled
+chaos: ## Kill parts under load, check that nothing is lost or doubled (make chaos SEED=… SECONDS=…)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.chaos
+	@exec $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 fuzz: ## Send 20,000 hostile calls over gRPC and REST (make fuzz CALLS=… SEED=…)
 	$(DEVELOPMENT)
@@ -38,6 +38,10 @@ fuzz: ## Send 20,000 hostile calls over gRPC and REST (make fuzz CALLS=… SEED=
 prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and REST at once
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.single_redeem
+
+prove-logins-survive: ## Kill replicas under 60 logins in flight (make prove-logins-survive SEED=…)
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.logins_survive $(if $(SEED),--seed $(SEED))
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

@@ -34,7 +34,7 @@ def jwt_secret() -> str:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, jwt_secret: str) -> Iterator[LocalStack]:
     settings = LocalSettings.side_by_side(tmp_path_factory.mktemp("crashes"), jwt_secret=jwt_secret)
-    environment = generous_environment(ABANDONED_SECONDS="5", MAX_LOGINS_PER_ACCOUNT="100")
+    environment = generous_environment()
     with LocalStack(
         settings, replicas={"wechat_cookie": 2}, wechat_emulator=(), environment=environment
     ) as running:
