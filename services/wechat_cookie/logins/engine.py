@@ -35,7 +35,7 @@ class LoginThreads:
 
     polls: int = 64
     acts: int = 16
-    heartbeat_seconds: float = 10.0
+    heartbeat_seconds: float = 12.0
     beat_seconds: float = 1.0
     sweep_seconds: float = 10.0
 

@@ -11,6 +11,7 @@ import pytest
 
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.errors import DroppedError
 from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
 from services.wechat_cookie.mp.settings import MpSettings
@@ -47,11 +48,19 @@ class Frozen(MpClient):
         super().__init__(settings, time.time, Random(1))
         self._at = at
         self._after_answer = after_answer
+        self._held: list[threading.Thread] = []
         self.is_frozen = threading.Event()
         self.thaws = threading.Event()
 
+    def thaw(self) -> None:
+        """Lets it go on, and waits until it has done what it still does. Its engine has been stopped before."""
+        self.thaws.set()
+        for thread in self._held:
+            thread.join(10)
+
     def _freeze(self, call: str, after_answer: bool) -> None:
         if (call, after_answer) == (self._at, self._after_answer):
+            self._held.append(threading.current_thread())
             self.is_frozen.set()
             self.thaws.wait(30)
 
@@ -86,6 +95,16 @@ class Frozen(MpClient):
         return profile
 
 
+class FrozenThenDropped(Frozen):
+    """One whose connection to WeChat is gone when it wakes up: what it then writes has no event."""
+
+    def ask(self, cookies: MpCookies) -> Ask:
+        asked = super().ask(cookies)
+        if self.is_frozen.is_set():
+            raise DroppedError
+        return asked
+
+
 class FrozenReplicas:
     """Makes replicas that freeze, and thaws them at the end."""
 
@@ -93,9 +112,9 @@ class FrozenReplicas:
         self._cluster = cluster
         self.clients: list[Frozen] = []
 
-    def replica(self, at: str, after_answer: bool) -> Replica:
+    def replica(self, at: str, after_answer: bool, kind: type[Frozen] = Frozen) -> Replica:
         def make(settings: MpSettings) -> MpClient:
-            self.clients.append(Frozen(settings, at, after_answer))
+            self.clients.append(kind(settings, at, after_answer))
             return self.clients[-1]
 
         return self._cluster.replica(make_client=make)
@@ -153,12 +172,30 @@ def test_another_replica_goes_on_where_one_died(
         elif phone.pending_logins():
             phone.scan_and_confirm(phone.pending_logins()[0].uuid)
         cookie = after.to_end().success.cookie
+        frozen.clients[0].thaw()
     assert cookie.name
     whole = cluster.replica().caller(ann.token).watch(before.key)
     whole.to_end()
     assert whole.events == before.events + after.events
     assert whole.sequences == list(range(1, len(whole.events) + 1))
     assert len(phone.sessions()) == 1
+
+
+def test_a_replica_that_wakes_up_late_does_not_bring_a_login_back(
+    cluster: Cluster, phone: EmulatorControl
+) -> None:
+    with frozen_replicas(cluster) as frozen:
+        dying = frozen.replica("ask", after_answer=True, kind=FrozenThenDropped)
+        ann = dying.account()
+        before = ann.start()
+        until_frozen(before, frozen.clients[0], phone)
+        dying.engine.stop(0.2)
+        elsewhere = cluster.replica().caller(ann.token)
+        if phone.pending_logins():
+            phone.scan_and_confirm(phone.pending_logins()[0].uuid)
+        elsewhere.watch(before.key).to_end()
+        frozen.clients[0].thaw()
+    assert elsewhere.poll(before.key).status == "success"
 
 
 def test_a_death_between_the_one_answer_and_its_commit_is_told_as_such(
