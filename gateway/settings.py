@@ -14,7 +14,8 @@ from services.chassis.settings import Port
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
-OPERATIONS_PORT_OFFSET = 1000
+# Below the range that Linux takes the ports of outgoing connections from.
+DEFAULT_OPERATIONS_PORTS = {"identity": 9051, "activation": 9052, "wechat_cookie": 9053}
 _HIGHEST_PORT = 65_535
 
 
@@ -95,14 +96,14 @@ class UpstreamSettings(BaseSettings):
             raise ValueError("OPS_ADDRESSES must name the same hosts as ADDRESSES, in the same order")
         return self
 
-    def endpoints(self, default_port: int) -> tuple[Endpoint, ...]:
-        """The replicas; one on loopback when nothing is set."""
-        local = (Address(LOOPBACK, self.port or default_port),)
+    def endpoints(self, service: str) -> tuple[Endpoint, ...]:
+        """The replicas of `service`; one on loopback when nothing is set."""
+        local = (Address(LOOPBACK, self.port or DEFAULT_PORTS[service]),)
         addresses = self.addresses or self.address or local
         if self.ops_addresses:
             ports = [address.port for address in self.ops_addresses]
         else:
-            ports = [self.ops_port or address.port + OPERATIONS_PORT_OFFSET for address in addresses]
+            ports = [self.ops_port or DEFAULT_OPERATIONS_PORTS[service]] * len(addresses)
         return tuple(Endpoint(address, port) for address, port in zip(addresses, ports, strict=True))
 
 
@@ -157,10 +158,10 @@ def load() -> Settings:
     """
     problems: list[str] = []
     upstreams: dict[str, tuple[Endpoint, ...]] = {}
-    for service, port in DEFAULT_PORTS.items():
+    for service in DEFAULT_PORTS:
         prefix = f"{service.upper()}_"
         try:
-            upstreams[service] = UpstreamSettings(_env_prefix=prefix).endpoints(port)
+            upstreams[service] = UpstreamSettings(_env_prefix=prefix).endpoints(service)
         except ValidationError as error:
             problems += _lines(error, prefix)
     try:

@@ -1,5 +1,6 @@
 """Calls of the REST paths through Envoy, with whatever came of them as a value: also a refusal, also no answer."""
 
+import http
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        return self.status == requests.codes.ok
+        return self.status == http.HTTPStatus.OK
 
     @property
     def reason(self) -> str:
@@ -37,7 +38,7 @@ class Answer:
     @property
     def is_refusal(self) -> bool:
         """Whether it says for certain that nothing was changed."""
-        return requests.codes.bad_request <= self.status < requests.codes.server_error
+        return http.HTTPStatus.BAD_REQUEST <= self.status < http.HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason or self.failure}".strip()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 INTERVAL_SECONDS = 0.02
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], object], what: str = "the condition", seconds: float = 20) -> None:
     """Returns as soon as `condition()` is true. Fails with `what` when it is not so after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -25,12 +25,12 @@ class LocalSettings(BaseSettings):
     identity_port: Port = 50051
     activation_port: Port = 50052
     wechat_cookie_port: Port = 50053
-    identity_ops_port: Port = 51051
-    activation_ops_port: Port = 51052
-    wechat_cookie_ops_port: Port = 51053
-    identity_metrics_port: Port = 52051
-    activation_metrics_port: Port = 52052
-    wechat_cookie_metrics_port: Port = 52053
+    identity_ops_port: Port = 9051
+    activation_ops_port: Port = 9052
+    wechat_cookie_ops_port: Port = 9053
+    identity_metrics_port: Port = 9151
+    activation_metrics_port: Port = 9152
+    wechat_cookie_metrics_port: Port = 9153
 
     fastmp_state_dir: Path = Path("var")
     # The services judge these themselves, so that a bad one has the same message everywhere.

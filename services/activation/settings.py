@@ -10,8 +10,8 @@ class ActivationSettings(ServiceSettings):
 
     activation_database_url: DatabaseUrl
     activation_port: Port = 50052
-    activation_ops_port: Port = 51052
-    activation_metrics_port: Port = 52052
+    activation_ops_port: Port = 9052
+    activation_metrics_port: Port = 9152
     # Identity's replicas: "host:port", or several separated by commas.
     identity_address: str = "127.0.0.1:50051"
     # A client of an export that leaves a block unread for so long, at most twice that, is cut off.

@@ -1,4 +1,4 @@
-"""`python -m services.chassis.probe identity 127.0.0.1:51051`: exit status 0 if the service says SERVING.
+"""`python -m services.chassis.probe identity 127.0.0.1:9051`: exit status 0 if the service says SERVING.
 
 For container health checks: Kubernetes' own gRPC probe speaks no TLS. Reads the TLS_… settings.
 """

@@ -15,8 +15,8 @@ class IdentitySettings(ServiceSettings):
 
     identity_database_url: DatabaseUrl
     identity_port: Port = 50051
-    identity_ops_port: Port = 51051
-    identity_metrics_port: Port = 52051
+    identity_ops_port: Port = 9051
+    identity_metrics_port: Port = 9151
     jwt_secret: StrongSecret
     access_token_expire_minutes: int = Field(default=1440, ge=1, le=525_600)
     # How long a change of an account can be read again by a subscriber that was away.

@@ -42,8 +42,8 @@ class WeChatCookieSettings(ServiceSettings):
 
     wechat_cookie_database_url: DatabaseUrl
     wechat_cookie_port: Port = 50053
-    wechat_cookie_ops_port: Port = 51053
-    wechat_cookie_metrics_port: Port = 52053
+    wechat_cookie_ops_port: Port = 9053
+    wechat_cookie_metrics_port: Port = 9153
     # Identity's replicas: "host:port", or several separated by commas.
     identity_address: str = "127.0.0.1:50051"
     # Fernet keys separated by commas: the first encrypts, all decrypt.

@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from deploy.local.stack import LocalStack
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 from tests.whole_stack.people import PASSWORD, People
 
 PATHS = {

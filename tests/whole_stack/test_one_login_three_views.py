@@ -16,7 +16,7 @@ import zxingcpp
 from PIL import Image
 
 from deploy.local.stack import LocalStack
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People, Person
 

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles
 from services.chassis.database import Database
-from tests.conditions import wait_until
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.waiting import wait_until
 
 Start = Callable[[], Replica]
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from services.activation import redemption
 from services.chassis.database import Database
 from services.chassis.jobs import Jobs
-from tests.conditions import wait_until
 from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.waiting import wait_until
 
 IDENTITY_UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "IDENTITY_UNAVAILABLE")
 

@@ -15,11 +15,11 @@ from services.activation.entitlements import EntitlementRefusedError, Entitlemen
 from services.chassis.credentials import TlsFiles
 from services.chassis.identity_client import IdentityClient, identity_channel
 from services.chassis.principals import Principal
-from tests.conditions import wait_until
 from tests.postgres import FreshDatabase
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity
 from tests.service.identity import replicas as real
+from tests.waiting import wait_until
 
 UNTIL = datetime.datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=datetime.UTC)
 LATER = UNTIL + datetime.timedelta(days=9)

@@ -15,7 +15,7 @@ from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import AuditTables, audit_tables
 from services.chassis.audit.verifying import Anchor, Verdict, verify
 from services.chassis.database import Database
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
 KEY = b"k" * 32

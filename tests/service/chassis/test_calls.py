@@ -24,8 +24,8 @@ from services.chassis.errors import (
 from services.chassis.interceptors.metrics import Metrics
 from services.chassis.principals import Principal
 from services.chassis.server import Pool, interceptors
-from tests.conditions import wait_until
 from tests.service.chassis.conftest import NOW, Running
+from tests.waiting import wait_until
 
 USER = Principal("u", "u@example.com", "user", "pending")
 ADMIN = Principal("a", "a@example.com", "admin", "pending")

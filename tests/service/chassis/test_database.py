@@ -10,7 +10,7 @@ from sqlalchemy import exc, text
 from deploy.local.postgres import PostgresServer
 from services.chassis.database import Database, constraint_of, driver_connection
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from sqlalchemy import func, literal, select, text
 
 from services.chassis.database import Database, driver_url
 from services.chassis.jobs import Jobs, UntilItSucceeds
-from tests.conditions import wait_until
 from tests.postgres import FreshDatabase
+from tests.waiting import wait_until
 
 
 class Recorder:

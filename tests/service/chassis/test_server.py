@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.credentials import TlsFiles
 from services.chassis.server import Listen, Pool, Server
-from tests.conditions import wait_until
 from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running
+from tests.waiting import wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -12,7 +12,7 @@ from deploy.local.postgres import PostgresServer
 from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
 from services.chassis.throttle import Budget, Throttle, client_network, throttle_table
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
 ALICE = Budget("account:alice", 10, 15 * MINUTE)

@@ -3,7 +3,7 @@
 import threading
 
 from services.activation.stalled_clients import cancelled_when_stalled
-from tests.conditions import wait_until
+from tests.waiting import wait_until
 
 
 def test_without_a_sign_of_progress_the_call_is_cancelled_once() -> None:

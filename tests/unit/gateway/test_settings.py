@@ -21,22 +21,22 @@ def test_without_settings_everything_is_on_loopback(load_settings: Load) -> None
     assert settings.gateway.envoy_admin_port is None
     ports = {name: (one.address, one.operations_port) for name, (one,) in settings.upstreams.items()}
     assert ports == {
-        "identity": (Address("127.0.0.1", 50051), 51051),
-        "activation": (Address("127.0.0.1", 50052), 51052),
-        "wechat_cookie": (Address("127.0.0.1", 50053), 51053),
+        "identity": (Address("127.0.0.1", 50051), 9051),
+        "activation": (Address("127.0.0.1", 50052), 9052),
+        "wechat_cookie": (Address("127.0.0.1", 50053), 9053),
     }
 
 
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"IDENTITY_PORT": "6001"}, [("127.0.0.1", 6001, 7001)]),
+        ({"IDENTITY_PORT": "6001"}, [("127.0.0.1", 6001, 9051)]),
         ({"IDENTITY_PORT": "6001", "IDENTITY_OPS_PORT": "9"}, [("127.0.0.1", 6001, 9)]),
-        ({"IDENTITY_ADDRESS": "identity:5"}, [("identity", 5, 1005)]),
-        ({"IDENTITY_ADDRESSES": "a:1,b:2", "IDENTITY_ADDRESS": "c:3"}, [("a", 1, 1001), ("b", 2, 1002)]),
+        ({"IDENTITY_ADDRESS": "identity:5"}, [("identity", 5, 9051)]),
+        ({"IDENTITY_ADDRESSES": "a:1,b:2", "IDENTITY_ADDRESS": "c:3"}, [("a", 1, 9051), ("b", 2, 9051)]),
         ({"IDENTITY_ADDRESSES": "a:1, a:2", "IDENTITY_OPS_ADDRESSES": "a:8,a:9"}, [("a", 1, 8), ("a", 2, 9)]),
         ({"IDENTITY_ADDRESSES": "[::1]:1", "IDENTITY_OPS_ADDRESSES": "[::1]:2"}, [("::1", 1, 2)]),
-        ({"IDENTITY_ADDRESSES": ""}, [("127.0.0.1", 50051, 51051)]),
+        ({"IDENTITY_ADDRESSES": ""}, [("127.0.0.1", 50051, 9051)]),
     ],
 )
 def test_replicas_are_listed_with_the_ports_of_their_health(

@@ -31,8 +31,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert settings.access_token_expire_minutes == 1440
     assert (settings.identity_port, settings.identity_ops_port, settings.identity_metrics_port) == (
         50051,
-        51051,
-        52051,
+        9051,
+        9151,
     )
     assert settings.account_feed_keep_hours == 168
     assert settings.tls_ca_file == Path("ca.pem")
