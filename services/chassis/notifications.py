@@ -12,6 +12,9 @@ from services.chassis.database import CONNECT_SECONDS, driver_url
 _log = structlog.get_logger(__name__)
 
 
+RECONNECT_SECONDS = 0.5
+
+
 class Listener:
     """Calls `handlers[channel](payload)` for every notification, in one thread of its own.
 
@@ -50,7 +53,11 @@ class Listener:
             except psycopg.Error as error:
                 self._on_beat(False)
                 _log.warning("listening_interrupted", error=type(error).__name__)
-                self._stopping.wait(0.5)
+                self._stopping.wait(RECONNECT_SECONDS)
+            except Exception:  # noqa: BLE001 - A handler has failed, whatever it was; the next word must be heard.
+                self._on_beat(False)
+                _log.exception("listener_handler_failed")
+                self._stopping.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         with psycopg.connect(
