@@ -14,9 +14,13 @@ from services.chassis import context as calls
 from services.chassis.audit.auditing import Auditing
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.housekeeping import Housekeeping
 from services.chassis.migrations import SchemaCheck
 from services.chassis.principals import CachingAuthenticator
 from services.chassis.server import Listen, Pool, Server
+from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.throttle import Throttle
+from services.chassis.throttling.turnstiles import Turnstiles
 from services.identity.account_transactions import AccountTransactions
 from services.identity.administration import Administration
 from services.identity.api import IdentityServicer
@@ -25,7 +29,6 @@ from services.identity.feed_reader import FeedReader
 from services.identity.feed_retention import FeedRetention
 from services.identity.feed_watch import FeedWatches
 from services.identity.hashing_admission import HashingAdmission
-from services.identity.housekeeping import Housekeeping
 from services.identity.known_networks import KnownNetworksRetention
 from services.identity.password_hashing import PasswordHashing
 from services.identity.settings import IdentitySettings
@@ -36,10 +39,8 @@ from services.identity.sign_in_throttle import (
     SignInThrottle,
 )
 from services.identity.sign_ins import SignIns
-from services.identity.tables import audit
-from services.identity.throttle import Throttle
+from services.identity.tables import attempts, audit
 from services.identity.tokens import Tokens
-from services.identity.turnstiles import Turnstiles
 
 PACKAGE = "services.identity"
 
@@ -61,10 +62,8 @@ class Identity:
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
         turnstiles = Turnstiles(most_waiting=2 * settings.hashing_queue)
-        guesses, registrations = (
-            Throttle(self._database, turnstiles, window, now, calls.outgoing_timeout)
-            for window in (SIGN_IN_WINDOW, REGISTRATION_WINDOW)
-        )
+        guesses = Throttle(self._database, attempts, turnstiles, SIGN_IN_WINDOW, now, calls.outgoing_timeout)
+        registrations = Tally(self._database, attempts, REGISTRATION_WINDOW, now)
         throttle = SignInThrottle(guesses, registrations, _limits(settings))
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
         self._housekeeping = Housekeeping(

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.chassis.errors import ThrottledError
-from services.identity.client_networks import network_of
-from services.identity.throttle import Bucket, Throttle, bucket_key
+from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.client_networks import network_of
+from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.throttle import Throttle
 
 SIGN_IN_WINDOW = datetime.timedelta(minutes=15)
 REGISTRATION_WINDOW = datetime.timedelta(hours=1)
@@ -46,7 +48,7 @@ class Limits:
 class SignInThrottle:
     """The limits, applied. Thread-safe."""
 
-    def __init__(self, sign_ins: Throttle, registrations: Throttle, limits: Limits) -> None:
+    def __init__(self, sign_ins: Throttle, registrations: Tally, limits: Limits) -> None:
         self._sign_ins = sign_ins
         self._registrations = registrations
         self._limits = limits

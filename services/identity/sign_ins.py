@@ -11,10 +11,10 @@ from sqlalchemy import Text, bindparam, func, select, update
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.throttling.client_networks import network_of
 from services.identity import known_networks
 from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import END_TOKENS
-from services.identity.client_networks import network_of
 from services.identity.emails import email_key
 from services.identity.password_hashing import PasswordHashing
 from services.identity.passwords import needs_upgrade

@@ -8,7 +8,6 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -16,6 +15,7 @@ from sqlalchemy import (
 )
 
 from services.chassis.audit.tables import audit_tables
+from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
     naming_convention={
@@ -95,18 +95,8 @@ account_activations = Table(
     Column("cleared_at", DateTime(timezone=True)),
 )
 
-# Attempts that are limited; see services.identity.throttle. An attempt has a row in each bucket it falls into.
-attempts = Table(
-    "sign_in_attempts",
-    metadata,
-    Column("attempt_id", Uuid, primary_key=True),
-    Column("bucket", LargeBinary, primary_key=True),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    # Whether its outcome is still unknown.
-    Column("is_open", Boolean, nullable=False),
-    Index("sign_in_attempts_bucket_started_at_idx", "bucket", "started_at"),
-    Index("sign_in_attempts_started_at_idx", "started_at"),
-)
+# Wrong guesses and registrations; see services.identity.sign_in_throttle.
+attempts = attempts_table(metadata, "sign_in_attempts")
 
 # From where an account was signed in to.
 known_networks = Table(

@@ -14,8 +14,8 @@ from sqlalchemy import func, insert, select
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.database import Database
 from services.chassis.errors import reason_of
+from services.chassis.throttling.attempts import bucket_key
 from services.identity.tables import attempts
-from services.identity.throttle import bucket_key
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, eventually, sign_up
 

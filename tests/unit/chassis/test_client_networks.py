@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.client_networks import network_of
+from services.chassis.throttling.client_networks import network_of
 
 
 @pytest.mark.parametrize(

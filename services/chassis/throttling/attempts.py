@@ -1,0 +1,134 @@
+"""What is known of attempts, in the database: who has a place in which bucket, and whether it counts."""
+
+import datetime
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Table,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+# No attempt takes this long; one that is still open after it belongs to a process that died.
+LONGEST_ATTEMPT = datetime.timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What is limited, and how many attempts may count in it within the window."""
+
+    key: bytes
+    limit: int
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """How many attempts of the window count in a bucket, how many are open, and when the oldest began."""
+
+    counting: int
+    open: int
+    oldest: datetime.datetime
+
+
+def bucket_key(*parts: str) -> bytes:
+    """The key of what `parts` name together. It reveals nothing: people type passwords as e-mails."""
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+class Attempts:
+    """The attempts in one table, made by attempts_table(), as one window sees them."""
+
+    def __init__(self, table: Table, window: datetime.timedelta) -> None:
+        self.window = window
+        self._columns = columns = table.c
+        is_this = columns.attempt_id == bindparam("attempt", type_=Uuid)
+        is_pending = columns.is_open & (columns.started_at > bindparam("still_open"))
+        self._lock = select(
+            func.pg_advisory_xact_lock(func.unnest(bindparam("locks", type_=ARRAY(BigInteger))))
+        )
+        self._occupancy = (
+            select(
+                columns.bucket,
+                func.count().filter(~is_pending),
+                func.count().filter(is_pending),
+                func.min(columns.started_at),
+            )
+            .where(
+                columns.bucket == any_(bindparam("buckets", type_=ARRAY(LargeBinary))),
+                columns.started_at > bindparam("window_start"),
+            )
+            .group_by(columns.bucket)
+        )
+        self._begin = insert(table)
+        self._count = update(table).where(is_this).values(is_open=False)
+        self._forget = delete(table).where(is_this)
+        self._purge = delete(table).where(columns.started_at <= bindparam("before"))
+
+    def lock(self, connection: Connection, buckets: Sequence[Bucket]) -> None:
+        """Keeps others out of `buckets` until the transaction ends, so that looking and beginning are one."""
+        # Sorted, so that two attempts with the same two buckets never wait for each other.
+        locks = sorted(int.from_bytes(bucket.key[:8], "big", signed=True) for bucket in buckets)
+        connection.execute(self._lock, {"locks": locks})
+
+    def occupancy(
+        self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
+    ) -> Mapping[bytes, Occupancy]:
+        """By key, for the buckets in which there are attempts."""
+        values = {
+            "buckets": [bucket.key for bucket in buckets],
+            "window_start": now - self.window,
+            "still_open": now - LONGEST_ATTEMPT,
+        }
+        return {key: Occupancy(*rest) for key, *rest in connection.execute(self._occupancy, values)}
+
+    def has_room(
+        self, key: ColumnElement[bytes], limit: int, now: ColumnElement[datetime.datetime]
+    ) -> ColumnElement[bool]:
+        """SQL: whether at `now` fewer than `limit` attempts have a place in the bucket `key`, without locking it.
+
+        For a statement that must not do its work otherwise.
+        """
+        window_start = now - literal(self.window)
+        taken = select(func.count()).where(
+            self._columns.bucket == key, self._columns.started_at > window_start
+        )
+        return taken.scalar_subquery() < limit
+
+    def begin(
+        self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime, is_open: bool
+    ) -> uuid.UUID:
+        """Gives an attempt its places; gives its id."""
+        attempt_id = uuid.uuid4()
+        rows = [
+            {"attempt_id": attempt_id, "bucket": bucket.key, "started_at": now, "is_open": is_open}
+            for bucket in buckets
+        ]
+        connection.execute(self._begin, rows)
+        return attempt_id
+
+    def count(self, connection: Connection, attempt_id: uuid.UUID) -> None:
+        """An open attempt counts from now on."""
+        connection.execute(self._count, {"attempt": attempt_id})
+
+    def forget(self, connection: Connection, attempt_id: uuid.UUID) -> None:
+        """An open attempt gives its places back."""
+        connection.execute(self._forget, {"attempt": attempt_id})
+
+    def purge(self, connection: Connection, now: datetime.datetime) -> int:
+        """Removes the attempts that are outside the window; gives the number of rows."""
+        return connection.execute(self._purge, {"before": now - self.window}).rowcount

@@ -1,0 +1,61 @@
+"""Limits what counts the moment it happens: within the window at most the limit, exactly, over all replicas."""
+
+import datetime
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Table
+
+from services.chassis.database import Database
+from services.chassis.errors import ThrottledError
+from services.chassis.throttling.attempts import Attempts, Bucket
+
+
+class Tally:
+    """Counts of one window in a table made by attempts_table(). Thread-safe.
+
+    A bucket is for a Tally or for a Throttle; the table may be that of both.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        window: datetime.timedelta,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._now = now
+        self.attempts = Attempts(table, window)
+
+    def count(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
+        """Counts once in every bucket. Raises `refusal`, and counts nothing, when one is full."""
+        with self._database.transaction() as connection:
+            now = self._now()
+            self.attempts.lock(connection, buckets)
+            self._check(connection, buckets, now, refusal)
+            self.attempts.begin(connection, buckets, now, is_open=False)
+
+    def check(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
+        """Raises `refusal` when a bucket is full."""
+        with self._database.reading() as connection:
+            self._check(connection, buckets, self._now(), refusal)
+
+    def purge(self) -> int:
+        """Removes what no longer counts; gives the number of rows. Of all limits that share a table, the one with
+        the longest window does this.
+        """
+        with self._database.transaction() as connection:
+            return self.attempts.purge(connection, self._now())
+
+    def _check(
+        self,
+        connection: Connection,
+        buckets: Sequence[Bucket],
+        now: datetime.datetime,
+        refusal: type[ThrottledError],
+    ) -> None:
+        occupancy = self.attempts.occupancy(connection, buckets, now)
+        for bucket in buckets:
+            found = occupancy.get(bucket.key)
+            if found is not None and found.counting + found.open >= bucket.limit:
+                raise refusal(retry_after=found.oldest + self.attempts.window - now)

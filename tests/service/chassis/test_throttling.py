@@ -1,0 +1,225 @@
+"""The limits on real PostgreSQL, by two replicas at once: exact in parallel, and in nobody's way who is right."""
+
+import datetime
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import (
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    insert,
+    literal,
+    make_url,
+    select,
+)
+
+from deploy.local.postgres import PostgresServer
+from services.chassis.database import Database
+from services.chassis.errors import ThrottledError
+from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.tables import attempts_table
+from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.throttle import Throttle
+from services.chassis.throttling.turnstiles import Turnstiles
+
+MINUTE = datetime.timedelta(minutes=1)
+WINDOW = 15 * MINUTE
+ALICE = Bucket(bucket_key("account", "alice"), 10)
+BOB = Bucket(bucket_key("account", "bob"), 1000)
+PLACE = Bucket(bucket_key("address", "192.0.2.1"), 40)
+
+
+class WrongError(Exception):
+    """The guess was wrong."""
+
+
+@dataclass
+class Clock:
+    moment: datetime.datetime = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+
+    def now(self) -> datetime.datetime:
+        return self.moment
+
+
+@dataclass
+class World:
+    """Two replicas over one table, and how many attempts were let through."""
+
+    engine: Engine
+    table: Table
+    clock: Clock
+    throttles: Sequence[Throttle]
+    tallies: Sequence[Tally]
+    through: int = 0
+    refusals: list[ThrottledError] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def guess(self, number: int, is_right: bool, buckets: Sequence[Bucket] = (ALICE,)) -> str:
+        """What became of it, at one of the replicas."""
+        try:
+            with self.throttles[number % 2].attempt(buckets, ThrottledError, WrongError):
+                self._look_at(is_right)
+        except WrongError:
+            return "wrong"
+        except ThrottledError as refusal:
+            with self.lock:
+                self.refusals.append(refusal)
+            return "throttled"
+        return "right"
+
+    def count(self, number: int, buckets: Sequence[Bucket] = (ALICE,)) -> str:
+        try:
+            self.tallies[number % 2].count(buckets, ThrottledError)
+        except ThrottledError as refusal:
+            with self.lock:
+                self.refusals.append(refusal)
+            return "throttled"
+        return "counted"
+
+    def _look_at(self, is_right: bool) -> None:
+        with self.lock:
+            self.through += 1
+        if not is_right:
+            raise WrongError
+
+    def rows(self) -> int:
+        with self.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
+
+
+def at_once(count: int, act: Callable[[int], str]) -> Counter[str]:
+    """The outcomes of `count` calls that begin together."""
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> str:
+        gate.wait(30)
+        return act(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return Counter(pool.map(run, range(count)))
+
+
+@pytest.fixture
+def world(postgres_server: PostgresServer) -> Iterator[World]:
+    url = postgres_server.url("postgres")
+    metadata = MetaData()
+    table = attempts_table(metadata, f"attempts_{uuid.uuid4().hex}")
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    metadata.create_all(engine)
+    databases = [Database(url, pool_size=10) for _ in range(2)]
+    clock = Clock()
+    yield World(
+        engine,
+        table,
+        clock,
+        [
+            Throttle(database, table, Turnstiles(most_waiting=200), WINDOW, clock.now, lambda: 20.0)
+            for database in databases
+        ],
+        [Tally(database, table, WINDOW, clock.now) for database in databases],
+    )
+    for database in databases:
+        database.dispose()
+    metadata.drop_all(engine)
+    engine.dispose()
+
+
+def test_of_200_wrong_guesses_at_once_exactly_the_limit_gets_through(world: World) -> None:
+    assert at_once(200, lambda number: world.guess(number, False)) == {"wrong": 10, "throttled": 190}
+    assert world.through == 10
+    assert all(datetime.timedelta() < refusal.retry_after <= WINDOW for refusal in world.refusals)
+
+
+def test_50_right_ones_at_once_all_get_through_and_leave_nothing(world: World) -> None:
+    assert at_once(50, lambda number: world.guess(number, True)) == {"right": 50}
+    assert world.rows() == 0
+
+
+def test_right_ones_among_wrong_ones_give_their_places_to_those_that_wait(world: World) -> None:
+    outcomes = at_once(60, lambda number: world.guess(number, is_right=number % 6 != 0))
+    assert outcomes["wrong"] == 10
+    assert outcomes["right"] + outcomes["throttled"] == 50
+
+
+def test_what_counts_is_forgotten_after_the_window_and_not_before(world: World) -> None:
+    for _ in range(10):
+        assert world.guess(0, False) == "wrong"
+    world.clock.moment += 14 * MINUTE
+    assert world.guess(1, True) == "throttled"
+    assert world.refusals[0].retry_after == MINUTE
+    world.clock.moment += MINUTE
+    assert world.guess(1, True) == "right"
+
+
+def test_every_bucket_counts_and_a_refusal_by_one_takes_nothing_from_the_other(world: World) -> None:
+    outcomes = at_once(30, lambda number: world.guess(number, False, (ALICE, PLACE)))
+    assert outcomes == {"wrong": 10, "throttled": 20}
+    outcomes = at_once(60, lambda number: world.guess(number, False, (BOB, PLACE)))
+    assert outcomes == {"wrong": 30, "throttled": 30}
+
+
+def test_an_attempt_that_breaks_off_gives_its_place_back(world: World) -> None:
+    for number in range(30):
+        attempt = world.throttles[number % 2].attempt((ALICE,), ThrottledError, WrongError)
+        with pytest.raises(ZeroDivisionError), attempt:
+            raise ZeroDivisionError
+    assert world.rows() == 0
+
+
+def test_an_attempt_of_a_process_that_died_counts(world: World) -> None:
+    rows = [
+        {"attempt_id": uuid.uuid4(), "bucket": ALICE.key, "started_at": world.clock.now(), "is_open": True}
+        for _ in range(10)
+    ]
+    with world.engine.begin() as connection:
+        connection.execute(insert(world.table), rows)
+    world.clock.moment += MINUTE
+    assert world.guess(0, True) == "throttled"
+    world.clock.moment += 14 * MINUTE
+    assert world.guess(0, True) == "right"
+
+
+def test_of_200_things_counted_at_once_exactly_the_limit_is(world: World) -> None:
+    assert at_once(200, lambda number: world.count(number, (ALICE, PLACE))) == {
+        "counted": 10,
+        "throttled": 190,
+    }
+    # What was refused by the one took nothing from the other.
+    assert world.rows() == 20
+    assert {refusal.retry_after for refusal in world.refusals} == {WINDOW}
+
+
+def test_a_statement_can_ask_whether_a_bucket_has_room(world: World) -> None:
+    key, now = literal(ALICE.key, LargeBinary), literal(world.clock.now(), DateTime(timezone=True))
+
+    def has_room() -> bool:
+        condition = world.tallies[0].attempts.has_room(key, ALICE.limit, now)
+        with world.engine.connect() as connection:
+            return bool(connection.execute(select(condition)).scalar_one())
+
+    for number in range(10):
+        assert has_room()
+        world.tallies[1].check((ALICE,), ThrottledError)
+        assert world.count(number) == "counted"
+    assert not has_room()
+    with pytest.raises(ThrottledError):
+        world.tallies[1].check((ALICE,), ThrottledError)
+
+
+def test_what_no_longer_counts_is_removed_and_the_rest_kept(world: World) -> None:
+    for number in range(10):
+        world.count(number)
+    assert world.tallies[0].purge() == 0
+    world.clock.moment += WINDOW
+    assert world.tallies[0].purge() == 10
+    assert world.rows() == 0
