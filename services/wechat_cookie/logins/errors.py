@@ -22,3 +22,12 @@ class TooManyLoginsError(ThrottledError):
 
     reason = "TOO_MANY_LOGINS"
     message: str = "同时进行的登录过多，请先完成或取消已有的登录"
+
+
+@dataclass(eq=False)
+class ReplicaStoppingError(DomainError):
+    """This replica stops, the login goes on: WatchLogin picks it up at another one."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "REPLICA_STOPPING"
+    message: str = "服务正在重启，请重新连接，登录不受影响"

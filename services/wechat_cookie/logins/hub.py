@@ -14,6 +14,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self.closed = False
+        # Whether it was closed because the replica stops, and not by its caller.
+        self.replica_stops = False
         self._woken = threading.Event()
 
     def wake(self) -> None:
@@ -21,9 +23,14 @@ class Watcher:
         self._woken.set()
 
     def close(self) -> None:
-        """Nobody reads on: the caller has hung up, or the service stops."""
+        """Nobody reads on: the caller has hung up."""
         self.closed = True
         self._woken.set()
+
+    def turn_away(self) -> None:
+        """The replica stops: the caller is to go on at another one."""
+        self.replica_stops = True
+        self.close()
 
     def wait(self, seconds: float) -> bool:
         """Waits for wake() or close(); False if neither came within `seconds`."""
@@ -53,7 +60,7 @@ class EventHub:
         """Ends the connection and every watcher."""
         self._listener.stop()
         for watcher in self._all():
-            watcher.close()
+            watcher.turn_away()
 
     @contextmanager
     def watching(self, login_id: str) -> Iterator[Watcher]:

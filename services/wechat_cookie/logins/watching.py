@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.database import Database
 from services.chassis.errors import DatabaseUnavailableError
+from services.wechat_cookie.logins.errors import ReplicaStoppingError
 from services.wechat_cookie.logins.hub import Watcher
 from services.wechat_cookie.logins.messages import heartbeat, is_last
 from services.wechat_cookie.logins.tables import login_events
@@ -49,7 +50,7 @@ class EventReader:
         """The events after the sequence `after`, until the last one, or until the watcher is closed.
 
         It asks the database once for each wake of the watcher. A database that is away does not end the stream:
-        heartbeats go on, and it catches up afterwards.
+        heartbeats go on, and it catches up afterwards. Raises ReplicaStoppingError when the replica stops.
         """
         sequence = after
         patience = heartbeat_seconds or self._heartbeat_seconds
@@ -68,6 +69,8 @@ class EventReader:
                 yield heartbeat(login_id, sequence, self._now())
                 if away:
                     break
+        if watcher.replica_stops:
+            raise ReplicaStoppingError
 
     def _read(self, login_id: str, after: int) -> Sequence[bytes] | None:
         try:

@@ -228,7 +228,8 @@ class WeChatCookieServiceServicer:
         """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
         15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS).
+        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+        any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -97,7 +97,8 @@ class WeChatCookieServiceStub:
     """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
     15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS).
+    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+    any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
     """
     WatchLogin: _grpc.UnaryStreamMultiCallable[_wechat_cookie_service_pb2.WatchLoginRequest, _wechat_cookie_service_pb2.LoginEvent]
     """Streams the events of a login of the caller after `after_sequence`, from the past and then as they happen:
@@ -216,7 +217,8 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
     15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS).
+    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+    any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
     """
     WatchLogin: _aio.UnaryStreamMultiCallable[_wechat_cookie_service_pb2.WatchLoginRequest, _wechat_cookie_service_pb2.LoginEvent]  # type: ignore[assignment]
     """Streams the events of a login of the caller after `after_sequence`, from the past and then as they happen:
@@ -347,7 +349,8 @@ class WeChatCookieServiceServicer:
         """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
         15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS).
+        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+        any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
         """
 
     def WatchLogin(

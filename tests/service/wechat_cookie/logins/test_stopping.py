@@ -3,6 +3,10 @@
 import threading
 import time
 
+import grpc
+import pytest
+
+from services.chassis.errors import reason_of
 from tests.service.wechat_cookie.logins.callers import eventually
 from tests.service.wechat_cookie.logins.replicas import Cluster
 from tests.wechat_emulator.control import EmulatorControl
@@ -25,7 +29,10 @@ def test_a_stopped_engine_leaves_no_thread_and_ends_its_streams(
     assert our_threads()
     replica.engine.stop()
     assert our_threads() == []
-    assert [event for event in story.read() if event.WhichOneof("event") == "failure"] == []
+    with pytest.raises(grpc.RpcError) as turned_away:
+        list(story.read())
+    assert reason_of(turned_away.value) == "REPLICA_STOPPING"
+    assert {event.WhichOneof("event") for event in story.events} <= {"qr_code", "progress"}
     replica.database.dispose()
     again = cluster.replica().caller(ann.token).watch(story.key, story.sequences[-1])
     phone.scan_and_confirm(phone.pending_logins()[0].uuid)
