@@ -29,7 +29,7 @@ SELECT md5(number::text), 1, gen_random_uuid(), 'ann@example.com',
     CASE WHEN runs THEN 'waiting_for_scan' ELSE 'failed' END, CASE WHEN runs THEN 'ask' END,
     CASE WHEN NOT runs THEN 'CANCELLED' END, :now, CASE WHEN runs THEN :later END, CASE WHEN runs THEN :later END,
     CASE WHEN NOT runs THEN :now END, :now, 1.75, 0, false, false, false, 0, false, 3, ''
-FROM (SELECT number, number % 100 = 0 AS runs FROM generate_series(1, 100000) AS number) AS numbers
+FROM (SELECT number, number % 100 = 0 AS runs FROM generate_series(1, 20000) AS number) AS numbers
 """
 # psycopg prepares a statement that it has seen so often, and only prepared ones get a generic plan.
 UNTIL_PREPARED = 7
