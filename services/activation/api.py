@@ -10,12 +10,13 @@ from google.api.httpbody_pb2 import HttpBody
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation import codes, deletion, redemption
+from services.activation import codes, deletion
 from services.activation.export import Exports
 from services.activation.fulfilment import FulfilmentAtOnce
 from services.activation.generation import Generation, generate
 from services.activation.listing import read_page
 from services.activation.messages import message_of, new_codes, timestamp_of
+from services.activation.redemption import Claimant, Redemption
 from services.activation.requests import (
     CodeValues,
     ExportCodesValues,
@@ -26,7 +27,7 @@ from services.activation.requests import (
 from services.activation.stalled_clients import cancelled_when_stalled
 from services.chassis.audit.api import AuditReader, AuditRpcs
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.context import caller
+from services.chassis.context import caller, current
 from services.chassis.database import Database
 from services.chassis.jobs import Jobs
 from services.chassis.pages import page_token, position_of
@@ -42,6 +43,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
 
     database: Database
     jobs: Jobs
+    redemption: Redemption
     fulfilment: FulfilmentAtOnce
     exports: Exports
     audit: AuditLog
@@ -106,17 +108,8 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
 
     def Activate(self, request: pb.ActivateRequest, _context: grpc.ServicerContext) -> pb.ActivateResponse:
         values, account = parse(CodeValues, request), caller()
-        with self.database.transaction() as connection:
-            claim = redemption.claim(
-                connection,
-                self.jobs,
-                values.activation_code,
-                uuid.UUID(account.account_id),
-                account.email,
-                self.now(),
-            )
-            if claim.is_new:
-                self.audit.record(connection, Event("code_activated", str(claim.code_id)))
+        claimant = Claimant(uuid.UUID(account.account_id), account.email, current().client_address)
+        claim = self.redemption.redeem(values.activation_code, claimant)
         given = self.fulfilment.apply(claim)
         return pb.ActivateResponse(
             email=given.email,

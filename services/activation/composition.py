@@ -14,18 +14,22 @@ from services.activation.api import ActivationServicer
 from services.activation.entitlements import Entitlements
 from services.activation.export import Exports
 from services.activation.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
+from services.activation.guessing import WINDOW, CodeGuessing, Limits
+from services.activation.redemption import Redemption
 from services.activation.settings import ActivationSettings
 from services.activation.settled_jobs import SettledJobs
-from services.activation.tables import audit, feed_cursor
+from services.activation.tables import attempts, audit, feed_cursor
 from services.chassis.account_feed import AccountFeed, FeedCursor
 from services.chassis.audit.auditing import Auditing
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.housekeeping import Housekeeping
 from services.chassis.identity_client import IdentityClient, identity_channel
 from services.chassis.jobs import Jobs
 from services.chassis.migrations import SchemaCheck
 from services.chassis.principals import CachingAuthenticator
 from services.chassis.server import Listen, Pool, Server
+from services.chassis.throttling.tally import Tally
 
 PACKAGE = "services.activation"
 
@@ -48,6 +52,10 @@ class Activation:
         fulfilment = Fulfilment(self._database, Entitlements(self._identity))
         self._jobs = Jobs(url, tasks(fulfilment))
         self._settled = SettledJobs(self._database, self._jobs)
+        wrong_codes = Tally(self._database, attempts, WINDOW, now)
+        limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
+        guessing = CodeGuessing(wrong_codes, limits)
+        self._housekeeping = Housekeeping({"activation_attempts": wrong_codes.purge})
         self.server = Server(
             service=pb.DESCRIPTOR.services_by_name["ActivationService"],
             listen=Listen(
@@ -68,6 +76,7 @@ class Activation:
             ActivationServicer(
                 database=self._database,
                 jobs=self._jobs,
+                redemption=Redemption(self._database, self._jobs, guessing, self._audit.log, now),
                 fulfilment=FulfilmentAtOnce(fulfilment, self._settled),
                 exports=Exports(self._database),
                 audit=self._audit.log,
@@ -96,6 +105,7 @@ class Activation:
 
     def _start_background(self) -> None:
         self._audit.start()
+        self._housekeeping.start()
         self._settled.start()
         self._jobs.start()
         self._feed.start()
@@ -104,6 +114,7 @@ class Activation:
         self._feed.stop()
         self._jobs.stop()
         self._settled.stop()
+        self._housekeeping.stop()
         self._audit.stop()
         self._identity.close()
         self._database.dispose()

@@ -2,11 +2,25 @@
 
 import datetime
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
-from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, select, type_coerce, update
-from sqlalchemy.types import DateTime
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 
 from services.activation import codes
 from services.activation.codes import COLUMNS, Code
@@ -15,8 +29,11 @@ from services.activation.entitlements import (
     ACTIVATION_APPLIED_ELSEWHERE,
     EntitlementRefusedError,
 )
+from services.activation.guessing import CodeGuessing, Guesser
 from services.activation.iso_time import TO_CHAR, IsoTime
 from services.activation.tables import activation_codes
+from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.database import Database
 from services.chassis.errors import ConflictError, DomainError
 from services.chassis.jobs import Jobs
 
@@ -69,44 +86,71 @@ class Claim:
         return self.job_id is not None
 
 
-def claim(
-    connection: Connection,
-    jobs: Jobs,
-    activation_code: str,
-    account_id: uuid.UUID,
-    email: str,
-    now: datetime.datetime,
-) -> Claim:
-    """Takes a pending code for the account, from `now` for its days, and enqueues the job that applies it.
+@dataclass(frozen=True)
+class Claimant:
+    """Who redeems a code: an account with its e-mail, from an IP address."""
 
-    Idempotent: an account that has the code gets its first claim again. One statement decides, so it needs no
-    transaction around it. Raises CodeNotFoundError, CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError,
-    and ConflictError when an admin changed the code in the same moment.
-    """
-    taken = (
-        update(activation_codes)
-        .where(activation_codes.c.activation_code == activation_code)
-        .where(activation_codes.c.activation_status == "pending")
-        .values(
-            activation_status="active",
-            account_id=account_id,
-            user_email=email,
-            activation_time=now,
-            expiry_date=_days_after(now),
-            update_time=now,
-        )
-        .returning(activation_codes.c.id, activation_codes.c.expiry_date)
-        .cte("taken")
-    )
-    job = jobs.enqueuing(
-        APPLY_ACTIVATION,
-        func.jsonb_build_object(literal("code_id", Text), taken.c.id),
-        delay_seconds=APPLY_JOB_DELAY_SECONDS,
-    )
-    row = connection.execute(select(taken.c.id, taken.c.expiry_date, job)).one_or_none()
-    if row is not None:
-        return Claim(row[0], account_id, activation_code, *row[1:])
-    return _earlier_claim(codes.get(connection, activation_code), account_id, now)
+    account_id: uuid.UUID
+    email: str
+    address: str
+
+
+class Redemption:
+    """Takes codes for accounts. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: Jobs,
+        guessing: CodeGuessing,
+        audit: AuditLog,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._guessing = guessing
+        self._audit = audit
+        self._now = now
+        self._take = _taking(jobs, guessing)
+
+    def redeem(self, activation_code: str, claimant: Claimant) -> Claim:
+        """Takes a pending code for the account, from now for its days, and enqueues the job that applies it.
+
+        Idempotent: an account that has the code gets its first claim again. Raises CodeNotFoundError,
+        CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError when an admin changed the code in
+        the same moment, and instead of any of them ActivationThrottledError after too many wrong codes.
+        """
+        guesser = Guesser(claimant.account_id, claimant.address)
+        try:
+            with self._database.transaction() as connection:
+                claim = self.claim(connection, activation_code, claimant)
+                if claim.is_new:
+                    self._audit.record(connection, Event("code_activated", str(claim.code_id)))
+                return claim
+        except codes.CodeNotFoundError:
+            self._guessing.count(guesser)
+            raise
+        except (CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError):
+            # These tell that there is such a code, to those who have guesses left.
+            self._guessing.check(guesser)
+            raise
+
+    def claim(self, connection: Connection, activation_code: str, claimant: Claimant) -> Claim:
+        """The claim alone, without record. One statement decides, so it needs no transaction around it.
+
+        Raises as redeem() does, but for the limits: a code that they keep from the claimant raises ConflictError.
+        """
+        now = self._now()
+        values = {
+            **self._guessing.values(Guesser(claimant.account_id, claimant.address), now),
+            "code": activation_code,
+            "account": claimant.account_id,
+            "email": claimant.email,
+            "time": now,
+        }
+        row = connection.execute(self._take, values).one_or_none()
+        if row is not None:
+            return Claim(row[0], claimant.account_id, activation_code, row[1], row[2])
+        return _earlier_claim(codes.get(connection, activation_code), claimant.account_id, now)
 
 
 def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
@@ -132,8 +176,34 @@ def give_up(connection: Connection, taken: Claim, refusal: EntitlementRefusedErr
         connection.execute(activation_codes.delete().where(_is(taken)))
 
 
-def _days_after(now: datetime.datetime) -> ColumnElement[datetime.datetime]:
-    in_utc = literal(now.astimezone(datetime.UTC).replace(tzinfo=None), DateTime)
+def _taking(jobs: Jobs, guessing: CodeGuessing) -> Select[uuid.UUID, datetime.datetime, int]:
+    time = bindparam("time", type_=IsoTime)
+    taken = (
+        update(activation_codes)
+        .where(activation_codes.c.activation_code == bindparam("code"))
+        .where(activation_codes.c.activation_status == "pending")
+        .where(guessing.has_guesses_left)
+        .values(
+            activation_status="active",
+            account_id=bindparam("account"),
+            user_email=bindparam("email"),
+            activation_time=time,
+            expiry_date=_days_after(bindparam("now", type_=DateTime(timezone=True))),
+            update_time=time,
+        )
+        .returning(activation_codes.c.id, activation_codes.c.expiry_date)
+        .cte("taken")
+    )
+    job = jobs.enqueuing(
+        APPLY_ACTIVATION,
+        func.jsonb_build_object(literal("code_id", Text), taken.c.id),
+        delay_seconds=APPLY_JOB_DELAY_SECONDS,
+    )
+    return select(taken.c.id, taken.c.expiry_date, job)
+
+
+def _days_after(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
+    in_utc = func.timezone("UTC", now)
     days = func.make_interval(0, 0, 0, activation_codes.c.valid_days)
     return type_coerce(func.to_char(in_utc + days, cast(TO_CHAR, Text)), IsoTime)
 

@@ -16,3 +16,6 @@ class ActivationSettings(ServiceSettings):
     identity_address: str = "127.0.0.1:50051"
     # A client of an export that leaves a block unread for so long, at most twice that, is cut off.
     export_stall_seconds: float = Field(default=30, ge=0.1, le=600)
+    # Codes that do not exist, by account and by client address within 15 minutes.
+    activation_limit_per_account: int = Field(default=10, ge=1, le=1000)
+    activation_limit_per_address: int = Field(default=100, ge=1, le=100_000)

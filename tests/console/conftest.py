@@ -12,6 +12,7 @@ from deploy import chromium
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from tests.console.tab import Tab
+from tests.generous_limits import generous_environment
 from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People
 
@@ -44,7 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, jwt_secret: str) -> Iterator
     settings = LocalSettings.side_by_side(
         tmp_path_factory.mktemp("stack"), jwt_secret=jwt_secret, admin_password=secrets.token_urlsafe(16)
     )
-    with LocalStack(settings, wechat_emulator=()) as running:
+    with LocalStack(settings, wechat_emulator=(), environment=generous_environment()) as running:
         yield running
 
 

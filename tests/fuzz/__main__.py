@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from tests.fuzz.campaign import FuzzFoundError, campaign
+from tests.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
 
@@ -26,7 +27,7 @@ def main() -> int:
             Path(folder), jwt_secret=key, admin_password=secrets.token_hex(8)
         )
         with (
-            LocalStack(settings, wechat_emulator=()) as stack,
+            LocalStack(settings, wechat_emulator=(), environment=generous_environment()) as stack,
             People(stack, key) as people,
             campaign(stack, people) as fuzz,
         ):

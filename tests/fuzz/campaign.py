@@ -23,7 +23,7 @@ from tests.whole_stack.people import People, Person
 from tests.whole_stack.test_access_matrix import METHODS
 
 # What a refused call may leave behind: that it was made.
-TRACES = {"sign_in_attempts", "throttle_attempts", "attempts", "audit_log", "audit_head", "alembic_version"}
+TRACES = {"sign_in_attempts", "activation_attempts", "audit_log", "audit_head", "alembic_version"}
 # Looking at every table takes some milliseconds, so it is done for some of the refused calls.
 LOOK_AT_EVERY = 10
 

@@ -7,9 +7,9 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from services.activation import redemption
+from services.activation.redemption import Claimant
 from services.chassis.database import Database
-from services.chassis.jobs import Jobs
+from tests.service.activation.bare_redemption import bare_redemption
 from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
 from tests.waiting import wait_until
@@ -40,13 +40,8 @@ def make_jobs_due(database: Database) -> None:
 
 def claim_and_die(database: Database, database_url: str, code: str, account: Account) -> None:
     """What is left of an Activate whose process was killed after its commit: nobody calls Identity."""
-    from services.activation.fulfilment import Fulfilment, tasks
-
-    never_called: Fulfilment = None  # type: ignore[assignment]
-    jobs = Jobs(database_url, tasks(never_called))
-    now = datetime.datetime.now(datetime.UTC)
-    with database.reading() as connection:
-        redemption.claim(connection, jobs, code, account.id, account.email, now)
+    redemption = bare_redemption(database, database_url, lambda: datetime.datetime.now(datetime.UTC))
+    redemption.redeem(code, Claimant(account.id, account.email, "192.0.2.1"))
 
 
 def agrees(replica: Replica, admin: Account, account: Account, code: str) -> bool:

@@ -1,0 +1,83 @@
+"""How often codes may be guessed, by whom.
+
+What counts is an Activate with a code that does not exist, by the caller's account and by the client's address. It
+is counted before it is answered, and where there is no room, it is answered as throttled: so however many are sent
+at once, no more than the limit learn that their code is wrong.
+
+Whoever has used up a limit gets nothing for a right code either: the statement that takes a code takes it only
+while there is room. That costs it two look-ups in an index and no lock; a success reserves nothing and counts
+nothing, so right codes never stand in each other's way. The price is that a right code does not see wrong ones that
+are being counted in the same moment.
+"""
+
+import datetime
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, DateTime, LargeBinary, and_, bindparam
+
+from services.chassis.errors import ThrottledError
+from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.client_networks import network_of
+from services.chassis.throttling.tally import Tally
+
+WINDOW = datetime.timedelta(minutes=15)
+
+
+@dataclass(eq=False)
+class ActivationThrottledError(ThrottledError):
+    """Too many wrong codes of late."""
+
+    reason = "ACTIVATION_THROTTLED"
+    message: str = "激活尝试过于频繁，请稍后再试"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Wrong codes by account and by address within 15 minutes."""
+
+    by_account: int
+    by_address: int
+
+
+@dataclass(frozen=True)
+class Guesser:
+    """Who tries a code: an account, from an IP address."""
+
+    account_id: uuid.UUID
+    address: str
+
+
+class CodeGuessing:
+    """The limits, applied. Thread-safe."""
+
+    def __init__(self, tally: Tally, limits: Limits) -> None:
+        """The window of `tally` is WINDOW."""
+        self._tally = tally
+        self._limits = limits
+        now = bindparam("now", type_=DateTime(timezone=True))
+        # SQL: whether the guesser bound by values() has a guess left in both respects.
+        self.has_guesses_left: ColumnElement[bool] = and_(
+            tally.attempts.has_room(bindparam("account_bucket", type_=LargeBinary), limits.by_account, now),
+            tally.attempts.has_room(bindparam("address_bucket", type_=LargeBinary), limits.by_address, now),
+        )
+
+    def values(self, guesser: Guesser, now: datetime.datetime) -> Mapping[str, object]:
+        """What `has_guesses_left` is executed with."""
+        by_account, by_address = self._buckets(guesser)
+        return {"account_bucket": by_account.key, "address_bucket": by_address.key, "now": now}
+
+    def count(self, guesser: Guesser) -> None:
+        """Counts a wrong code. Raises ActivationThrottledError when there was no guess left."""
+        self._tally.count(self._buckets(guesser), ActivationThrottledError)
+
+    def check(self, guesser: Guesser) -> None:
+        """Raises ActivationThrottledError when there is no guess left."""
+        self._tally.check(self._buckets(guesser), ActivationThrottledError)
+
+    def _buckets(self, guesser: Guesser) -> tuple[Bucket, Bucket]:
+        return (
+            Bucket(bucket_key("account", str(guesser.account_id)), self._limits.by_account),
+            Bucket(bucket_key("network", network_of(guesser.address)), self._limits.by_address),
+        )

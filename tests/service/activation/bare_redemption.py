@@ -1,0 +1,27 @@
+"""Redemption without a replica around it: its rules over a database, and jobs that nobody works on."""
+
+import datetime
+from collections.abc import Callable
+
+from services.activation.fulfilment import Fulfilment, tasks
+from services.activation.guessing import WINDOW, CodeGuessing, Limits
+from services.activation.redemption import Redemption
+from services.activation.tables import attempts, audit
+from services.chassis.audit.recording import AuditLog
+from services.chassis.database import Database
+from services.chassis.jobs import Jobs
+from services.chassis.throttling.tally import Tally
+
+
+def bare_jobs(database_url: str) -> Jobs:
+    """Jobs that can be enqueued; no worker is started."""
+    never_called: Fulfilment = None  # type: ignore[assignment]
+    return Jobs(database_url, tasks(never_called))
+
+
+def bare_redemption(
+    database: Database, database_url: str, now: Callable[[], datetime.datetime]
+) -> Redemption:
+    """The rules with the limits that a replica has by default."""
+    guessing = CodeGuessing(Tally(database, attempts, WINDOW, now), Limits(by_account=10, by_address=100))
+    return Redemption(database, bare_jobs(database_url), guessing, AuditLog(audit, now), now)
