@@ -15,7 +15,7 @@ class AccountDeletion:
         self._audit = audit
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
-        """Deletes the account's codes. Idempotent."""
-        codes.remove_of_account(connection, account_id)
-        actor = f"{SERVICE_ACTOR}activation"
-        self._audit.record(connection, Event("codes_of_account_deleted", str(account_id), actor=actor))
+        """Deletes the account's codes. Idempotent: where nothing is left to delete, nothing is recorded."""
+        if codes.remove_of_account(connection, account_id):
+            actor = f"{SERVICE_ACTOR}activation"
+            self._audit.record(connection, Event("codes_of_account_deleted", str(account_id), actor=actor))

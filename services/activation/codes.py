@@ -122,9 +122,10 @@ def remove(connection: Connection, activation_code: str) -> uuid.UUID:
     return removed
 
 
-def remove_of_account(connection: Connection, account_id: uuid.UUID) -> None:
-    """Deletes the codes that an account has redeemed: the account is gone. Idempotent."""
-    connection.execute(delete(activation_codes).where(activation_codes.c.account_id == account_id))
+def remove_of_account(connection: Connection, account_id: uuid.UUID) -> int:
+    """Deletes the codes that an account has redeemed, which is gone, and counts them. Idempotent."""
+    statement = delete(activation_codes).where(activation_codes.c.account_id == account_id)
+    return connection.execute(statement).rowcount
 
 
 def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:

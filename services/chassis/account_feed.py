@@ -82,19 +82,25 @@ class FeedCursor:
                 self._on_deleted(connection, account_id)
 
     def resynchronise(self, identity: IdentityClient, sequence: int) -> None:
-        """Deletes what belongs to accounts that no longer exist, then goes on from `sequence`.
+        """Deletes what belongs to accounts that no longer exist and goes on from `sequence`, in one transaction.
 
-        `sequence` is the feed's head before this call, so what is deleted meanwhile comes on the feed.
+        `sequence` is the feed's head before this call, so what is deleted meanwhile comes on the feed. It is
+        below the cursor when the feed is another one, restored from a backup. Does nothing when the cursor has
+        moved meanwhile: then another replica was first. Raises IdentityUnavailableError.
         """
+        before = self.position()
         with self._database.reading() as connection:
             batches = list(self._known_accounts(connection))
+        gone: set[uuid.UUID] = set()
         for batch in batches:
             existing = identity.principals([str(account_id) for account_id in batch])
-            gone = [account_id for account_id in batch if str(account_id) not in existing]
-            with self._database.transaction() as connection:
-                for account_id in gone:
+            gone.update(account_id for account_id in batch if str(account_id) not in existing)
+        column = self._table.c.sequence
+        with self._database.transaction() as connection:
+            moved = update(self._table).where(column == before).values(sequence=sequence)
+            if connection.execute(moved).rowcount == 1:
+                for account_id in sorted(gone):
                     self._on_deleted(connection, account_id)
-        self.advance(sequence)
 
     def _advance(self, connection: Connection, sequence: int) -> bool:
         column = self._table.c.sequence
@@ -130,19 +136,23 @@ class AccountFeed:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._follow()
-            except grpc.RpcError as error:
-                self._authenticator.distrust()
-                if not self._stopping.is_set():
-                    self._recover(error)
+                self._follow_or_recover()
             except DomainError as error:
                 # The own database is away. The cursor has not moved, so nothing is lost.
-                self._authenticator.distrust()
                 _log.warning("account_feed_interrupted", reason=error.reason)
             except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
-                self._authenticator.distrust()
                 _log.exception("account_feed_faulted")
             self._stopping.wait(RECONNECT_SECONDS)
+
+    def _follow_or_recover(self) -> None:
+        try:
+            try:
+                self._follow()
+            finally:
+                self._authenticator.distrust()
+        except grpc.RpcError as error:
+            if not self._stopping.is_set():
+                self._recover(error)
 
     def _follow(self) -> None:
         stored = self._cursor.position()

@@ -21,12 +21,16 @@ class AccountDeletion:
         self._now = now
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
-        """Deletes the account's cookies and ends its running logins. Idempotent."""
+        """Deletes the account's cookies, which is recorded if there are any, and ends its running logins.
+
+        Idempotent.
+        """
         # This order: from here on no login of the account can begin or save, so those that are found are all.
-        cascade.delete_owner(connection, account_id, self._now())
+        deleted = cascade.delete_owner(connection, account_id, self._now())
         self._logins.end_logins_of(connection, account_id)
-        actor = f"{SERVICE_ACTOR}wechat_cookie"
-        self._audit.record(connection, Event("cookies_of_account_deleted", str(account_id), actor=actor))
+        if deleted:
+            actor = f"{SERVICE_ACTOR}wechat_cookie"
+            self._audit.record(connection, Event("cookies_of_account_deleted", str(account_id), actor=actor))
 
     def known_accounts(self, connection: Connection) -> Iterator[list[uuid.UUID]]:
         """The ids of all accounts with something here, in lists of at most BATCH; some may come twice."""

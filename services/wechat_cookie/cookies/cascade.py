@@ -22,15 +22,17 @@ _OWNERS = (
 _BEFORE_ALL = uuid.UUID(int=0)
 
 
-def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> None:
-    """Deletes all cookies of the owner, and lets no login that is under way save another one. Idempotent.
+def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> int:
+    """Deletes all cookies of the owner, counts them, and lets no login that is under way save one. Idempotent.
 
     The folders go with the announcement.
     """
     owners.lock(connection, owner_id)
     remembered = insert(deleted_owners).values(owner_id=owner_id, deleted_time=now)
     connection.execute(remembered.on_conflict_do_nothing())
-    owners.announce(connection, connection.execute(_DELETE, {"owner": owner_id}).scalars())
+    tokens = connection.execute(_DELETE, {"owner": owner_id}).scalars().all()
+    owners.announce(connection, tokens)
+    return len(tokens)
 
 
 def owners_of_cookies(connection: Connection) -> Iterator[list[uuid.UUID]]:

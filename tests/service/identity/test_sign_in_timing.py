@@ -1,0 +1,115 @@
+"""Neither the answer nor the time it takes tells which accounts there are.
+
+Times are compared as distributions: by their medians, and by how often one of the one kind is above one of the
+other, which is half of the time for two that are alike. The kinds take turns, so that the machine's moods fall on
+all of them.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, product
+
+import grpc
+import pytest
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.errors import reason_of
+from tests.service.identity.conftest import Replica
+from tests.service.identity.logins import EMAIL
+from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, PASSWORD, Callers, sign_in, sign_up
+
+REVOKED = "revoked@example.com"
+NOBODY = "nobody@example.com"
+# What two equal distributions of 20 exceed once in ten thousand times; a skipped hash gives 0.5.
+RANK_TOLERANCE = 0.36
+MEDIAN_TOLERANCE = 1.5
+
+# Code, reason and message.
+Answer = tuple[grpc.StatusCode, str | None, str | None]
+
+
+def answer(callers: Callers, email: str, password: str) -> Answer:
+    try:
+        callers.gateway.Login(pb.LoginRequest(email=email, password=password))
+    except grpc.RpcError as error:
+        return error.code(), reason_of(error), error.details()
+    raise AssertionError("the guess was right")
+
+
+def take_turns(
+    callers: Callers, kinds: Mapping[str, tuple[str, str]], rounds: int
+) -> tuple[set[Answer], dict[str, list[float]]]:
+    """All answers that there were, and the seconds that those of each kind of (e-mail, password) took."""
+    answers: set[Answer] = set()
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind, guess in kinds.items():
+            start = time.perf_counter()
+            answers.add(answer(callers, *guess))
+            seconds[kind].append(time.perf_counter() - start)
+    return answers, seconds
+
+
+def assert_alike(seconds: Mapping[str, Sequence[float]]) -> None:
+    for (name, one), (other_name, other) in combinations(seconds.items(), 2):
+        above = statistics.fmean((a > b) + (a == b) / 2 for a, b in product(one, other))
+        ratio = statistics.median(one) / statistics.median(other)
+        told = f"{name} against {other_name}: above in {above:.2f}, medians {ratio:.2f}"
+        assert abs(above - 0.5) < RANK_TOLERANCE, told
+        assert 1 / MEDIAN_TOLERANCE < ratio < MEDIAN_TOLERANCE, told
+
+
+@pytest.fixture
+def start_with_accounts(start_replica: Callable[..., Replica]) -> Callable[..., Callers]:
+    """Starts a replica that knows EMAIL, and REVOKED, whom an admin has locked out."""
+
+    def start(**settings: object) -> Callers:
+        replica = start_replica(**settings)
+        sign_up(replica.callers, EMAIL)
+        locked = sign_up(replica.callers, REVOKED)
+        made = replica.identity.administration.create(ADMIN_EMAIL, ADMIN_PASSWORD, "admin")
+        admin = sign_in(replica.callers, str(made.id), ADMIN_EMAIL, ADMIN_PASSWORD)
+        request = pb.UpdateUserRequest(user_id=locked.id, activation_status="revoked")
+        replica.callers.gateway.UpdateUser(request, metadata=admin.bearer)
+        return replica.callers
+
+    return start
+
+
+def test_unknown_email_wrong_password_and_locked_account_are_answered_alike(
+    start_with_accounts: Callable[..., Callers],
+) -> None:
+    callers = start_with_accounts(sign_in_limit_per_account=1000, sign_in_limit_per_address=1000)
+    kinds = {
+        "unknown e-mail": (NOBODY, PASSWORD),
+        "wrong password": (EMAIL, "wrong"),
+        "locked account": (REVOKED, "wrong"),
+    }
+
+    answers, seconds = take_turns(callers, kinds, 20)
+
+    assert answers == {(grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS", "邮箱或密码错误")}
+    assert_alike(seconds)
+
+
+def test_once_throttled_neither_account_nor_password_makes_a_difference(
+    start_with_accounts: Callable[..., Callers],
+) -> None:
+    callers = start_with_accounts(sign_in_limit_per_account=1)
+    # From an address where none of them was signed in to before.
+    for email in (EMAIL, REVOKED, NOBODY):
+        assert answer(callers, email, "wrong")[1] == "WRONG_CREDENTIALS"
+    kinds = {
+        "unknown e-mail": (NOBODY, PASSWORD),
+        "right password": (EMAIL, PASSWORD),
+        "wrong password": (EMAIL, "wrong"),
+        "locked account": (REVOKED, PASSWORD),
+    }
+
+    answers, seconds = take_turns(callers, kinds, 40)
+
+    assert answers == {
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED", "登录尝试过于频繁，请稍后再试")
+    }
+    assert_alike(seconds)
