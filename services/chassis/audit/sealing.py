@@ -81,7 +81,5 @@ class Sealer:
                     continue
             except DomainError as error:
                 _log.warning("audit_sealing_interrupted", reason=error.reason)
-            except Exception as error:  # noqa: BLE001 - A database that is not migrated yet, say: it will be.
-                _log.warning("audit_sealing_interrupted", error=type(error).__name__)
             except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
                 _log.exception("audit_sealing_faulted")

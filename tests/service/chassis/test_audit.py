@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
+import structlog
 from sqlalchemy import Engine, MetaData, create_engine, exc, make_url, text
 
 from deploy.local.postgres import PostgresServer
@@ -167,3 +168,23 @@ def test_a_long_log_is_verified_piece_by_piece(world: World) -> None:
     assert world.verdict(after=4).checked == 2
     assert world.verdict(after=6).intact
     assert world.verdict(after=7).broken_reason == "MISSING"
+
+
+def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
+    postgres_server: PostgresServer,
+) -> None:
+    url = postgres_server.url("postgres")
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    database, tables = Database(url, pool_size=4), audit_tables(MetaData())
+    sealer = Sealer(database, tables, KEY)
+    with structlog.testing.capture_logs() as logs:
+        sealer.start()
+        wait_until(lambda: bool(logs))
+    run(engine, CREATE)
+    world = World(database, tables, AuditLog(tables, lambda: NOW), sealer)
+    world.record("a")
+    wait_until(lambda: world.verdict().checked == 1)
+    sealer.stop()
+    database.dispose()
+    run(engine, DROP)
+    engine.dispose()
