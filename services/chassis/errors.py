@@ -76,9 +76,13 @@ class ThrottledError(DomainError):
     message: str = "请求过于频繁，请稍后再试"
 
     @property
+    def retry_seconds(self) -> int:
+        """`retry_after` in whole seconds, at least one."""
+        return max(1, math.ceil(self.retry_after.total_seconds()))
+
+    @property
     def details(self) -> tuple[Message, ...]:
-        seconds = max(1, math.ceil(self.retry_after.total_seconds()))
-        return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds)),)
+        return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=self.retry_seconds)),)
 
 
 @dataclass(eq=False)

@@ -1,5 +1,8 @@
 """How answers look on REST."""
 
+import datetime
+from collections.abc import Iterator
+
 from google.api import httpbody_pb2
 
 from fastmp.activation.v1 import activation_service_pb2 as activation_pb
@@ -66,11 +69,24 @@ def test_a_service_error_keeps_its_reason_details_and_message(gateway: Gateway) 
 
 def test_a_throttled_call_is_429_with_the_time_to_wait(gateway: Gateway) -> None:
     def refuse(*_: object) -> None:
-        raise ThrottledError
+        raise ThrottledError(retry_after=datetime.timedelta(minutes=2, milliseconds=1))
 
     gateway.services["identity"].answers["Login"] = refuse
-    body = assert_error(gateway.post("/auth/login", json={}), 429, 8, "THROTTLED")
-    assert {"@type": RETRY_INFO, "retry_delay": "1s"} in body["details"]
+    answer = gateway.post("/auth/login", json={})
+    body = assert_error(answer, 429, 8, "THROTTLED")
+    assert {"@type": RETRY_INFO, "retry_delay": "121s"} in body["details"]
+    assert answer.headers["retry-after"] == "121"
+
+
+def test_a_throttled_stream_is_429_with_the_time_to_wait_too(gateway: Gateway) -> None:
+    def refuse(*_: object) -> Iterator[httpbody_pb2.HttpBody]:
+        raise ThrottledError(retry_after=datetime.timedelta(seconds=10))
+        yield
+
+    gateway.services["activation"].answers["ExportCodes"] = refuse
+    answer = gateway.get("/activation/export")
+    assert_error(answer, 429, 8, "THROTTLED")
+    assert answer.headers["retry-after"] == "10"
 
 
 def test_a_missing_or_worthless_token_is_401(gateway: Gateway) -> None:

@@ -262,6 +262,20 @@ def test_a_fault_in_the_middle_of_a_stream_tells_nothing(running: Running) -> No
     assert "canary" not in str(caught.value)
 
 
+def test_a_stream_that_is_throttled_after_it_began_says_when_to_come_back(running: Running) -> None:
+    def throttled(_request: Any, _context: grpc.ServicerContext) -> Iterator[pb.AccountEvent]:
+        yield pb.AccountEvent(sequence=1)
+        raise ThrottledError
+
+    running.servicer.do = throttled
+    stream = running.stub("activation").WatchAccounts(pb.WatchAccountsRequest(), timeout=10)
+    assert next(stream).sequence == 1
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stream)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(caught.value)["RetryInfo"].retry_delay.seconds == 1
+
+
 def test_every_call_is_counted_by_method_and_code(running: Running) -> None:
     running.servicer.do = lambda _request, _context: pb.Account()
     running.stub().Register(pb.RegisterRequest(), timeout=10)
