@@ -73,12 +73,17 @@ def request_id() -> str:
     return call.request_id if call else ""
 
 
-def outgoing_timeout() -> float:
-    """Seconds that an outgoing call may take now: what the caller still waits, less a margin; at most 15."""
+def remaining_time() -> float:
+    """Seconds for which the caller still waits, less a margin to answer in: for waiting within this process."""
     call = _current.get()
     if call is None:
         return DEFAULT_TIMEOUT_SECONDS
-    return max(0.001, min(DEFAULT_TIMEOUT_SECONDS, call.deadline - time.monotonic() - INNER_MARGIN_SECONDS))
+    return max(0.001, call.deadline - time.monotonic() - INNER_MARGIN_SECONDS)
+
+
+def outgoing_timeout() -> float:
+    """Seconds that an outgoing call may take now: what the caller still waits, less a margin; at most 15."""
+    return min(DEFAULT_TIMEOUT_SECONDS, remaining_time())
 
 
 def deadline_of(context: grpc.ServicerContext, at_most: float) -> float:

@@ -62,7 +62,7 @@ class Identity:
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
         turnstiles = Turnstiles(most_waiting=2 * settings.hashing_queue)
-        guesses = Throttle(self._database, attempts, turnstiles, SIGN_IN_WINDOW, now, calls.outgoing_timeout)
+        guesses = Throttle(self._database, attempts, turnstiles, SIGN_IN_WINDOW, now, calls.remaining_time)
         registrations = Tally(self._database, attempts, REGISTRATION_WINDOW, now)
         throttle = SignInThrottle(guesses, registrations, _limits(settings))
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
@@ -75,7 +75,7 @@ class Identity:
             }
         )
         self._admission = HashingAdmission(
-            settings.hashing_threads, settings.hashing_queue, calls.outgoing_timeout
+            settings.hashing_threads, settings.hashing_queue, calls.remaining_time
         )
         passwords = PasswordHashing(self._admission, secrets.token_bytes)
         self._audit = Auditing(self._database, audit, settings.audit_key, now)
