@@ -19,7 +19,8 @@ WATCH = "/cookie/watch"
 class WatchedLogin:
     """What one person saw. `events` are those with news, heartbeats left out; the last says success or failure.
 
-    `refusals` are answers other than an event stream; `cuts` how often a stream ended before the login did.
+    `refusals` are answers other than an event stream; `cuts` how often a stream ended before the login did;
+    `gave_up` is whether it took too long, or was refused for certain.
     """
 
     login_key: str = ""
@@ -50,9 +51,15 @@ class WatchedLogin:
 
     @property
     def token(self) -> str | None:
-        """The new cookie's token, after a success."""
-        success = (self.end or {}).get("success")
-        return None if success is None else str(success["cookie"]["token"])
+        """The new cookie's token, after a success; None when the cookie had gone again by then."""
+        success = (self.end or {}).get("success", {})
+        return str(success["cookie"]["token"]) if "cookie" in success else None
+
+    @property
+    def name(self) -> str:
+        """The official account's name, after a success that told it."""
+        success = (self.end or {}).get("success", {})
+        return str(success.get("cookie", {}).get("name", ""))
 
     @property
     def failure(self) -> str | None:
@@ -76,11 +83,16 @@ class LoginWatcher:
         self._caller = GatewayCaller(gateway_url, token)
         self._on_event = on_event
         self._seconds = seconds
+        self._leaving = False
         self._thread = threading.Thread(target=self._follow, name="login-watcher")
 
     def start(self) -> None:
         """Starts the login and the thread that follows it."""
         self._thread.start()
+
+    def leave(self) -> None:
+        """Closes the page: the stream is cut off at this end, and nobody comes back to it."""
+        self._leaving = True
 
     def join(self) -> WatchedLogin:
         """What was seen, once the login has ended or was given up."""
@@ -92,7 +104,7 @@ class LoginWatcher:
         with self._caller:
             while self.login.end is None:
                 self._attach()
-                if self.login.end is not None:
+                if self.login.end is not None or self.login.gave_up or self._leaving:
                     return
                 if time.monotonic() > give_up_at:
                     self.login.gave_up = True
@@ -110,9 +122,13 @@ class LoginWatcher:
                 if "heartbeat" not in event:
                     login.events.append(event)
                     self._on_event(login, event)
+                if self._leaving:
+                    return
             login.cuts += login.end is None
         except StreamRefusedError as error:
             login.refusals.append(str(error))
+            # Whoever is told so for certain does not ask again.
+            login.gave_up = error.answer.is_refusal
         except requests.RequestException as error:
             login.cuts += 1
             if not login.login_key or isinstance(error, requests.ConnectTimeout):

@@ -42,9 +42,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, jwt_secret: str) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def accounts(stack: LocalStack, jwt_secret: str) -> Iterator[ReadyAccounts]:
-    with ReadyAccounts(stack.database_url("identity"), jwt_secret, secrets.token_urlsafe(16)) as ready:
-        yield ready
+def accounts(stack: LocalStack, jwt_secret: str) -> ReadyAccounts:
+    return ReadyAccounts(stack.database_url("identity"), jwt_secret, secrets.token_urlsafe(16))
 
 
 @pytest.fixture(scope="session")

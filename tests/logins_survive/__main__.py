@@ -25,12 +25,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fastmp-logins-") as folder:
         settings = LocalSettings.side_by_side(Path(folder) / "state", jwt_secret=jwt_secret)
         environment = generous_environment()
-        with (
-            LocalStack(
-                settings, replicas={"wechat_cookie": 2}, wechat_emulator=(), environment=environment
-            ) as stack,
-            ReadyAccounts(stack.database_url("identity"), jwt_secret, secrets.token_urlsafe(16)) as accounts,
-        ):
+        with LocalStack(
+            settings, replicas={"wechat_cookie": 2}, wechat_emulator=(), environment=environment
+        ) as stack:
+            accounts = ReadyAccounts(stack.database_url("identity"), jwt_secret, secrets.token_urlsafe(16))
+            # Admins need no code to log an official account in.
             owners = accounts.make(arguments.logins, role="admin")
             survival = survive(stack, owners, arguments.seed, arguments.seconds)
     print(f"{survival.kills} replicas killed, PostgreSQL restarted {survival.postgres_restarts} time")

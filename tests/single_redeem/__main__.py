@@ -29,10 +29,9 @@ def main() -> int:
     problems = 0
     with tempfile.TemporaryDirectory(prefix="fastmp-race-") as folder:
         settings = LocalSettings.side_by_side(Path(folder) / "state", jwt_secret=jwt_secret)
-        with (
-            LocalStack(settings, replicas=REPLICAS, environment=generous_environment()) as stack,
-            ReadyAccounts(stack.database_url("identity"), jwt_secret, secrets.token_urlsafe(16)) as accounts,
-        ):
+        with LocalStack(settings, replicas=REPLICAS, environment=generous_environment()) as stack:
+            password = secrets.token_urlsafe(16)
+            accounts = ReadyAccounts(stack.database_url("identity"), jwt_secret, password)
             for number in range(1, arguments.rounds + 1):
                 verdict = run_round(stack, accounts, arguments.racers)
                 _tell(number, arguments.racers, verdict)

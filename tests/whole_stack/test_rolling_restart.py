@@ -53,8 +53,8 @@ def replicated(
 
 @pytest.fixture(scope="module")
 def admin(replicated: LocalStack, jwt_secret: str) -> ReadyAccount:
-    with ReadyAccounts(replicated.database_url("identity"), jwt_secret, PASSWORD) as accounts:
-        return accounts.make(1, role="admin")[0]
+    accounts = ReadyAccounts(replicated.database_url("identity"), jwt_secret, PASSWORD)
+    return accounts.make(1, role="admin")[0]
 
 
 @pytest.fixture
