@@ -136,4 +136,4 @@ class Record:
     def owners(self) -> list[AccountRecord]:
         """The accounts that have cookies now."""
         with self._lock:
-            return [account for account in self.accounts.values() if account.known_cookies]
+            return [one for one in self.accounts.values() if one.exists is Told.YES and one.known_cookies]
