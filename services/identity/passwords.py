@@ -39,8 +39,9 @@ class _Pbkdf2:
     checksum: bytes
 
 
-def hash_password(password: str, salt: bytes, rounds: int = ROUNDS) -> str:
+def hash_password(password: str, salt: bytes, rounds: int | None = None) -> str:
     """A new hash of `password`. `salt` is `SALT_BYTES` fresh random bytes. Takes a fifth of a second."""
+    rounds = ROUNDS if rounds is None else rounds
     checksum = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
     return _form(rounds, salt, checksum)
 

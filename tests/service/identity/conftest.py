@@ -30,6 +30,18 @@ class Replica:
     callers: Callers
 
 
+# A fifth of a second of a core for each password would be most of what these tests take. How much a hash costs is
+# shown by the unit tests of the form, by the throttle's and the timing tests, and by the running stack.
+CHEAP_ROUNDS = 1000
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes with fewer rounds, but for tests with the mark `real_hashing`."""
+    if request.node.get_closest_marker("real_hashing") is None:
+        monkeypatch.setattr("services.identity.passwords.ROUNDS", CHEAP_ROUNDS)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

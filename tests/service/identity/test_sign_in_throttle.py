@@ -48,6 +48,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return passwords
 
 
+@pytest.mark.real_hashing
 def test_of_200_wrong_guesses_at_once_only_as_many_as_the_limit_reach_the_hash(
     start_replica: Callable[..., Replica], database: Database, compared: list[str]
 ) -> None:

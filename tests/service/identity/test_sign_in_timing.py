@@ -21,6 +21,7 @@ from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, PASSWOR
 
 REVOKED = "revoked@example.com"
 NOBODY = "nobody@example.com"
+pytestmark = pytest.mark.real_hashing
 # What two equal distributions of 20 exceed once in ten thousand times; a skipped hash gives 0.5.
 RANK_TOLERANCE = 0.36
 MEDIAN_TOLERANCE = 1.5

@@ -183,6 +183,7 @@ def test_of_two_password_changes_at_once_only_one_finds_the_old_password(
     assert counts(callers, again(callers, person, succeeded[0]))
 
 
+@pytest.mark.real_hashing
 @pytest.mark.parametrize("kind", ["passlib's pbkdf2-sha256", "bcrypt"])
 def test_an_older_hash_lets_in_and_is_replaced_at_the_next_sign_in(
     callers: Callers, person: Account, database: Database, kind: str
