@@ -60,7 +60,8 @@ def test_followers_that_crash_and_fall_behind_a_pruned_feed_end_with_exactly_the
     with ExitStack() as held, ThreadPoolExecutor(WRITERS) as pool:
         identity = held.enter_context(channel(address, "identity", certificates["activation"]))
         for number in range(ROUNDS):
-            # Every other round nobody follows, and what happened is pruned before anybody does again.
+            # Every other round nobody follows, and what happened is pruned before anybody does again. Of the rounds
+            # in which somebody follows, every other one ends before they have come to the end.
             awake = chance.sample(cursors, 0 if number % 2 else chance.randint(1, 2))
             with ExitStack() as replicas:
                 for cursor in awake:
