@@ -61,7 +61,7 @@ def test_an_endless_answer_of_any_form_ends_soon_and_small(
     make_client: MakeClient, conversation: Conversation
 ) -> None:
     with raw_server(conversation) as port:
-        client = make_client(f"http://127.0.0.1:{port}", exchange_timeout=2.0)
+        client = make_client(f"http://127.0.0.1:{port}", exchange_timeout=20.0)
         start = time.monotonic()
         tracemalloc.start()
         try:
@@ -72,7 +72,8 @@ def test_an_endless_answer_of_any_form_ends_soon_and_small(
             tracemalloc.stop()
         client.close()
     assert isinstance(failure.value, (errors.AnswerTooLargeError, errors.BadAnswerError, errors.DroppedError))
-    assert time.monotonic() - start < 4
+    # By the bytes, long before the time is over.
+    assert time.monotonic() - start < 20
     assert peak < 12 * 1024 * 1024
 
 
