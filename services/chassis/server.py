@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import structlog
@@ -30,6 +30,7 @@ from services.chassis.interceptors.metrics import Metrics
 from services.chassis.principals import Authenticator
 from services.chassis.registration import InterceptingRegistrar
 from services.chassis.telemetry import tracing_interceptors
+from services.chassis.thread_pool import ElasticThreadPool
 
 _log = structlog.get_logger(__name__)
 
@@ -118,8 +119,10 @@ class Server:
         # It says SERVING when it is made.
         self._set_health(False)
         credentials = server_credentials(tls)
+        self._calls = ElasticThreadPool(pool.unary_threads + pool.max_streams, "call")
         self._server = grpc.server(
-            ThreadPoolExecutor(pool.unary_threads + pool.max_streams, thread_name_prefix="call"),
+            # All that grpc asks of it is submit().
+            cast("ThreadPoolExecutor", self._calls),
             interceptors=tracing_interceptors(service.name),
             options=OPTIONS,
         )
@@ -172,6 +175,7 @@ class Server:
             end()
         self._server.stop(grace_seconds).wait()
         self._operations.stop(0).wait()
+        self._calls.shutdown()
         self._metrics_server.shutdown()
         self._metrics_server.server_close()
         self._metrics_thread.join()

@@ -115,3 +115,25 @@ def test_a_running_call_ends_before_the_server_does(running: Running) -> None:
     assert call.result().email == "done"
     stopping.join(10)
     assert not stopping.is_alive()
+
+
+def test_a_crowd_of_calls_leaves_no_threads_behind(running: Running) -> None:
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    def do(_request: object, _context: grpc.ServicerContext) -> pb.Account:
+        begun.release()
+        release.wait(20)
+        return pb.Account()
+
+    def call_threads() -> int:
+        return sum(thread.name.startswith("call") for thread in threading.enumerate())
+
+    running.servicer.do = do
+    crowd = [running.stub().Register.future(pb.RegisterRequest(), timeout=20) for _ in range(6)]
+    for _ in crowd:
+        assert begun.acquire(timeout=10)
+    assert call_threads() >= 6
+    release.set()
+    for call in crowd:
+        call.result()
+    wait_until(lambda: call_threads() == 0, seconds=20)
