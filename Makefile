@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench chaos fuzz prove-single-redeem prove-logins-survive lint protos
+.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive rotate-cookie-keys lint protos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -18,10 +18,15 @@ demo: ## Walk from register to a scanned cookie, against an emulated WeChat
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m deploy.demo
 
-test: ## Run all tests, on real PostgreSQL, gRPC, Envoy and Chromium
+test: ## Run the tests, on real PostgreSQL, gRPC, Envoy and Chromium
 	$(DEVELOPMENT)
 	@$(BIN)/python -m deploy.chromium
-	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@exec $(BIN)/python -m pytest -m "not long" -n 4 --dist loadgroup
+
+prove: ## Run the long proofs: crashes, surviving logins, the chaos checker, the feed model, rolling restart, looks
+	$(DEVELOPMENT)
+	@$(BIN)/python -m deploy.chromium
+	@exec $(BIN)/python -m pytest -m long -n 2 --dist loadgroup
 
 bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 	$(DEVELOPMENT)
@@ -42,6 +47,10 @@ prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and
 prove-logins-survive: ## Kill replicas under 60 logins in flight (make prove-logins-survive SEED=…)
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.logins_survive $(if $(SEED),--seed $(SEED))
+
+rotate-cookie-keys: ## Put every stored cookie of the local stack under a new key, also while it runs
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.rotate_cookie_keys
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

@@ -1,3 +1,28 @@
-"""Fixtures that every folder of tests may use."""
+"""Fixtures that every folder of tests may use, and which tests are long."""
+
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ["tests.certificates", "tests.postgres"]
+
+# Proofs that take more than their share of the six minutes of `make test`: `make prove` runs them.
+LONG = (
+    "chaos",
+    "crashes",
+    "console/test_administration.py",
+    "console/test_looks.py",
+    "console/test_policy.py",
+    "console/test_scanning.py",
+    "console/test_signing_in.py",
+    "service/identity/test_feed_model.py",
+    "service/identity/test_sign_in_timing.py",
+    "whole_stack/test_rolling_restart.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(folder).as_posix().startswith(LONG):
+            item.add_marker(pytest.mark.long)
