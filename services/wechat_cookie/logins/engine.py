@@ -69,7 +69,15 @@ class LoginEngine:
             act_threads=threads.acts,
         )
         self.retention = LoginRetention(rows, limits, now)
-        self._upkeep = LoginUpkeep(database, self.retention, self._hub, measures, threads.sweep_seconds)
+        self._upkeep = LoginUpkeep(
+            database,
+            self.retention,
+            self._hub,
+            measures,
+            # Nobody logs in for hours, and idle connections are of no use to anybody then.
+            client.close,
+            threads.sweep_seconds,
+        )
         self.account_logins = AccountLogins(
             database,
             rows,

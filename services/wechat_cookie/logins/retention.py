@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 
 from services.wechat_cookie.logins import rules
 from services.wechat_cookie.logins.rows import COLUMNS, LoginRows
@@ -44,6 +44,7 @@ _SEEN = (
     .values(last_seen_at=bindparam("now"))
 )
 _REMOVE = delete(logins).where(logins.c.ended_at.is_not(None), logins.c.ended_at < bindparam("ended_before"))
+_ANY_RUNNING = select(exists().where(logins.c.ended_at.is_(None)))
 _OWNERS = select(logins.c.owner_id).where(logins.c.ended_at.is_(None)).distinct()
 
 
@@ -80,6 +81,10 @@ class LoginRetention:
     def owners_of_running(self, connection: Connection) -> list[uuid.UUID]:
         """The accounts that have running logins."""
         return list(connection.execute(_OWNERS).scalars())
+
+    def is_any_running(self, connection: Connection) -> bool:
+        """Whether any login is under way."""
+        return bool(connection.execute(_ANY_RUNNING).scalar_one())
 
     def mark_seen(self, connection: Connection, ids: Collection[str]) -> None:
         """Somebody has looked at these logins."""

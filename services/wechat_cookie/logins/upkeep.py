@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -25,12 +26,15 @@ class LoginUpkeep:
         retention: LoginRetention,
         hub: EventHub,
         measures: LoginMeasures,
+        on_idle: Callable[[], None],
         sweep_seconds: float,
     ) -> None:
+        """`on_idle` is called at every sweep that finds no login under way."""
         self._database = database
         self._retention = retention
         self._hub = hub
         self._measures = measures
+        self._on_idle = on_idle
         self._sweep_seconds = sweep_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="login-upkeep", daemon=True)
@@ -79,3 +83,7 @@ class LoginUpkeep:
             self._measures.ended(state)
         with self._database.transaction() as connection:
             self._retention.remove_old(connection)
+        with self._database.reading() as connection:
+            is_idle = not self._retention.is_any_running(connection)
+        if is_idle:
+            self._on_idle()

@@ -55,7 +55,7 @@ class MpClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the kept connections."""
+        """Closes the kept connections; a later exchange would open new ones."""
         self._transport.close()
 
     def visit(self, cookies: MpCookies) -> MpCookies:

@@ -80,3 +80,18 @@ def still(phone: EmulatorControl, looks: list[int]) -> bool:
     threading.Event().wait(0.3)
     looks.append(sum(phone.counters().requests.values()))
     return looks[-1] == looks[-2]
+
+
+def test_when_no_login_is_left_no_connection_to_wechat_is(cluster: Cluster, phone: EmulatorControl) -> None:
+    replica = cluster.replica()
+    callers = [replica.account() for _ in range(8)]
+    stories = [caller.start() for caller in callers]
+    for story in stories:
+        story.until_qr()
+    # The one that asks is open as well.
+    assert phone.counters().open_connections > 1
+    for caller, story in zip(callers, stories, strict=True):
+        caller.cancel(story.key)
+    eventually(lambda: phone.counters().open_connections == 1, "the connections are closed")
+    # And there are new ones for whoever comes next.
+    assert callers[0].start().until_qr().image
