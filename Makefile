@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive rotate-cookie-keys lint protos
+.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -47,6 +47,10 @@ prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and
 prove-logins-survive: ## Kill replicas under 60 logins in flight (make prove-logins-survive SEED=…)
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.logins_survive $(if $(SEED),--seed $(SEED))
+
+prove-abandoned-logins: ## Abandon 1,000 logins and look for what they leave behind
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.abandoned_logins
 
 rotate-cookie-keys: ## Put every stored cookie of the local stack under a new key, also while it runs
 	$(RUNTIME)
