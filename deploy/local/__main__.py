@@ -2,7 +2,7 @@
 
 import signal
 import sys
-import time
+import threading
 from types import FrameType
 
 from deploy.local.errors import LocalStackError
@@ -16,11 +16,16 @@ STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run() -> None:
     """Returns after a requested stop. Raises LocalStackError when the stack cannot start or a process dies."""
     stack = LocalStack(LocalSettings.from_environment())
+    rotation = threading.Event()
+    # Asked for by deploy.local.rotate_cookie_keys.
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: rotation.set())
     try:
         stack.start()
         announce(stack)
         while (dead := stack.dead()) is None:
-            time.sleep(WATCH_INTERVAL_SECONDS)
+            if rotation.wait(WATCH_INTERVAL_SECONDS):
+                rotation.clear()
+                rotate_cookie_keys(stack)
         raise LocalStackError(dead.death_notice())
     except KeyboardInterrupt:
         print("stopping", flush=True)
@@ -29,6 +34,15 @@ def run() -> None:
         for number in STOPPED_BY:
             signal.signal(number, signal.SIG_IGN)
         stack.stop()
+
+
+def rotate_cookie_keys(stack: LocalStack) -> None:
+    """Tells how it went: the stack runs on either way, with keys that open everything."""
+    try:
+        stack.rotate_cookie_keys()
+        print("every stored cookie is under a new key", flush=True)
+    except LocalStackError as error:
+        print(f"the cookie keys could not be changed: {error}", file=sys.stderr, flush=True)
 
 
 def announce(stack: LocalStack) -> None:

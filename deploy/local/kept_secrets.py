@@ -54,8 +54,18 @@ def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
         if needed_by.exists():
             raise LocalStackError(f"{path} is missing, and without it {needed_by} cannot be opened")
         made = KeptSecrets.new()
-        write_private(path, json.dumps(asdict(made), indent=1).encode())
+        keep(path, made)
         return made
+    return read_kept(path)
+
+
+def keep(path: Path, kept: KeptSecrets) -> None:
+    """Replaces what is in `path`, whole or not at all."""
+    write_private(path, json.dumps(asdict(kept), indent=1).encode())
+
+
+def read_kept(path: Path) -> KeptSecrets:
+    """The secrets in `path`. Raises LocalStackError when the file is damaged or open to other users."""
     if path.stat().st_mode & READABLE_BY_OTHERS:
         raise LocalStackError(f"{path} can be read by others; close it with: chmod 600 {path}")
     try:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.certificates import tls_files
+from deploy.local.cookie_key_rotation import CookieKeyRotation
 from deploy.local.errors import LocalStackError
 from deploy.local.foundation import Foundation, WeChatEmulator, lay_foundation
 from deploy.local.ports import LOOPBACK
@@ -106,6 +107,14 @@ class LocalStack:
         """
         self.process(name).stop()
         self._started.start(name)
+
+    def rotate_cookie_keys(self) -> None:
+        """Puts every stored cookie under a new key, and forgets the old one. Raises LocalStackError."""
+        CookieKeyRotation(self._laid, self._launcher, self._use_cookie_keys).run()
+
+    def _use_cookie_keys(self, foundation: Foundation) -> None:
+        self._foundation = foundation
+        self._started.restart_with("wechat_cookie", foundation)
 
     @property
     def gateway_url(self) -> str:

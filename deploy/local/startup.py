@@ -93,6 +93,15 @@ class Startup:
         self._launch(name)
         self._await_ready(name)
 
+    def restart_with(self, service: str, foundation: Foundation) -> None:
+        """Restarts the service's replicas one by one, with what `foundation` now says. Raises LocalStackError."""
+        self._foundation = foundation
+        for replica in self._topology.replicas:
+            if replica.service == service:
+                self._parts[replica.name] = self._service(replica)
+                self.running[replica.name].stop()
+                self.start(replica.name)
+
     def _launch(self, name: str) -> None:
         self.running[name] = self._launcher.start(self._parts[name].program)
 

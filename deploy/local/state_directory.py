@@ -19,7 +19,7 @@ class StateDirectory:
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self._lock = lock
-        self.secrets_file = path / "secrets.json"
+        self.secrets_file = self.secrets_file_in(path)
         self.first_admin_marker = path / "first-admin-was-made"
         self.logs = path / "logs"
         self.certificates = path / "certificates"
@@ -46,10 +46,27 @@ class StateDirectory:
         except OSError as error:
             os.close(lock)
             raise LocalStackError(f"another local stack is running in {path} (FASTMP_STATE_DIR)") from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
         directory = cls(path, lock)
         for folder in (directory.logs, directory.certificates, directory.static, directory.run):
             folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
         return directory
+
+    @staticmethod
+    def secrets_file_in(path: Path) -> Path:
+        """Where the stack of the folder `path` keeps its secrets."""
+        return path / "secrets.json"
+
+    @staticmethod
+    def holder(path: Path) -> int | None:
+        """The process whose stack runs in the folder `path`, None when none does."""
+        with (path / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return int(lock.read())
+        return None
 
     def close(self) -> None:
         """Lets another stack have the folder."""

@@ -1,6 +1,8 @@
 """Settings that every service has, read once from the environment; a bad one stops the start and is named."""
 
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,8 +18,23 @@ def _postgres_url(value: str) -> str:
     return value
 
 
+def _pem_of(kind: str) -> Callable[[Path], Path]:
+    def check(file: Path) -> Path:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        if re.search(rf"^-----BEGIN [A-Z ]*{kind}-----$".encode(), content, re.MULTILINE) is None:
+            raise ValueError(f"holds no {kind} in PEM")
+        return file
+
+    return check
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgres_url), Field(repr=False)]
+CertificateFile = Annotated[Path, AfterValidator(_pem_of("CERTIFICATE"))]
+KeyFile = Annotated[Path, AfterValidator(_pem_of("PRIVATE KEY"))]
 
 
 class TlsSettings(BaseSettings):
@@ -38,6 +55,9 @@ class TlsSettings(BaseSettings):
 class ServiceSettings(TlsSettings):
     """What every service reads."""
 
+    tls_ca_file: CertificateFile
+    tls_certificate_file: CertificateFile
+    tls_key_file: KeyFile
     fastmp_state_dir: Path = Path("var")
     # Where the servers listen. Anything but loopback is for containers, whose network is their own.
     listen_host: str = "127.0.0.1"

@@ -1,32 +1,34 @@
 """Identity's settings: what stops the start, and that it is named without being repeated."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
+from services.chassis.credentials import TlsFiles
 from services.chassis.settings import load
 from services.identity.settings import IdentitySettings
 
 STRONG = "pV4r9c0SyLmQ2tXw7JdKf1bHn8ZgUe3A"
 ENVIRONMENT = {
     "IDENTITY_DATABASE_URL": "postgresql://identity:pass@127.0.0.1:5432/identity",
-    "TLS_CA_FILE": "ca.pem",
-    "TLS_CERTIFICATE_FILE": "identity.pem",
-    "TLS_KEY_FILE": "identity.key",
     "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
     "JWT_SECRET": STRONG,
 }
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(monkeypatch: pytest.MonkeyPatch, certificates: Mapping[str, TlsFiles]) -> None:
+    files = certificates["identity"]
+    monkeypatch.setenv("TLS_CA_FILE", str(files.ca_file))
+    monkeypatch.setenv("TLS_CERTIFICATE_FILE", str(files.certificate_file))
+    monkeypatch.setenv("TLS_KEY_FILE", str(files.key_file))
     for name in ("ADMIN_EMAIL", "ADMIN_PASSWORD", "ACCESS_TOKEN_EXPIRE_MINUTES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 
-def test_the_defaults_are_the_documented_ones() -> None:
+def test_the_defaults_are_the_documented_ones(certificates: Mapping[str, TlsFiles]) -> None:
     settings = load(IdentitySettings)
     assert settings.access_token_expire_minutes == 1440
     assert (settings.identity_port, settings.identity_ops_port, settings.identity_metrics_port) == (
@@ -35,7 +37,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         9151,
     )
     assert settings.account_feed_keep_hours == 168
-    assert settings.tls_ca_file == Path("ca.pem")
+    assert settings.tls_files == certificates["identity"]
 
 
 @pytest.mark.parametrize(

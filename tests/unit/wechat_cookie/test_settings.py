@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 
 import pytest
 
+from services.chassis.credentials import TlsFiles
 from services.chassis.settings import load
 from services.wechat_cookie.settings import WeChatCookieSettings
 
@@ -13,15 +15,16 @@ KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).deco
 GOOD = {
     "WECHAT_COOKIE_DATABASE_URL": "postgresql://user:canary@127.0.0.1/wechat_cookie",
     "COOKIE_KEYS": KEY,
-    "TLS_CA_FILE": "ca.pem",
-    "TLS_CERTIFICATE_FILE": "wechat_cookie.pem",
-    "TLS_KEY_FILE": "wechat_cookie.key",
     "AUDIT_KEY": "test-only-audit-key-5f2c9e71b8d04a36",
 }
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def environment(monkeypatch: pytest.MonkeyPatch, certificates: Mapping[str, TlsFiles]) -> pytest.MonkeyPatch:
+    files = certificates["wechat_cookie"]
+    monkeypatch.setenv("TLS_CA_FILE", str(files.ca_file))
+    monkeypatch.setenv("TLS_CERTIFICATE_FILE", str(files.certificate_file))
+    monkeypatch.setenv("TLS_KEY_FILE", str(files.key_file))
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch

@@ -1,0 +1,59 @@
+"""Changes the key that encrypts cookies, in an order in which every process can read everything at any moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cryptography.fernet import Fernet
+
+from deploy.local.environments import Environments
+from deploy.local.errors import LocalStackError
+from deploy.local.foundation import Foundation
+from deploy.local.kept_secrets import KeptSecrets, keep
+from deploy.local.processes import Launcher
+from deploy.local.topology import Replica
+
+SERVICE = "wechat_cookie"
+
+
+@dataclass(frozen=True)
+class CookieKeyRotation:
+    """A rotation in one state directory, whose lock is held and whose database runs.
+
+    `restart` gives the running replicas other secrets, one replica after the other. What was begun and did not
+    come to its end has lost nothing: the state directory holds every key that is needed, and a repeat finishes it.
+    """
+
+    foundation: Foundation
+    launcher: Launcher
+    restart: Callable[[Foundation], None]
+
+    def run(self) -> None:
+        """Returns when everything is under a new key and no other is left. Raises LocalStackError."""
+        if self.foundation.environments.settings.cookie_keys is not None:
+            raise LocalStackError(
+                "COOKIE_KEYS is set, so its keys are changed where it is (docs/operations.md)"
+            )
+        old = self.foundation.secrets.cookie_keys
+        new = Fernet.generate_key().decode()
+        # First every replica learns to read what will be written under the new key.
+        self.restart(self._with_keys(f"{old},{new}"))
+        both = self._with_keys(f"{new},{old}")
+        self.restart(both)
+        self._re_encrypt(both.environments)
+        self.restart(self._with_keys(new))
+
+    def _with_keys(self, cookie_keys: str) -> Foundation:
+        """Keeps the keys before anybody gets them."""
+        secrets: KeptSecrets = replace(self.foundation.secrets, cookie_keys=cookie_keys)
+        keep(self.foundation.state.secrets_file, secrets)
+        environments = replace(self.foundation.environments, secrets=secrets)
+        return replace(self.foundation, secrets=secrets, environments=environments)
+
+    def _re_encrypt(self, environments: Environments) -> None:
+        program = self.foundation.programs.module(
+            "rotate-cookie-keys",
+            f"services.{SERVICE}",
+            environments.service(Replica(SERVICE, 1)),
+            ("rotate-cookie-keys",),
+        )
+        self.launcher.run(program)

@@ -1,0 +1,77 @@
+"""`python -m deploy.local.rotate_cookie_keys`: a new key for the local stack's cookies, also while it runs."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from deploy.local.cookie_key_rotation import CookieKeyRotation
+from deploy.local.errors import LocalStackError
+from deploy.local.foundation import lay_foundation
+from deploy.local.kept_secrets import read_kept
+from deploy.local.processes import Launcher
+from deploy.local.settings import LocalSettings
+from deploy.local.state_directory import StateDirectory
+from deploy.local.topology import Topology
+
+# A running stack restarts WeChatCookie three times.
+ROTATION_SECONDS = 120.0
+INTERVAL_SECONDS = 0.1
+
+
+def rotate(settings: LocalSettings) -> None:
+    """Returns when everything is under the new key alone. Raises LocalStackError."""
+    path = settings.fastmp_state_dir.resolve()
+    if not StateDirectory.secrets_file_in(path).exists():
+        raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack whose keys could be changed")
+    supervisor = StateDirectory.holder(path)
+    if supervisor is None:
+        _rotate_stopped(LocalSettings.side_by_side(path, **_databases(settings)))
+    else:
+        _ask(supervisor, StateDirectory.secrets_file_in(path))
+
+
+def _rotate_stopped(settings: LocalSettings) -> None:
+    """Nobody reads cookies meanwhile, so only the database is started."""
+    launcher = Launcher()
+    with contextlib.ExitStack() as held:
+        held.callback(launcher.close)
+        topology = Topology(settings, {}, has_wechat_emulator=False)
+        foundation = lay_foundation(settings, topology, launcher, os.environ, held)
+        if foundation.postgres is not None:
+            foundation.postgres.start()
+            held.callback(foundation.postgres.stop)
+        CookieKeyRotation(foundation, launcher, restart=lambda _: None).run()
+
+
+def _ask(supervisor: int, secrets_file: Path) -> None:
+    """Lets the running stack do it, and returns when it has."""
+    before = set(read_kept(secrets_file).cookie_keys.split(","))
+    os.kill(supervisor, signal.SIGUSR1)
+    deadline = time.monotonic() + ROTATION_SECONDS
+    while before & set(read_kept(secrets_file).cookie_keys.split(",")):
+        if time.monotonic() > deadline:
+            raise LocalStackError("the running stack has not changed its keys; it says why where it runs")
+        time.sleep(INTERVAL_SECONDS)
+
+
+def _databases(settings: LocalSettings) -> dict[str, object]:
+    kept = {name: value for name, value in settings if name.endswith("_database_url")}
+    return {**kept, "cookie_keys": settings.cookie_keys}
+
+
+def main() -> int:
+    """The exit code: 0 when it is done, 1 after one clear message."""
+    try:
+        rotate(LocalSettings.from_environment())
+    except LocalStackError as error:
+        print(f"FastMP: {error}", file=sys.stderr)
+        return 1
+    print("every stored cookie is under a new key, and the old one is gone")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
