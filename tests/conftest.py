@@ -15,6 +15,7 @@ LONG = (
     "console/test_policy.py",
     "console/test_scanning.py",
     "console/test_signing_in.py",
+    "service/deploy/test_lifecycle.py",
     "service/identity/test_feed_model.py",
     "service/identity/test_sign_in_timing.py",
     "whole_stack/test_rolling_restart.py",
