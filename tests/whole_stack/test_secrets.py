@@ -183,8 +183,8 @@ def test_no_file_of_postgresql_holds_a_cookie_value_or_password(told: Told) -> N
 
 def test_what_the_state_directory_keeps_is_its_owners_alone(told: Told) -> None:
     state = told.stack.state_directory
-    # Certificates are public, and so is what configures Envoy, which is another user in a container. Here they lie in
-    # a folder that is closed.
+    # Certificates are public, and so is what configures Envoy, which is another user in a container. Here they
+    # lie in a folder that is closed.
     public = [path for path in files_below(state / "run") if path.suffix != ".key"]
     modes = {
         str(path.relative_to(state)): oct(path.stat().st_mode & 0o777)
