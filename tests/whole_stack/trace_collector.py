@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 
@@ -32,7 +33,7 @@ def collecting() -> Iterator[TraceCollector]:
         # An empty ExportTraceServiceResponse.
         return b""
 
-    handler = grpc.unary_unary_rpc_method_handler(export)
+    handler: Any = grpc.unary_unary_rpc_method_handler(export)
     service = "opentelemetry.proto.collector.trace.v1.TraceService"
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
     server.start()
