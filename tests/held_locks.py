@@ -46,7 +46,10 @@ class HeldRows:
 
 @contextlib.contextmanager
 def held_rows(database_url: str, select_for_update: LiteralString, *values: object) -> Iterator[HeldRows]:
-    """Locks the rows of a `SELECT … FOR UPDATE` until `release` or the end of the block."""
+    """Locks the rows of a `SELECT … FOR UPDATE`, or takes the advisory lock that a SELECT takes.
+
+    Until `release` or the end of the block. Raises LookupError when there is no such row.
+    """
     with (
         psycopg.connect(database_url, application_name="held-rows") as holder,
         psycopg.connect(database_url, autocommit=True, application_name="held-rows") as watcher,

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +16,11 @@ from tests.wechat_emulator.control import EmulatorControl
 
 REPLICAS = ("wechat_cookie", "wechat_cookie-2")
 INTERRUPTED = "LOGIN_INTERRUPTED"
-# From one kill to the next, and how long a replica stays away, in seconds.
-BETWEEN_KILLS = (2.0, 4.0)
+# From a restart to the next kill, and how long a replica stays away, in seconds.
+BETWEEN_KILLS = (1.0, 3.0)
 AWAY = (0.2, 1.5)
-CONFIRMING = (0.3, 4.0)
+SCANNING = (0.0, 1.5)
+CONFIRMING = (0.2, 2.5)
 # Nobody waits longer: leases of dead replicas run out in less than half a minute.
 PATIENCE_SECONDS = 150.0
 EVENTS = "SELECT sequence, kind FROM login_events WHERE login_id = %s ORDER BY sequence"
@@ -49,23 +49,29 @@ class Survival:
         return sum(login.cuts for login in self.logins)
 
 
-def survive(stack: LocalStack, owners: list[ReadyAccount], seed: int, seconds: float) -> Survival:
-    """A login for each owner; all are under way before the first kill, and scanned some time within `seconds`."""
+def survive(stack: LocalStack, owners: list[ReadyAccount], seed: int, kills: int) -> Survival:
+    """A login for each owner; all are under way before the first kill, and each kill finds some being confirmed."""
     emulator = stack.wechat_emulator
     if emulator is None:
         raise LookupError("the stack has no emulator")
     chance = random.Random(seed)
-    plans = [(chance.uniform(0, seconds), chance.uniform(*CONFIRMING)) for _ in owners]
     with PhoneHands(emulator) as hands:
+        people = [_Person(hands, chance.uniform(*SCANNING), chance.uniform(*CONFIRMING)) for _ in owners]
         watchers = [
-            LoginWatcher(stack.gateway_url, owner.token, _Person(hands, *plan), PATIENCE_SECONDS)
-            for owner, plan in zip(owners, plans, strict=True)
+            LoginWatcher(stack.gateway_url, owner.token, person, PATIENCE_SECONDS)
+            for owner, person in zip(owners, people, strict=True)
         ]
         for watcher in watchers:
             watcher.start()
         wait_until(lambda: all(len(one.login.events) > 1 for one in watchers), "all logins are under way", 60)
         survival = Survival([watcher.login for watcher in watchers])
-        _disturb(stack, chance, seconds, survival)
+        for number in range(kills):
+            for person in people[number::kills]:
+                person.pick_up_the_phone()
+            if number == kills // 2:
+                stack.restart("postgres")
+                survival.postgres_restarts += 1
+            _kill_one(stack, chance, survival)
         for watcher in watchers:
             watcher.join()
         survival.problems += [f"the phone was refused: {refused}" for refused in hands.refused]
@@ -76,33 +82,43 @@ def survive(stack: LocalStack, owners: list[ReadyAccount], seed: int, seconds: f
 
 
 class _Person:
-    """Scans the QR code once it is shown, and confirms a little later."""
+    """Scans the QR code once it is shown and the phone is at hand, and confirms a little later."""
 
     def __init__(self, hands: PhoneHands, scan_after: float, confirm_after: float) -> None:
         self._hands = hands
         self._scan_after = scan_after
         self._confirm_after = confirm_after
+        self._lock = threading.Lock()
+        self._has_phone = False
+        self._url: str | None = None
 
     def __call__(self, _login: WatchedLogin, event: dict[str, Any]) -> None:
         if "qr_code" in event:
-            url = str(event["qr_code"]["url"])
+            with self._lock:
+                self._url = str(event["qr_code"]["url"])
+                self._tap_if_ready()
+
+    def pick_up_the_phone(self) -> None:
+        """From here on there is a phone."""
+        with self._lock:
+            self._has_phone = True
+            self._tap_if_ready()
+
+    def _tap_if_ready(self) -> None:
+        if self._has_phone and (url := self._url) is not None:
             self._hands.in_seconds(self._scan_after, lambda phone: phone.scan(url))
             self._hands.in_seconds(self._scan_after + self._confirm_after, lambda phone: phone.confirm(url))
 
 
-def _disturb(stack: LocalStack, chance: random.Random, seconds: float, survival: Survival) -> None:
-    """Kills one replica after the other, and in the middle restarts PostgreSQL as well."""
-    began, pause = time.monotonic(), threading.Event()
-    while (passed := time.monotonic() - began) < seconds:
-        if passed > seconds / 2 and not survival.postgres_restarts:
-            survival.postgres_restarts += 1
-            stack.restart("postgres")
-        name = REPLICAS[survival.kills % 2]
-        stack.process(name).kill()
-        survival.kills += 1
-        pause.wait(chance.uniform(*AWAY))
-        stack.restart(name)
-        pause.wait(chance.uniform(*BETWEEN_KILLS))
+def _kill_one(stack: LocalStack, chance: random.Random, survival: Survival) -> None:
+    """Kills the replica whose turn it is, some time after the taps have begun, and starts it again."""
+    pause = threading.Event()
+    pause.wait(chance.uniform(*BETWEEN_KILLS))
+    name = REPLICAS[survival.kills % 2]
+    stack.process(name).kill()
+    survival.kills += 1
+    pause.wait(chance.uniform(*AWAY))
+    stack.restart(name)
 
 
 def _problems_of(
