@@ -90,7 +90,8 @@ class LoginPoller:
     def _read(self, connection: Connection, ids: Sequence[str]) -> Sequence[LoginState]:
         if not ids:
             return ()
-        states = self._rows.read(connection, ids)
+        # Between the claim and this look another replica may have come to a step that it alone may take.
+        states = [state for state in self._rows.read(connection, ids) if state.step in POLLS]
         for state in states:
             self._remember(state)
         return states

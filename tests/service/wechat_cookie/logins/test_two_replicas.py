@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from services.wechat_cookie.logins.state import LoginLimits
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.errors import DroppedError
@@ -16,15 +18,17 @@ from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
 from services.wechat_cookie.mp.settings import MpSettings
 from tests.service.wechat_cookie.logins.callers import Story, eventually
-from tests.service.wechat_cookie.logins.replicas import Cluster, Replica
+from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster, Replica
 from tests.wechat_emulator.control import EmulatorControl
 
 FINISH = "/cgi-bin/bizlogin?action=login"
+# On a busy machine sixty exchanges at once may take longer than the other tests' short lease.
+PATIENT = replace(QUICK, lease_seconds=25.0)
 GET_QR = "/cgi-bin/scanloginqrcode?action=getqrcode"
 
 
 def test_sixty_logins_over_two_replicas_each_end_once(cluster: Cluster, phone: EmulatorControl) -> None:
-    replicas = [cluster.replica() for _ in range(2)]
+    replicas = [cluster.replica(PATIENT) for _ in range(2)]
     stories = [replicas[number % 2].account().start() for number in range(60)]
     with ThreadPoolExecutor(60) as pool:
         addresses = list(pool.map(lambda story: story.until_qr().url, stories))
@@ -112,12 +116,14 @@ class FrozenReplicas:
         self._cluster = cluster
         self.clients: list[Frozen] = []
 
-    def replica(self, at: str, after_answer: bool, kind: type[Frozen] = Frozen) -> Replica:
+    def replica(
+        self, at: str, after_answer: bool, kind: type[Frozen] = Frozen, limits: LoginLimits = QUICK
+    ) -> Replica:
         def make(settings: MpSettings) -> MpClient:
             self.clients.append(kind(settings, at, after_answer))
             return self.clients[-1]
 
-        return self._cluster.replica(make_client=make)
+        return self._cluster.replica(limits, make_client=make)
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""A replica that was overtaken between claiming a poll and reading the login leaves the login alone."""
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection
+
+from services.chassis.database import Database
+from services.wechat_cookie.logins.exchanges import Exchanges
+from services.wechat_cookie.logins.measures import LoginMeasures
+from services.wechat_cookie.logins.outcomes import Outcome
+from services.wechat_cookie.logins.poller import LoginPoller
+from services.wechat_cookie.logins.qr_reading import read_qr
+from services.wechat_cookie.logins.rows import LoginRows
+from services.wechat_cookie.logins.state import LoginState, Step
+from services.wechat_cookie.mp.client import MpClient
+from services.wechat_cookie.mp.settings import MpSettings
+from tests.service.wechat_cookie.logins.callers import eventually
+from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
+from tests.service.wechat_cookie.logins.test_two_replicas import FINISH, PATIENT, frozen_replicas
+from tests.wechat_emulator.control import EmulatorControl
+
+
+class HeldRows(LoginRows):
+    """Reads its first login only when the test says so."""
+
+    is_held: threading.Event
+    goes_on: threading.Event
+
+    def read(self, connection: Connection, ids: Sequence[str]) -> list[LoginState]:
+        self.is_held.set()
+        self.goes_on.wait(30)
+        return super().read(connection, ids)
+
+
+class RecordedExchanges(Exchanges):
+    """Remembers what it was asked to do."""
+
+    made: list[tuple[str, Step | None]]
+
+    def make(self, state: LoginState) -> Outcome:
+        self.made.append((state.id, state.step))
+        return super().make(state)
+
+
+def test_a_replica_that_claimed_a_poll_does_not_take_the_step_that_another_one_is_taking(
+    cluster: Cluster, phone: EmulatorControl
+) -> None:
+    rows = HeldRows(cluster.vault, uuid.uuid4)
+    rows.is_held, rows.goes_on = threading.Event(), threading.Event()
+    settings = MpSettings(base_url=cluster.emulator.base_url, ca_file=Path(str(cluster.emulator.ca_file)))
+    database = Database(cluster.url, pool_size=16)
+    cluster.stack.callback(database.dispose)
+    client = cluster.stack.enter_context(MpClient(settings, time.time, random.Random(1)))
+    exchanges = RecordedExchanges(client, read_qr)
+    exchanges.made = []
+    measures = LoginMeasures(CollectorRegistry())
+    overtaken = LoginPoller(database, rows, exchanges, QUICK, cluster.clock, measures, poll_threads=4)
+    with frozen_replicas(cluster) as frozen:
+        faster = frozen.replica("finish_login", after_answer=False, limits=PATIENT)
+        ann = faster.account()
+        story = ann.start()
+        address = story.until_qr().url
+        overtaken.start()
+        cluster.stack.callback(overtaken.stop)
+        assert rows.is_held.wait(10)
+        phone.scan_and_confirm(address)
+        assert frozen.clients[0].is_frozen.wait(10)
+        other = ann.start()
+        other.until_qr()
+
+        # What it is doing goes on, but it claims nothing more.
+        faster.engine.stop(0.2)
+        rows.goes_on.set()
+        # Once it polls another login it has long decided what to do about the first one.
+        eventually(lambda: (other.key, Step.ASK) in exchanges.made, "it polls the other login")
+        frozen.clients[0].thaw()
+    assert cluster.replica().caller(ann.token).poll(story.key).status == "success"
+    assert (story.key, Step.FINISH) not in exchanges.made
+    assert phone.counters().requests[FINISH] == 1
