@@ -1,6 +1,5 @@
 """A campaign of hostile calls against a running stack, repeatable by its seed."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import psycopg
 import requests
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
@@ -19,11 +17,10 @@ from deploy.local.stack import LocalStack
 from services.chassis.channels import channel
 from tests.fuzz.calls import Outcome, over_grpc, over_rest
 from tests.fuzz.requests import json_bodies, messages
+from tests.fuzz.stored import state_at_rest
 from tests.whole_stack.people import People, Person
 from tests.whole_stack.test_access_matrix import METHODS
 
-# What a refused call may leave behind: that it was made.
-TRACES = {"sign_in_attempts", "activation_attempts", "audit_log", "audit_head", "alembic_version"}
 # Looking at every table takes some milliseconds, so it is done for some of the refused calls.
 LOOK_AT_EVERY = 10
 
@@ -68,7 +65,7 @@ class Campaign:
         token = caller.token if caller else None
         is_mapped = method.GetOptions().HasExtension(annotations_pb2.http)
         looks = self.calls % LOOK_AT_EVERY == 0
-        before = self._state() if looks else None
+        before = state_at_rest(self.stack) if looks else None
         if is_mapped and data.draw(st.booleans(), label="over REST"):
             body = data.draw(json_bodies(method.input_type, self.known), label="body")
             outcome = over_rest(self.session, self.stack.gateway_url, method, body, token)
@@ -83,23 +80,10 @@ class Campaign:
         if outcome.problem is not None:
             raise FuzzFoundError(f"{method.name}: {outcome.problem}")
         if before is not None and outcome.refused:
-            after = self._state()
+            after = state_at_rest(self.stack)
             changed = sorted(name for name in after if before.get(name) != after[name])
             if changed:
                 raise FuzzFoundError(f"{method.name} was refused and changed {', '.join(changed)}")
-
-    def _state(self) -> dict[str, str]:
-        state = {}
-        for service in ("identity", "activation", "wechat_cookie"):
-            with psycopg.connect(self.stack.database_url(service)) as connection:
-                tables = connection.execute(
-                    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^procrastinate_'"
-                ).fetchall()
-                for (table,) in tables:
-                    if table not in TRACES | {"logins", "login_events", "feed_cursor"}:
-                        rows = connection.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1').fetchall()
-                        state[f"{service}.{table}"] = hashlib.sha256(repr(rows).encode()).hexdigest()
-        return state
 
 
 @contextmanager
