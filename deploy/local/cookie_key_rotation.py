@@ -36,18 +36,25 @@ class CookieKeyRotation:
         old = self.foundation.secrets.cookie_keys
         new = Fernet.generate_key().decode()
         # First every replica learns to read what will be written under the new key.
-        self.restart(self._with_keys(f"{old},{new}"))
+        learning = self._with_keys(f"{old},{new}")
+        self._keep(learning.secrets)
+        self.restart(learning)
         both = self._with_keys(f"{new},{old}")
+        self._keep(both.secrets)
         self.restart(both)
         self._re_encrypt(both.environments)
-        self.restart(self._with_keys(new))
+        # The old key is forgotten last: whoever waits for that finds every replica serving without it.
+        alone = self._with_keys(new)
+        self.restart(alone)
+        self._keep(alone.secrets)
 
     def _with_keys(self, cookie_keys: str) -> Foundation:
-        """Keeps the keys before anybody gets them."""
         secrets: KeptSecrets = replace(self.foundation.secrets, cookie_keys=cookie_keys)
-        keep(self.foundation.state.secrets_file, secrets)
         environments = replace(self.foundation.environments, secrets=secrets)
         return replace(self.foundation, secrets=secrets, environments=environments)
+
+    def _keep(self, secrets: KeptSecrets) -> None:
+        keep(self.foundation.state.secrets_file, secrets)
 
     def _re_encrypt(self, environments: Environments) -> None:
         program = self.foundation.programs.module(

@@ -57,6 +57,7 @@ def secret() -> str:
     return secrets.token_urlsafe(48)
 
 
+@pytest.mark.timeout(300)
 def test_keys_change_in_a_running_stack_in_a_stopped_one_and_by_its_supervisor(
     tmp_path: Path, secret: str
 ) -> None:
