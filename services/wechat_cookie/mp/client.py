@@ -92,7 +92,7 @@ class MpClient:
 
         Raises:
             QrTooSmallError: what WeChat gives when the pending login is unknown to it.
-            QrNotAnImageError: something else in the picture's place.
+            QrNotAnImageError: something else in the picture's place, or half of it.
             RetError: WeChat refused in JSON.
         """
         query = {"action": "getqrcode", "random": str(self._milliseconds()), "login_appid": ""}
@@ -105,7 +105,7 @@ class MpClient:
             raise refusal
         if len(raw.body) < _LEAST_QR_BYTES:
             raise errors.QrTooSmallError(len(raw.body))
-        if image is None:
+        if image is None or not image.is_whole:
             raise errors.QrNotAnImageError
         return image, raw.cookies
 
@@ -198,7 +198,7 @@ class MpClient:
         if url is None:
             raise errors.AvatarRefusedError
         image = recognise(self._transport.get_public(url, self._settings.most_avatar_bytes))
-        if image is None:
+        if image is None or not image.is_whole:
             raise errors.AvatarNotAnImageError
         return image
 

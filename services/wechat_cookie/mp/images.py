@@ -17,6 +17,20 @@ class Image:
     content: bytes = field(repr=False)
     content_type: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the picture's end is there: what was cut off in the middle still begins like one."""
+        match self.content_type:
+            case "image/jpeg":
+                # Within a picture's data these two bytes never follow each other.
+                return b"\xff\xd9" in self.content
+            case "image/png":
+                return b"IEND" in self.content[-1024:]
+            case "image/gif":
+                return self.content.rstrip(b"\0\r\n ").endswith(b";")
+            case _:
+                return len(self.content) >= int.from_bytes(self.content[4:8], "little") + 8
+
 
 def recognise(content: bytes) -> Image | None:
     """The picture if `content` begins as a JPEG, PNG, GIF or WebP file does, else None.

@@ -181,6 +181,7 @@ def test_html_at_the_last_step_has_its_own_name(client: MpClient, emulator: Runn
         (fault("html", ANY), errors.QrTooSmallError),
         (fault("empty", ANY), errors.QrTooSmallError),
         (fault("garbage", ANY, size=4096), errors.QrNotAnImageError),
+        (fault("truncated", ANY), errors.QrNotAnImageError),
         (fault("huge", ANY), errors.AnswerTooLargeError),
         (fault("answer", ANY, body='{"base_resp":{"ret":200013}}'), errors.RateLimitedError),
         (fault("answer", ANY, body='{"base_resp":{"ret":200003}}'), errors.SessionInvalidError),

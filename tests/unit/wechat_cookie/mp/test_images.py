@@ -19,6 +19,18 @@ def test_what_a_real_encoder_writes_is_recognised(encoder: str, content_type: st
     assert image is not None
     assert image.content_type == content_type
     assert image.content == file.getvalue()
+    assert image.is_whole
+
+
+@pytest.mark.parametrize("encoder", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_half_a_picture_is_recognised_as_not_whole(encoder: str) -> None:
+    file = io.BytesIO()
+    Pillow.effect_noise((64, 64), 90).save(file, encoder)
+    whole = file.getvalue()
+    for length in (len(whole) // 2, len(whole) - 20):
+        half = recognise(whole[:length])
+        assert half is not None
+        assert not half.is_whole
 
 
 @pytest.mark.parametrize(
