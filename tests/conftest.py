@@ -16,8 +16,10 @@ LONG = (
     "console/test_scanning.py",
     "console/test_signing_in.py",
     "service/deploy/test_lifecycle.py",
+    "service/deploy/test_rotating_cookie_keys.py",
     "service/identity/test_feed_model.py",
     "service/identity/test_sign_in_timing.py",
+    "whole_stack/test_hostile_wechat.py",
     "whole_stack/test_rolling_restart.py",
 )
 
