@@ -117,7 +117,7 @@ def make_importable(root: Path, environment: Path) -> None:
     metadata = packages / f"{project['name']}-{project['version']}.dist-info"
     metadata.mkdir(exist_ok=True)
     files = {
-        packages / "fastmp.pth": f"{root}\n{root / 'gen'}\n",
+        packages / "fastmp.pth": f"{root}\n{root / 'gen'}\n{root / 'client'}\n",
         metadata
         / "METADATA": f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n",
         metadata / "INSTALLER": "fastmp-bootstrap\n",

@@ -114,7 +114,8 @@ def test_a_lost_environment_is_made_again(bootstrap: ModuleType, checkout: Path)
 def test_the_checkout_and_the_generated_code_can_be_imported(bootstrap: ModuleType, checkout: Path) -> None:
     installs(bootstrap, checkout, "runtime")
     (path_file,) = (checkout / ".venv").rglob("fastmp.pth")
-    assert path_file.read_text().splitlines() == [str(checkout), str(checkout / "gen")]
+    folders = [checkout, checkout / "gen", checkout / "client"]
+    assert path_file.read_text().splitlines() == [str(folder) for folder in folders]
     (distribution,) = importlib.metadata.distributions(path=[str(path_file.parent)])
     assert (distribution.name, distribution.version) == (
         "fastmp",

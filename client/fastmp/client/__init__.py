@@ -1,0 +1,1 @@
+"""Calls FastMP's services from Python."""
