@@ -1,0 +1,152 @@
+"""What figures measure on: one running stack that they share, accounts in it, and bare servers beside it."""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.accounts import Accounts
+from bench.processes import cpu_seconds, pin
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import LocalStack
+from deploy.local.topology import SERVICES
+from tests.generous_limits import generous_environment
+
+ROOT = Path(__file__).parents[1]
+PASSWORD = "a password of the benchmarks"
+CEILING_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Where things run: the server that is measured on one core, whatever drives and feeds it on the other.
+
+    On a machine with a single core both are the same.
+    """
+
+    server: int
+    load: int
+
+    @classmethod
+    def of_this_machine(cls) -> Self:
+        usable = sorted(os.sched_getaffinity(0))
+        return cls(usable[0], usable[-1])
+
+    @property
+    def both(self) -> frozenset[int]:
+        return frozenset({self.server, self.load})
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A server under load: where it listens and which processes do its work."""
+
+    address: str
+    pids: tuple[int, ...]
+
+    def cpu_seconds(self) -> float:
+        """CPU time that its processes have used so far."""
+        return sum(cpu_seconds(pid) for pid in self.pids)
+
+
+class Bench:
+    """Everything is made when it is first asked for, and ends with the `with` block."""
+
+    def __init__(self) -> None:
+        self.cores = Cores.of_this_machine()
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    @cached_property
+    def stack(self) -> LocalStack:
+        """The stack that all figures share: one replica of each service, the emulated WeChat, no throttles.
+
+        Its services run on the server core, everything else of it on the load core, as does this process; place()
+        changes that.
+        """
+        stack = self._held.enter_context(self.new_stack())
+        self.place(stack)
+        return stack
+
+    @contextlib.contextmanager
+    def new_stack(
+        self, replicas: Mapping[str, int] | None = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator[LocalStack]:
+        """A further stack of the figure's own, not pinned to anything. `environment` is added to that of all."""
+        with tempfile.TemporaryDirectory(prefix="fastmp-bench-") as folder:
+            settings = LocalSettings.side_by_side(
+                Path(folder), jwt_secret=self.jwt_secret, admin_password=secrets.token_urlsafe(16)
+            )
+            inherited = generous_environment(**(environment or {}))
+            with LocalStack(
+                settings, replicas=replicas, wechat_emulator=(), environment=inherited
+            ) as running:
+                yield running
+
+    @cached_property
+    def jwt_secret(self) -> str:
+        """What the tokens of every stack are signed with."""
+        return secrets.token_urlsafe(48)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Makes accounts in the shared stack."""
+        return self.accounts_of(self.stack)
+
+    def accounts_of(self, stack: LocalStack) -> Accounts:
+        """Makes accounts in `stack`. Their password is PASSWORD."""
+        return Accounts(stack.database_url("identity"), self.jwt_secret, PASSWORD)
+
+    def place(self, stack: LocalStack, **elsewhere: int | frozenset[int]) -> None:
+        """Pins services to the server core and the rest of the stack, and this process, to the load core.
+
+        `elsewhere` names the processes that go to another core, or several, e.g. `gateway=0`.
+        """
+        for name in stack.process_names():
+            is_service = name.partition("-")[0] in SERVICES
+            usual = self.cores.server if is_service else self.cores.load
+            core = elsewhere.get(name.replace("-", "_"), usual)
+            pin(stack.process(name).pid, core if isinstance(core, frozenset) else {core})
+        pin_self = elsewhere.get("load", self.cores.load)
+        os.sched_setaffinity(0, pin_self if isinstance(pin_self, frozenset) else {pin_self})
+
+    def service(self, *names: str) -> ServerProcess:
+        """Services of the shared stack as a server under load: the first one's address, the processes of all."""
+        pids = tuple(self.stack.process(name).pid for name in names)
+        return ServerProcess(self.stack.addresses(names[0])[0], pids)
+
+    @contextlib.contextmanager
+    def ceiling(self, module: str, *arguments: str, certificate: str = "identity") -> Iterator[ServerProcess]:
+        """A bare server, `python -m bench.ceilings.<module>`, on the server core and with the stack's own TLS.
+
+        It gets `arguments` and prints its port when it answers. Raises RuntimeError when it does not start.
+        """
+        files = self.stack.tls_files(certificate)
+        paths = (str(files.ca_file), str(files.certificate_file), str(files.key_file))
+        command = [sys.executable, "-m", f"bench.ceilings.{module}", *paths, *arguments]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                port = process.stdout.readline().strip()
+                if not port:
+                    raise RuntimeError(f"the ceiling {module} has not started")
+                pin(process.pid, {self.cores.server})
+                yield ServerProcess(f"127.0.0.1:{port}", (process.pid,))
+            finally:
+                process.terminate()
+                process.wait(CEILING_STOP_SECONDS)
