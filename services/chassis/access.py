@@ -88,6 +88,15 @@ def check_peer(rule: AccessRule, peer: str) -> None:
         raise CallerNotAllowedError
 
 
+def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> bool:
+    """Whether `principal` may call a method of this rule at `now`, an aware datetime."""
+    try:
+        check_account(rule, principal, now)
+    except DomainError:
+        return False
+    return True
+
+
 def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime) -> None:
     """Raises the refusal unless `principal` may call a method of this rule at `now`, an aware datetime."""
     is_admin = principal.role == ADMIN_ROLE

@@ -88,8 +88,10 @@ class TokenRevokedError(UnauthenticatedError):
 class Authenticator(Protocol):
     """Turns an access token into the principal of now."""
 
-    def authenticate(self, token: str) -> Principal:
-        """Raises UnauthenticatedError, or DomainError UNAVAILABLE when it cannot be found out."""
+    def authenticate(self, token: str, suffices: Callable[[Principal], bool]) -> Principal:
+        """The principal as it is now, or a remembered one that `suffices`.
+
+        Raises UnauthenticatedError, or DomainError UNAVAILABLE when it cannot be found out."""
         ...
 
 
@@ -117,14 +119,16 @@ class CachingAuthenticator:
         self._floor = 0
         self._trusted_until = 0.0
 
-    def authenticate(self, token: str) -> Principal:
-        """The principal behind `token` as it is now. Raises what `fetch` raises."""
+    def authenticate(self, token: str, suffices: Callable[[Principal], bool]) -> Principal:
+        """The principal behind `token`: a remembered one if the feed vouches for it and it `suffices`, else the
+        one of now. Raises what `fetch` raises."""
         # The token itself is a credential; memory holds only its digest.
         key = hashlib.sha256(token.encode()).digest()
         with self._lock:
             known = self._tokens.get(key)
-            if known is not None and self._vouched_for(known):
-                return known.principal
+            vouched_for = known is not None and self._vouched_for(known)
+        if known is not None and vouched_for and suffices(known.principal):
+            return known.principal
         answer = self._fetch(token)
         with self._lock:
             self._tokens[key] = answer

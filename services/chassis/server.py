@@ -88,7 +88,7 @@ def interceptors(
         metrics,
         ErrorMapping(),
         Deadline(),
-        Authentication(authenticator),
+        Authentication(authenticator, now),
         Access(now),
         Admission(pool.max_streams, pool.waiting),
         Decoding(),

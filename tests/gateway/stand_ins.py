@@ -34,7 +34,7 @@ SERVICES = tuple(_MODULES)
 class OneAdmin:
     """Knows one token."""
 
-    def authenticate(self, token: str) -> Principal:
+    def authenticate(self, token: str, _suffices: object = None) -> Principal:
         if token != ADMIN_TOKEN:
             raise UnauthenticatedError
         return ADMIN

@@ -1,31 +1,42 @@
 """Finds out who calls."""
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import grpc
 
 from services.chassis import context as calls
+from services.chassis.access import lets_in
 from services.chassis.interceptors import Handler, Method, around
-from services.chassis.principals import Authenticator, TokenMissingError, UnauthenticatedError
+from services.chassis.principals import Authenticator, Principal, TokenMissingError, UnauthenticatedError
 
 # The contract's tokens have at most 153 characters; nothing longer is worth looking at.
 LONGEST_TOKEN = 512
 
 
 class Authentication:
-    """Puts the principal behind the bearer token into the Call, for methods that need an account."""
+    """Puts the principal behind the bearer token into the Call, for methods that need an account.
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    One that the method's rule would refuse is never a remembered one: what the caller has just gained elsewhere,
+    by redeeming a code, counts with the next call.
+    """
+
+    def __init__(self, authenticator: Authenticator, now: Callable[[], datetime.datetime]) -> None:
         self._authenticator = authenticator
+        self._now = now
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         if not method.rule.needs_account:
             return handler
 
+        def suffices(principal: Principal) -> bool:
+            return lets_in(method.rule, principal, self._now())
+
         @contextmanager
         def enter(context: grpc.ServicerContext) -> Iterator[None]:
-            calls.current().principal = self._authenticator.authenticate(_bearer_token(context))
+            token = _bearer_token(context)
+            calls.current().principal = self._authenticator.authenticate(token, suffices)
             yield
 
         return around(method, handler, enter)

@@ -233,7 +233,7 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
 class Nobody:
     """None of the RPCs here is called with a token."""
 
-    def authenticate(self, _token: str) -> object:
+    def authenticate(self, _token: str, _suffices: object = None) -> object:
         raise UnauthenticatedError
 
 

@@ -47,7 +47,7 @@ class Principals:
 
     known: dict[str, Principal] = field(default_factory=dict)
 
-    def authenticate(self, token: str) -> Principal:
+    def authenticate(self, token: str, _suffices: object = None) -> Principal:
         if token not in self.known:
             raise UnauthenticatedError
         return self.known[token]

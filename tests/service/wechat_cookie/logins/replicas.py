@@ -59,7 +59,7 @@ class Accounts:
         self.known[token] = Principal(str(account_id), f"{account_id.hex}@example.com", role, "active")
         return account_id, token
 
-    def authenticate(self, token: str) -> Principal:
+    def authenticate(self, token: str, _suffices: object = None) -> Principal:
         if token not in self.known:
             raise UnauthenticatedError
         return self.known[token]
