@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-RUNTIME_FILES = ("services.txt", "local.txt")
+RUNTIME_FILES = ("services.txt", "local.txt", "cli.txt")
 LAYERS = {"runtime": RUNTIME_FILES, "development": (*RUNTIME_FILES, "dev.txt")}
 INSTALLER_FILE = "bootstrap.txt"
 STAMP = "fastmp-bootstrap.json"
