@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos
+.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos dist
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -63,3 +63,7 @@ lint: ## Check style, types, imports, protos, generated code, migrations and the
 protos: ## Generate gen/ from the protos
 	$(DEVELOPMENT)
 	@exec $(BIN)/python protos/generate.py
+
+dist: ## Build the client package's wheel into dist/
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m deploy.dist

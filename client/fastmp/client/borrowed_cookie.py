@@ -1,0 +1,110 @@
+"""A cookie in the hands of an internal program: how to send it, and how to tell how it fared."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from fastmp.client.errors import FastMPError
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+
+# "error" says nothing of the cookie; "rate_limited" lets it cool down; "dead" ends it.
+Outcome = Literal["ok", "dead", "rate_limited", "error"]
+_OUTCOMES: dict[int, Outcome] = {0: "ok", 200003: "dead", 200040: "dead", 200013: "rate_limited"}
+
+
+def outcome_of(ret: int) -> Outcome:
+    """What a `base_resp.ret` of mp.weixin.qq.com says of the cookie that was sent."""
+    return _OUTCOMES.get(ret, "error")
+
+
+class WeChatRefusedError(Exception):
+    """WeChat answered with a `base_resp.ret` other than 0."""
+
+    def __init__(self, ret: int) -> None:
+        super().__init__(f"WeChat refused with ret {ret}")
+        self.ret = ret
+        self.outcome = outcome_of(ret)
+
+
+class BorrowedCookie:
+    """One hand-out of a cookie. Neither str() nor repr() shows a secret; `header` is one: never log it."""
+
+    def __init__(self, stub: pb_grpc.WeChatCookieServiceStub, acquired: pb.AcquireCookieResponse) -> None:
+        self._stub = stub
+        self._acquired = acquired
+        self._is_reported = False
+
+    def __repr__(self) -> str:
+        return f"<BorrowedCookie {self.acquisition_id} of {self.account_name or 'an account without a name'}>"
+
+    @property
+    def acquisition_id(self) -> str:
+        """Names this hand-out in ReportCookie."""
+        return self._acquired.acquisition_id
+
+    @property
+    def header(self) -> str:
+        """The value of the HTTP header `Cookie`, "a=b; c=d". A secret."""
+        return self._acquired.cookie_header
+
+    @property
+    def token(self) -> str:
+        """The `token` parameter that mp.weixin.qq.com wants beside the cookie: digits."""
+        return self._acquired.cookie.token
+
+    @property
+    def account_name(self) -> str:
+        """The official account's name; empty when WeChat did not tell it."""
+        return self._acquired.cookie.name
+
+    @property
+    def expire_time(self) -> datetime.datetime:
+        """When the cookie ends by itself."""
+        return self._acquired.cookie.expire_time.ToDatetime(tzinfo=datetime.UTC)
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether report() has succeeded."""
+        return self._is_reported
+
+    @staticmethod
+    def check(ret: int) -> None:
+        """Raises WeChatRefusedError unless `ret`, the `base_resp.ret` of WeChat's answer, is 0."""
+        if ret != 0:
+            raise WeChatRefusedError(ret)
+
+    def report(self, outcome: Outcome) -> str:
+        """Tells how the cookie fared and gives its health: "ok", "dead" or "cooling_down".
+
+        The first report of a hand-out counts, so a repeat is safe. Raises FastMPError.
+        """
+        request = pb.ReportCookieRequest(acquisition_id=self.acquisition_id, outcome=outcome)
+        health = self._stub.ReportCookie(request).health
+        self._is_reported = True
+        return health
+
+
+@contextmanager
+def borrowed(
+    stub: pb_grpc.WeChatCookieServiceStub, request: pb.AcquireCookieRequest
+) -> Iterator[BorrowedCookie]:
+    """A cookie for the length of a block, reported at its end unless report() was called in it.
+
+    A block that ends well is "ok", one that WeChatRefusedError leaves is what that says, any other exception is
+    "error". Raises FastMPError when there is no cookie; and for the report, unless the block failed itself: then
+    its exception only gets a note.
+    """
+    cookie = BorrowedCookie(stub, stub.AcquireCookie(request))
+    try:
+        yield cookie
+    except BaseException as error:
+        if not cookie.is_reported:
+            try:
+                cookie.report(error.outcome if isinstance(error, WeChatRefusedError) else "error")
+            except FastMPError as failure:
+                error.add_note(f"How the cookie fared could not be reported: {failure}")
+        raise
+    if not cookie.is_reported:
+        cookie.report("ok")

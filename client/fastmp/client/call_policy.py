@@ -1,0 +1,79 @@
+"""What holds for every call on a channel: it has a deadline, and fails with a FastMPError."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+
+from fastmp.client.errors import FastMPError, typed
+
+
+@dataclass(frozen=True)
+class _Details(grpc.ClientCallDetails):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: grpc.Compression | None
+
+
+class CallPolicy(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Gives calls without a `timeout` of their own a deadline, and makes all raise FastMPError."""
+
+    def __init__(self, call_seconds: float, stream_seconds: float) -> None:
+        self._call_seconds = call_seconds
+        self._stream_seconds = stream_seconds
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return TypedCall(continuation(_with_deadline(client_call_details, self._call_seconds), request))
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return TypedCall(continuation(_with_deadline(client_call_details, self._stream_seconds), request))
+
+
+class TypedCall:
+    """A grpc.Call, with its Future or its iterator, that raises FastMPError where that raises grpc.RpcError."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            raise typed(error) from error
+
+    def result(self, timeout: float | None = None) -> Any:
+        """As grpc.Future.result."""
+        try:
+            return self._call.result(timeout)
+        except grpc.RpcError as error:
+            raise typed(error) from error
+
+    def exception(self, timeout: float | None = None) -> Exception | FastMPError | None:
+        """As grpc.Future.exception."""
+        error: Exception | None = self._call.exception(timeout)
+        return typed(error) if isinstance(error, grpc.RpcError) else error
+
+    def add_done_callback(self, fn: Callable[[Self], None]) -> None:
+        """As grpc.Future.add_done_callback."""
+        self._call.add_done_callback(lambda _: fn(self))
+
+
+def _with_deadline(details: Any, seconds: float) -> grpc.ClientCallDetails:
+    return _Details(
+        method=details.method,
+        timeout=seconds if details.timeout is None else details.timeout,
+        metadata=details.metadata,
+        credentials=details.credentials,
+        wait_for_ready=details.wait_for_ready,
+        compression=details.compression,
+    )

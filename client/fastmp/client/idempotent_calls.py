@@ -1,0 +1,48 @@
+"""Which calls may be repeated when the server did not answer: those that the protos declare idempotent."""
+
+from collections.abc import Mapping
+
+# A closed list, held equal to the protos' idempotency_level by a test: a call that is not named here is sent once.
+IDEMPOTENT: Mapping[str, frozenset[str]] = {
+    "fastmp.identity.v1.IdentityService": frozenset(
+        {
+            "ApplyActivation",
+            "Authenticate",
+            "ClearActivation",
+            "GetMe",
+            "GetPrincipals",
+            "GetUser",
+            "ListAuditLog",
+            "ListUsers",
+            "UpdateUser",
+            "VerifyAuditLog",
+            "WatchAccounts",
+        }
+    ),
+    "fastmp.activation.v1.ActivationService": frozenset(
+        {
+            "Activate",
+            "ExportCodes",
+            "GetCode",
+            "ListAuditLog",
+            "ListCodes",
+            "RevokeCode",
+            "UpdateCode",
+            "VerifyAuditLog",
+        }
+    ),
+    "fastmp.wechat_cookie.v1.WeChatCookieService": frozenset(
+        {
+            "CancelLogin",
+            "ChangeCookie",
+            "GetAvatar",
+            "GetCurrentCookie",
+            "ListAuditLog",
+            "ListCookies",
+            "PollLogin",
+            "ReportCookie",
+            "VerifyAuditLog",
+            "WatchLogin",
+        }
+    ),
+}

@@ -1,0 +1,59 @@
+"""`make dist`: the wheel of the client package in dist/, the same bytes from the same files whenever it is made."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Wheels are ZIP files, whose time begins here. Files keep no times of their own in it.
+EPOCH = "315532800"
+SKIPPED = shutil.ignore_patterns("__pycache__", "*.binpb", "*.egg-info")
+
+
+def build(target: Path) -> Path:
+    """Builds the wheel into `target`, made if need be, and gives its path. Raises CalledProcessError.
+
+    Nothing is downloaded: the build backend is that of this environment.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="fastmp-dist-") as folder:
+        source, built = Path(folder, "source"), Path(folder, "built")
+        assemble(source)
+        command = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", "--wheel", "--offline"]
+        command += ["--no-build-isolation", "--python", sys.executable, "--out-dir", str(built), str(source)]
+        # The modes of the files that the backend adds are those of this umask.
+        subprocess.run(command, check=True, umask=0o022, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH})
+        (wheel,) = built.glob("*.whl")
+        return Path(shutil.copy(wheel, target / wheel.name))
+
+
+def assemble(source: Path) -> None:
+    """Lays the generated code and the hand-written packages out as one source tree at `source`, which is new."""
+    for top in (ROOT / "gen", ROOT / "client"):
+        shutil.copytree(top / "fastmp", source / "fastmp", ignore=SKIPPED, dirs_exist_ok=True)
+    for name in ("client/pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    # `fastmp` is a namespace, so type checkers look for the marker in each package inside it.
+    for package in (source / "fastmp").iterdir():
+        (package / "py.typed").touch()
+    for path in source.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def main() -> int:
+    """The exit code: that of the build tool."""
+    parser = argparse.ArgumentParser(description="Build the wheel that callers install.")
+    parser.add_argument("--to", type=Path, default=ROOT / "dist", help="folder for the wheel")
+    try:
+        print(build(parser.parse_args().to))
+    except subprocess.CalledProcessError as error:
+        return int(error.returncode)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
