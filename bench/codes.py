@@ -1,0 +1,22 @@
+"""Activation codes, made by the product's own rule in its database."""
+
+import datetime
+import secrets
+import uuid
+
+from services.activation.generation import Generation, generate
+from services.chassis.database import Database
+
+VALID_DAYS = 30
+
+
+def make_codes(database_url: str, count: int) -> list[str]:
+    """That many new pending codes."""
+    now = datetime.datetime.now(datetime.UTC)
+    wish = Generation(uuid.uuid4(), VALID_DAYS, count)
+    database = Database(database_url, pool_size=1, application_name="bench-codes")
+    try:
+        with database.transaction() as connection:
+            return [code.activation_code for code in generate(connection, wish, now, secrets.token_bytes)]
+    finally:
+        database.dispose()
