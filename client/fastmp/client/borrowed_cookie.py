@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 from fastmp.client.errors import FastMPError
@@ -19,13 +20,19 @@ def outcome_of(ret: int) -> Outcome:
     return _OUTCOMES.get(ret, "error")
 
 
+@dataclass(eq=False)
 class WeChatRefusedError(Exception):
     """WeChat answered with a `base_resp.ret` other than 0."""
 
-    def __init__(self, ret: int) -> None:
-        super().__init__(f"WeChat refused with ret {ret}")
-        self.ret = ret
-        self.outcome = outcome_of(ret)
+    ret: int
+
+    def __str__(self) -> str:
+        return f"WeChat refused with ret {self.ret}"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What that says of the cookie."""
+        return outcome_of(self.ret)
 
 
 class BorrowedCookie:

@@ -1,0 +1,1 @@
+"""The client package against real servers of the chassis that answer as a test says."""
