@@ -1,0 +1,53 @@
+"""All commands together."""
+
+import typer
+
+from fastmp.cli.command_registration import JsonOption, ProfileOption, ServerOption
+from fastmp.cli.commands import account, audit, code_export, codes, cookies, scan, users
+from fastmp.cli.exit_codes import EXIT_CODE_HELP
+from fastmp.cli.invocation import Choices
+
+ENVIRONMENT_HELP = (
+    "Environment:",
+    "FASTMP_SERVER and FASTMP_PROFILE stand in for the options",
+    "FASTMP_TOKEN is an access token to use instead of the profile's",
+    "FASTMP_ALLOW_HTTP=1 lets http:// leave this machine",
+    "NO_COLOR turns colours off",
+)
+
+
+def _root(
+    context: typer.Context,
+    server: ServerOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Log WeChat Official Accounts in and look after them, at a FastMP server."""
+    context.obj = Choices(server, profile, json)
+
+
+def _group(parent: typer.Typer, name: str, words: str) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, help=words)
+    parent.add_typer(group, name=name)
+    return group
+
+
+def _build() -> typer.Typer:
+    # A traceback in colours would show the values of variables: tokens and passwords are among them.
+    built = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    # An empty line is where typer begins a new one.
+    built.callback(epilog="\n\n".join([*EXIT_CODE_HELP, *ENVIRONMENT_HELP]))(_root)
+    account.add_to(built)
+    cookie_group = _group(built, "cookie", "Your official accounts: scan, list, use, delete.")
+    scan.add_to(cookie_group)
+    cookies.add_to(cookie_group)
+    admin = _group(built, "admin", "For administrators: users, activation codes, audit logs.")
+    users.add_to(_group(admin, "users", "Accounts."))
+    code_group = _group(admin, "codes", "Activation codes.")
+    codes.add_to(code_group)
+    code_export.add_to(code_group)
+    audit.add_to(_group(admin, "audit", "Audit logs of the three services."))
+    return built
+
+
+application = _build()

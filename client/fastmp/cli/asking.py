@@ -1,0 +1,46 @@
+"""What a person types: passwords and codes, from a prompt or standard input and never from the command line."""
+
+import sys
+
+import typer
+
+from fastmp.cli.failures import UsageError
+
+LONGEST_LINE = 4096
+
+
+def password(question: str, *, from_stdin: bool, twice: bool = False) -> str:
+    """A password: the first line of standard input, or typed at a prompt without being shown.
+
+    Raises UsageError when there is neither.
+    """
+    if from_stdin:
+        return _line_of_input("password")
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask for the password", "Pipe it in, with --password-stdin")
+    return str(typer.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def activation_code(given: str | None) -> str:
+    """The code that was given, or typed at a prompt, or the first line of standard input. Raises UsageError."""
+    if given is not None:
+        return given.strip()
+    if sys.stdin.isatty():
+        return str(typer.prompt("Activation code", err=True)).strip()
+    return _line_of_input("activation code").strip()
+
+
+def confirm(question: str, *, is_sure: bool) -> bool:
+    """Whether the person wants it; when `is_sure`, without asking. Raises UsageError when nobody can be asked."""
+    if is_sure:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask whether this is meant", "Say so with --yes")
+    return typer.confirm(question, err=True)
+
+
+def _line_of_input(what: str) -> str:
+    line = sys.stdin.readline(LONGEST_LINE).rstrip("\r\n")
+    if not line:
+        raise UsageError(f"there is no {what} on standard input")
+    return line

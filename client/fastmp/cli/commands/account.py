@@ -1,0 +1,93 @@
+"""One's own account: register, sign in and out, see who one is, redeem a code."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from fastmp.cli import asking, times
+from fastmp.cli.command_registration import command
+from fastmp.cli.failures import CommandError, RefusedError
+from fastmp.cli.invocation import Invocation
+from fastmp.cli.profiles import Profile
+from fastmp.cli.rest import RestSession
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.", show_default=False)
+]
+
+
+def add_to(application: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    command(application, "register")(register)
+    command(application, "login")(login)
+    command(application, "logout")(logout)
+    command(application, "whoami")(whoami)
+    command(application, "activate")(activate)
+
+
+def register(call: Invocation, email: Email, password_stdin: PasswordStdin = False) -> None:
+    """Make an account. Sign in afterwards."""
+    password = asking.password("Password (6 to 128 characters)", from_stdin=password_stdin, twice=True)
+    with call.anonymous() as rest:
+        account = rest.post("/auth/register", email=email, password=password)
+    call.show(account, f"Registered {account['email']}. Sign in: fastmp login {account['email']}")
+
+
+def login(call: Invocation, email: Email, password_stdin: PasswordStdin = False) -> None:
+    """Sign in. The access token is kept in the profile, in a file that only you can read."""
+    password = asking.password("Password", from_stdin=password_stdin)
+    with call.anonymous() as rest:
+        token = rest.post("/auth/login", email=email, password=password).get("access_token")
+    if not isinstance(token, str):
+        raise CommandError(f"{call.server} gave no access token")
+    call.profiles.save(call.profile_name, Profile(call.server, email, token))
+    facts = {"profile": call.profile_name, "server": call.server, "email": email}
+    call.show(facts, f"Signed in at {call.server} as {email} (profile {call.profile_name})")
+
+
+def logout(call: Invocation) -> None:
+    """End every access token of the account, on every machine, and forget the one kept here."""
+    with call.signed_in() as rest:
+        _end_tokens(rest)
+    if call.profile is not None and call.given_token is None:
+        call.profiles.save(call.profile_name, replace(call.profile, token=None))
+    call.show({"status": "ok"}, "Signed out")
+
+
+def _end_tokens(rest: RestSession) -> None:
+    try:
+        rest.post("/auth/logout")
+    except RefusedError as error:
+        # A token that has ended already is what was asked for.
+        if not error.refusal.reason.startswith("TOKEN_"):
+            raise
+
+
+def whoami(call: Invocation) -> None:
+    """Show the account, and how long its access lasts."""
+    with call.signed_in() as rest:
+        account = rest.get("/auth/me")
+    if call.output.as_json:
+        call.output.document(account)
+        return
+    facts = {"e-mail": account["email"], "role": account["role"], "status": account["activation_status"]}
+    if ends := account.get("expired_time"):
+        facts["until"] = f"{times.shown(ends)} ({times.left(ends, times.now())})"
+    call.output.facts({**facts, "server": call.server, "profile": call.profile_name})
+
+
+def activate(
+    call: Invocation,
+    code: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CODE]", help="Asked for, or read from a pipe, when left out.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Redeem an activation code."""
+    with call.signed_in() as rest:
+        answer = rest.post("/activation/activate", activation_code=asking.activation_code(code))
+    call.show(answer, f"Active until {times.shown(answer['expired_time'])}")

@@ -1,0 +1,59 @@
+"""All activation codes as one CSV file, for admins."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from fastmp.cli.command_registration import command
+from fastmp.cli.commands.codes import EmailOption, StatusOption
+from fastmp.cli.failures import CommandError, UsageError
+from fastmp.cli.invocation import Invocation
+from fastmp.cli.private_file import replacing
+from fastmp.cli.rest import RestSession
+
+STANDARD_OUTPUT = Path("-")
+
+
+def add_to(group: typer.Typer) -> None:
+    """Adds the command of this file."""
+    command(group, "export")(export)
+
+
+def export(
+    call: Invocation,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="'-' is standard output.", show_default=False)],
+    status: StatusOption = None,
+    email: EmailOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.", show_default=False)] = False,
+) -> None:
+    """Write all activation codes to a CSV file that only you can read. It is there whole or not at all."""
+    filters = {"status": status, "email": email}
+    with call.signed_in() as rest:
+        if file == STANDARD_OUTPUT:
+            if call.output.as_json:
+                raise UsageError("standard output cannot be CSV and JSON at once", "Name a file")
+            _copy(call, rest, filters, sys.stdout.buffer)
+            return
+        if file.exists() and not force:
+            raise CommandError(f"{file} exists", "Replace it with --force")
+        with replacing(file) as target:
+            codes = _copy(call, rest, filters, target)
+    call.show({"file": str(file), "codes": codes}, f"Wrote {codes} codes to {file}")
+
+
+def _copy(call: Invocation, rest: RestSession, filters: dict[str, str | None], target: BinaryIO) -> int:
+    """How many codes were written."""
+    total = rest.get("/activation/list", **filters, size=1)["total"]
+    lines = 0
+    with call.output.progress("Exporting codes", total) as bar:
+        with rest.stream("/activation/export", filters) as pieces:
+            for piece in pieces:
+                target.write(piece)
+                # No value holds a line break.
+                lines += piece.count(b"\n")
+                bar.advance(piece.count(b"\n"))
+        target.flush()
+    # The first one is the heading.
+    return lines - 1

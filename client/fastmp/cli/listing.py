@@ -1,0 +1,50 @@
+"""A list of the gateway as a command shows it: one page, or all of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from fastmp.cli.invocation import Invocation
+from fastmp.cli.paging import every_page
+
+Size = Annotated[int, typer.Option(min=1, max=200, help="How many on a page.")]
+PageToken = Annotated[str | None, typer.Option(help="Go on after a page.", show_default=False)]
+Every = Annotated[
+    bool, typer.Option("--all", help="Every page; with --json a line for each item.", show_default=False)
+]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Where a list comes from and what a row of it shows of an item."""
+
+    path: str
+    columns: Sequence[str]
+    row: Callable[[Mapping[str, Any]], Sequence[object]]
+
+    def show_page(
+        self, call: Invocation, filters: Mapping[str, str | None], size: int, page_token: str | None
+    ) -> None:
+        """One page: the server's document, or a table and how to see more."""
+        with call.signed_in() as rest:
+            answer = rest.get(self.path, **filters, size=size, page_token=page_token)
+        if call.output.as_json:
+            call.output.document(answer)
+            return
+        call.output.table(self.columns, [self.row(item) for item in answer["items"]])
+        if total := answer.get("total"):
+            call.output.note(f"{len(answer['items'])} of {total}")
+        if token := answer.get("next_page_token"):
+            call.output.note(f"Go on with --page-token {token}, or see --all")
+
+    def show_all(self, call: Invocation, filters: Mapping[str, str | None]) -> None:
+        """Every item: a JSON line each, as the pages come, or one table."""
+        with call.signed_in() as rest:
+            items = (item for page in every_page(rest, self.path, **filters) for item in page["items"])
+            if call.output.as_json:
+                for item in items:
+                    call.output.line(item)
+            else:
+                call.output.table(self.columns, [self.row(item) for item in items])

@@ -1,0 +1,116 @@
+"""A login as it is shown in a terminal: the QR code, the stages as they come, a line with the time left."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from fastmp.cli import qr_drawing, times
+from fastmp.cli.login_following import Event
+from fastmp.cli.output import Output
+from fastmp.cli.plain_text import plain
+
+SCANNABLE = {"waiting_for_scan", "no_account"}
+# Below the drawing: the line with the time left, and one for the cursor.
+ROWS_BESIDES = 2
+REFRESHES_PER_SECOND = 4
+BAR_COLUMNS = 20
+
+
+class ScanDisplay:
+    """Shows one login: on a terminal drawing and last line change in place, elsewhere all is lines of text."""
+
+    def __init__(
+        self, output: Output, *, dark_on_light: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """With JSON on standard output nothing is drawn; only a broken connection is told, on standard error."""
+        self._output = output
+        self._console = output.console
+        self._dark_on_light = dark_on_light
+        self._clock = clock
+        self._message = "…"
+        self._stands = True
+        self._drawing: Text | None = None
+        self._lifetime = 0.0
+        self._ends_at = 0.0
+        self._spinner = Spinner("dots")
+        self._live = Live(
+            get_renderable=self._changing,
+            console=self._console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._output.as_json:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """The next event of the login."""
+        if "qr_code" in event:
+            self._show_qr_code(event)
+        elif "progress" in event:
+            self._message = plain(event["progress"]["message"])
+            if event["progress"]["stage"] not in SCANNABLE:
+                # What was scanned, or is being replaced, must not be scanned again.
+                self._drawing, self._lifetime = None, 0.0
+            self._console.print(f"• {self._message}")
+        if self._live.is_started:
+            self._live.refresh()
+
+    def show_connection(self, stands: bool) -> None:
+        """Whether the events come, or the stream broke and is being picked up."""
+        if self._stands and not stands:
+            self._output.messages.print("… the connection broke; coming back to the login")
+        self._stands = stands
+
+    def _show_qr_code(self, event: Event) -> None:
+        code = event["qr_code"]
+        if "url" not in code:
+            self._console.print(
+                "This QR code cannot be drawn. It is in the file of --qr-file, if one was named."
+            )
+            return
+        if self._console.is_terminal and qr_drawing.columns(code["url"]) > self._console.width:
+            wide = qr_drawing.columns(code["url"])
+            self._console.print(f"The terminal is too narrow for the QR code: it needs {wide} columns.")
+            return
+        # Both are the server's times, so this machine's clock may be wrong.
+        span = times.parse(code["expire_time"]) - times.parse(event["time"])
+        self._lifetime = max(span.total_seconds(), 0.0)
+        self._ends_at = self._clock() + self._lifetime
+        drawing = self._draw(code["url"])
+        rows = drawing.plain.count("\n")
+        if self._console.is_terminal and rows + ROWS_BESIDES <= self._console.height:
+            self._drawing = drawing
+        else:
+            self._console.print(drawing, crop=False)
+
+    def _draw(self, content: str) -> Text:
+        if self._console.is_terminal and self._console.color_system and not self._console.no_color:
+            return qr_drawing.in_colour(content)
+        return qr_drawing.in_blocks(content, dark_on_light=self._dark_on_light)
+
+    def _changing(self) -> RenderableType:
+        line = Table.grid(padding=(0, 1))
+        words = self._message if self._stands else "connection lost, coming back"
+        cells: list[RenderableType] = [self._spinner, Text(words)]
+        if self._lifetime:
+            seconds = max(self._ends_at - self._clock(), 0.0)
+            cells.append(ProgressBar(self._lifetime, seconds, width=BAR_COLUMNS))
+            cells.append(Text(f"{times.countdown(seconds)} left"))
+        line.add_row(*cells)
+        return Group(self._drawing, line) if self._drawing else line
