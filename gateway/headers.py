@@ -5,6 +5,9 @@ from gateway.extensions import Config, extension
 
 # Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
 _UNUSED = ("cookie",)
+# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. Nobody reads
+# such headers. A colon begins the names of HTTP/2's own.
+_NO_METADATA = ".*[^:0-9a-z_.-].*|.*-bin"
 # On every answer, whoever makes it, unless it brings its own.
 ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
@@ -22,7 +25,11 @@ def _request() -> list[Config]:
     # What services believe from the gateway, what Envoy takes orders from, and a call's gRPC metadata
     # (grpc-timeout among it) are the gateway's own business.
     prefixes = ("x-fastmp-", "x-envoy-", "grpc-")
-    return [*(_remove_prefix(prefix) for prefix in prefixes), *({"remove": name} for name in _UNUSED)]
+    return [
+        *(_remove_prefix(prefix) for prefix in prefixes),
+        *({"remove": name} for name in _UNUSED),
+        {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _NO_METADATA}}}},
+    ]
 
 
 def _response() -> list[Config]:

@@ -7,7 +7,8 @@ from typing import Any
 Schema = dict[str, Any]
 
 _WORD = r'"([^"]+)"'
-_LIST = re.compile(rf"{_WORD}(?:, {_WORD})*(?: or {_WORD})?")
+# What goes on with "or" and no quoted word leaves the list open.
+_LIST = re.compile(rf"{_WORD}(?:, {_WORD})*(?: or {_WORD})?(?!,? or |, {_WORD})")
 _RANGE = re.compile(r"^(\d+) to ([\d,]+)\b(?! characters)")
 _FROM = re.compile(r"^From (\d+)\b")
 _DEFAULT = re.compile(r"default (\d+|true|false)\b")

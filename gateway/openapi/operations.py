@@ -31,7 +31,7 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
     if parameters:
         operation["parameters"] = parameters
     if rpc.takes_body:
-        body = schemas.inline(rpc.request, without=frozenset(rpc.variables))
+        body = schemas.body(rpc.request, without=frozenset(rpc.variables))
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     success = {"description": "OK", "content": _content(rpc, schemas)}
     operation["responses"] = {"200": success, **failures_of(rpc, comments.get(f".{service}", ""), comment)}

@@ -12,7 +12,8 @@ _SCALARS: Mapping[int, Schema] = {
     FieldDescriptorProto.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptorProto.TYPE_INT32: {"type": "integer", "format": "int32"},
     # JSON numbers are doubles to many readers, so protobuf's JSON mapping writes 64 bits as a string.
-    FieldDescriptorProto.TYPE_INT64: {"type": "string", "format": "int64"},
+    # None of the contract's is negative.
+    FieldDescriptorProto.TYPE_INT64: {"type": "string", "format": "int64", "pattern": "^[0-9]{1,19}$"},
     FieldDescriptorProto.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
 }
 
@@ -57,6 +58,16 @@ class Schemas:
             schema["required"] = required
         if message in self._comments:
             schema["description"] = self._comments[message]
+        return schema
+
+    def body(self, message: str, without: Set[str]) -> Schema:
+        """The schema of a request's JSON: as protobuf's JSON mapping has it, null is a field that is left out."""
+        schema = self.inline(message, without)
+        for name, field in schema["properties"].items():
+            if name not in schema.get("required", ()):
+                field["type"] = [field["type"], "null"]
+                if "enum" in field:
+                    field["enum"] = [*field["enum"], None]
         return schema
 
     def fields(self, message: str) -> Mapping[str, FieldDescriptorProto]:

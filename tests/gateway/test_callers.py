@@ -49,6 +49,25 @@ def test_services_get_no_path_no_cookies_and_no_orders_to_envoy(gateway: Gateway
     assert not {"cookie", "x-envoy-max-retries", "x_fastmp_client_address"} & metadata.keys()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("&odd", "1"),
+        ("o|dd", "1"),
+        ("odd'", "1"),
+        ("odd", b"caf\xc3\xa9"),
+        ("odd", b"\xff"),
+        ("odd", "a\tb"),
+        ("odd", ""),
+        ("odd-bin", "!"),
+    ],
+)
+def test_headers_that_grpc_does_not_know_hurt_nobody(gateway: Gateway, name: str, value: str | bytes) -> None:
+    answer = gateway.get("/auth/me", headers={name: value})
+    assert answer.status_code == 200, answer.text
+    assert len(gateway.services["identity"].metadata) == 1
+
+
 def test_the_request_id_is_the_gateways_own_and_the_same_everywhere(gateway: Gateway) -> None:
     answer = gateway.get("/auth/me", headers={"x-request-id": "chosen-by-the-caller"})
     request_id = answer.headers["x-request-id"]

@@ -51,6 +51,13 @@ def test_a_body_leaves_out_what_the_path_carries(described: Any) -> None:
     ]
 
 
+def test_what_a_body_may_leave_out_may_be_null(described: Any) -> None:
+    operation = _operation(described, "post", "/admin/users")
+    fields = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert (fields["role"]["type"], fields["role"]["enum"]) == (["string", "null"], ["admin", "user", None])
+    assert fields["email"]["type"] == "string"
+
+
 def test_query_parameters_are_optional_where_the_proto_says_so(described: Any) -> None:
     watch = _operation(described, "get", "/cookie/watch")["parameters"]
     assert [(one["name"], one["in"], one["required"]) for one in watch] == [
@@ -91,6 +98,11 @@ def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> 
     assert "`ACTIVATION_THROTTLED`" in reasons["429"]
     assert "`IDENTITY_UNAVAILABLE`" in reasons["503"]
     assert "401" not in _operation(described, "get", "/health")["responses"]
+    for path in ("/admin/users", "/activation/list", "/admin/audit/wechat_cookie"):
+        assert (
+            _operation(described, "get", path)["responses"]["403"]["description"]
+            == "Reasons: `ADMIN_REQUIRED`"
+        )
     login = _operation(described, "post", "/auth/login")["responses"]
     assert login["401"]["description"] == "Reasons: `WRONG_CREDENTIALS`"
 
@@ -99,6 +111,8 @@ def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> 
     ("comment", "json_type", "expected"),
     [
         ('"admin" or "user"; default "user".', "string", {"enum": ["admin", "user"]}),
+        ('"ok", or the reason of the refusal.', "string", {}),
+        ('"a", "b" or something else.', "string", {}),
         ('Always "ok".', "string", {"const": "ok"}),
         ("6 to 128 characters.", "string", {"minLength": 6, "maxLength": 128}),
         ("An e-mail address of at most 254 characters.", "string", {"maxLength": 254}),

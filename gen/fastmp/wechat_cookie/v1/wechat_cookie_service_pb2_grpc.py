@@ -73,8 +73,8 @@ class WeChatCookieServiceStub:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     def __init__(self, channel):
@@ -201,8 +201,8 @@ class WeChatCookieServiceServicer:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     def BeginLogin(self, request, context):
@@ -459,8 +459,8 @@ class WeChatCookieService:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     @staticmethod

@@ -74,8 +74,8 @@ class WeChatCookieServiceStub:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     @_typing.overload
@@ -197,8 +197,8 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -316,8 +316,8 @@ class WeChatCookieServiceServicer:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
-    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
+    reasons are listed below.
     """
 
     def BeginLogin(
