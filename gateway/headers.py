@@ -5,8 +5,8 @@ from gateway.extensions import Config, extension
 
 # Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
 _UNUSED = ("cookie",)
-# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. Nobody reads
-# such headers. A colon begins the names of HTTP/2's own.
+# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. Nobody
+# reads such headers. A colon begins the names of HTTP/2's own.
 _NO_METADATA = ".*[^:0-9a-z_.-].*|.*-bin"
 # On every answer, whoever makes it, unless it brings its own.
 ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}

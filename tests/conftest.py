@@ -11,6 +11,7 @@ LONG = (
     "chaos",
     "crashes",
     "console/test_administration.py",
+    "console/test_audit_log.py",
     "console/test_looks.py",
     "console/test_policy.py",
     "console/test_scanning.py",
@@ -19,8 +20,10 @@ LONG = (
     "service/deploy/test_rotating_cookie_keys.py",
     "service/identity/test_feed_model.py",
     "service/identity/test_sign_in_timing.py",
+    "whole_stack/test_client_outlives_replicas.py",
     "whole_stack/test_hostile_wechat.py",
     "whole_stack/test_rolling_restart.py",
+    "whole_stack/test_wheel.py",
 )
 
 

@@ -1,5 +1,6 @@
 /** The pages: where they are, what they are called, and who may see them. */
 
+import { auditView } from "./views/audit.js";
 import { codesView } from "./views/codes.js";
 import { cookiesView } from "./views/cookies.js";
 import { homeView } from "./views/home.js";
@@ -15,4 +16,5 @@ export const PAGES = [
   { name: "profile", view: profileView, icon: "profile" },
   { name: "users", view: usersView, icon: "users", adminOnly: true },
   { name: "codes", view: codesView, icon: "codes", adminOnly: true },
+  { name: "audit", view: auditView, icon: "audit", adminOnly: true },
 ];

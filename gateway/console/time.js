@@ -30,9 +30,9 @@ export function millisecondsLeft(until, now = Date.now()) {
   return Math.max(0, Date.parse(until) - now);
 }
 
-/** A moment in the person's own time zone. */
-export function moment(time) {
-  const style = { dateStyle: "medium", timeStyle: "short" };
+/** A moment in the person's own time zone, to the minute; with the time style "medium", to the second. */
+export function moment(time, timeStyle = "short") {
+  const style = { dateStyle: "medium", timeStyle };
   return new Intl.DateTimeFormat(languageTag(), style).format(Date.parse(time));
 }
 

@@ -64,6 +64,10 @@ def test_every_page_fits_and_is_accessible(
         expect(page.locator(ready).first).to_be_visible()
         look_closely(tab, f"{name}-{language}")
 
+    def visit(name: str, ready: str) -> None:
+        tab.show(name)
+        look(name, ready)
+
     def enter(person: Person) -> None:
         page.evaluate("token => sessionStorage.setItem('fastmp.token', token)", person.token)
         page.reload()
@@ -89,16 +93,12 @@ def test_every_page_fits_and_is_accessible(
     page.locator(".ending .button-plain").click()
     wechat.cannot_login(tab.read_qr(), binduin=1)
     look("scan-failed", ".ending-bad")
-    tab.show("cookies")
-    look("cookies", ".avatar img")
+    visit("cookies", ".avatar img")
     page.locator(".button-drop").first.click()
     look("cookies-delete", "dialog[open]")
-    tab.show("home")
-    look("home", ".avatar img")
-    tab.show("profile")
-    look("profile", "[name=old_password]")
-    tab.show("users")
-    look("users", "td")
+    visit("home", ".avatar img")
+    visit("profile", "[name=old_password]")
+    visit("users", "td")
     page.locator(".cell-actions button").first.click()
     look("users-edit", "dialog[open]")
     tab.show("codes")
@@ -108,6 +108,9 @@ def test_every_page_fits_and_is_accessible(
     look("codes-made", ".codes-made")
     page.keyboard.press("Escape")
     look("codes", "td")
+    visit("audit", "td")
+    page.locator(".view-head .button").click()
+    look("audit-verified", ".banner")
 
 
 def look_closely(tab: Tab, name: str) -> None:

@@ -28,7 +28,7 @@ export function codesView(app, signal) {
   );
   const changed = () => list.reload({ stay: true });
   const list = pagedList(app, signal, {
-    path: "/activation/list",
+    path: () => "/activation/list",
     query: () => search.values(),
     draw: (items, total) =>
       items.length

@@ -28,7 +28,7 @@ export function usersView(app, signal) {
   );
   const changed = () => list.reload({ stay: true });
   const list = pagedList(app, signal, {
-    path: "/admin/users",
+    path: () => "/admin/users",
     query: () => search.values(),
     draw: (items, total) =>
       items.length

@@ -8,10 +8,11 @@ import { problemBox } from "./problem.js";
 const SIZE = 20;
 
 /**
- * An element with the first page of `path`, ways to the others, and `reload()`.
+ * An element with the first page of a list, ways to the others, and `reload()`.
  *
- * `query()` gives the filters; `draw(items, total)` returns what to show. A reload starts at the first page, with
- * `{stay: true}` it reads the present one again.
+ * `path()` and `query()` give the list and its filters; `draw(items, total)` returns what to show, where `total` is
+ * undefined for a list that does not count. A reload starts at the first page, with `{stay: true}` it reads the
+ * present one again.
  */
 export function pagedList(app, signal, { path, query, draw }) {
   const body = element("div", { class: "paged", "aria-live": "off" });
@@ -25,7 +26,7 @@ export function pagedList(app, signal, { path, query, draw }) {
     body.setAttribute("aria-busy", "true");
     try {
       const either = AbortSignal.any([signal, here.signal]);
-      const answer = await app.api.get(path, {
+      const answer = await app.api.get(path(), {
         query: { ...query(), size: SIZE, page_token: tokens.at(-1) },
         signal: either,
       });
@@ -47,8 +48,12 @@ export function pagedList(app, signal, { path, query, draw }) {
   }
 
   function turning({ total, next_page_token: next }) {
-    const pages = Math.max(1, Math.ceil(total / SIZE));
-    if (pages === 1 && tokens.length === 1) return null;
+    if (!next && tokens.length === 1) return null;
+    const page = tokens.length;
+    const where =
+      total === undefined
+        ? t("pager.page", { page })
+        : t("pager.where", { page, pages: Math.max(1, Math.ceil(total / SIZE)) });
     const back = () => {
       tokens.pop();
       load(".pager-back:enabled, .pager-on");
@@ -70,7 +75,7 @@ export function pagedList(app, signal, { path, query, draw }) {
         },
         t("pager.back"),
       ),
-      element("span", { "aria-live": "polite" }, t("pager.where", { page: tokens.length, pages })),
+      element("span", { "aria-live": "polite" }, where),
       element(
         "button",
         { type: "button", class: "button button-plain pager-on", disabled: !next, on: { click: on } },

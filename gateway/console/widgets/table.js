@@ -7,7 +7,9 @@ export function table(caption, columns, items) {
   const head = element(
     "tr",
     { role: "row" },
-    ...columns.map((column) => element("th", { role: "columnheader", scope: "col" }, column.words)),
+    ...columns.map(({ words, isAction }) =>
+      element("th", { role: "columnheader", scope: "col", class: isAction && "cell-actions" }, words),
+    ),
   );
   const row = (item) => element("tr", { role: "row" }, ...columns.map((column) => cell(column, item)));
   return element(

@@ -1,0 +1,93 @@
+/** For administrators: who did what, in the audit log of each service. */
+
+import { element, fill } from "../dom.js";
+import { t } from "../i18n.js";
+import { filters } from "../widgets/filters.js";
+import { field } from "../widgets/forms.js";
+import { pagedList } from "../widgets/pager.js";
+import { auditEntries } from "./audit-entries.js";
+import { verifying } from "./audit-verdict.js";
+import { choices } from "./choices.js";
+
+/** The logs with their paths and what is done there. */
+const LOGS = {
+  identity: {
+    path: "/admin/audit",
+    actions: [
+      "account_created",
+      "account_changed",
+      "account_deleted",
+      "sign_in",
+      "signed_out",
+      "password_changed",
+      "activation_applied",
+      "activation_cleared",
+    ],
+  },
+  activation: {
+    path: "/admin/audit/activation",
+    actions: [
+      "codes_generated",
+      "code_activated",
+      "code_revoked",
+      "code_changed",
+      "code_deleted",
+      "codes_of_account_deleted",
+      "codes_exported",
+    ],
+  },
+  wechat_cookie: {
+    path: "/admin/audit/wechat_cookie",
+    actions: ["cookie_acquired", "cookie_chosen", "cookie_deleted", "cookies_of_account_deleted"],
+  },
+};
+
+export function auditView(app, signal) {
+  const log = field({
+    name: "log",
+    label: t("audit.log"),
+    options: choices("audit_log", Object.keys(LOGS)),
+    value: "identity",
+  });
+  const action = field({ name: "action", label: t("audit.action"), options: [] });
+  const search = filters(
+    t("audit.search"),
+    [log, action, idField("actor", t("audit.by_actor")), idField("target", t("audit.by_target"))],
+    () => list.reload(),
+  );
+  const controls = search.element.elements;
+  const chosen = () => LOGS[controls.log.value];
+  const verify = verifying(app, signal, () => chosen().path);
+  const offerActions = () => {
+    const words = choices("audit_action", chosen().actions, true);
+    fill(controls.action, ...words.map(([value, text]) => element("option", { value }, text)));
+  };
+  offerActions();
+  controls.log.addEventListener("input", () => {
+    offerActions();
+    verify.clear();
+  });
+  const only = (name, id) => {
+    controls[name].value = id;
+    controls[name].focus();
+    list.reload();
+  };
+  const list = pagedList(app, signal, {
+    path: () => chosen().path,
+    query: () => ({ ...search.values(), log: undefined }),
+    draw: (items) =>
+      items.length ? auditEntries(items, only) : element("p", { class: "card empty muted" }, t("audit.none")),
+  });
+  return element(
+    "div",
+    { class: "view view-wide" },
+    element("div", { class: "view-head" }, element("h1", {}, t("audit.title")), verify.button),
+    verify.verdict,
+    search.element,
+    list.element,
+  );
+}
+
+function idField(name, label) {
+  return field({ name, type: "search", label, maxlength: 254, autocomplete: "off", spellcheck: "false" });
+}

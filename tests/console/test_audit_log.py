@@ -1,0 +1,164 @@
+"""What administrators see of the audit logs, and how they hear whether one was tampered with."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Locator, expect
+
+from deploy.local.stack import LocalStack
+from tests.console.tab import Tab
+from tests.console.test_policy import words
+from tests.whole_stack.people import People
+
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+@pytest.fixture
+def office(tab: Tab, people: People) -> Tab:
+    """A tab of the stack's admin at the audit log."""
+    tab.enter(people.admin, "audit")
+    return tab
+
+
+def entries(office: Tab) -> Locator:
+    return office.page.locator("tbody tr")
+
+
+def wait_until_sealed(office: Tab, people: People, path: str) -> str:
+    """The position of the newest entry, once it has one."""
+    found: list[str] = []
+
+    def is_sealed() -> bool:
+        newest = people.rest("GET", path, people.admin, params={"size": 1}).json()["items"][0]
+        found.append(newest["position"])
+        return found[-1] != "0"
+
+    office.until(is_sealed)
+    return found[-1]
+
+
+def test_others_do_not_see_it(tab: Tab, people: People) -> None:
+    tab.enter(people.active(), "audit")
+    expect(tab.heading).to_have_text("首页")
+    expect(tab.navigation.get_by_role("link", name="审计")).to_have_count(0)
+
+
+def test_each_services_log_tells_who_did_what_in_words(office: Tab, people: People) -> None:
+    person = people.pending()
+    people.rest("POST", "/auth/login", json={"email": person.email, "password": "not the password"})
+    people.update(person, role="admin", expired_time="2031-05-06T07:08:09Z")
+    people.rest("POST", "/activation/activate", person, json={"activation_code": people.codes(1)[0]})
+    office.page.reload()
+    office.field("对象编号").fill(person.id)
+    expect(entries(office)).to_have_count(4)
+    told = ["账户激活", "修改账户", "登录", "新建账户"]
+    expect(entries(office).locator("td:first-child .strong")).to_have_text(told)
+    changed = office.row("修改账户")
+    expect(changed).to_contain_text(people.admin.email)
+    expect(changed).to_contain_text("角色：管理员")
+    expect(changed).to_contain_text("到期时间：2031年5月6日 07:08")
+    expect(changed).to_contain_text("127.0.0.1")
+    expect(entries(office).nth(2)).to_contain_text("邮箱或密码不正确")
+
+    office.field("日志").select_option("激活码")
+    office.field("对象编号").fill("")
+    office.field("操作").select_option("兑换激活码")
+    redeemed = office.row(person.email)
+    expect(redeemed).to_contain_text("兑换激活码")
+    office.field("日志").select_option("公众号登录")
+    expect(office.row(person.email)).to_have_count(0)
+
+
+def test_one_click_leaves_only_what_one_person_did(office: Tab, people: People) -> None:
+    person = people.pending()
+    people.rest("POST", "/auth/logout", person, json={})
+    office.page.reload()
+    office.page.get_by_role("button", name=f"只看 {person.email} 的操作").first.click()
+    # Where the keyboard goes on, for the button is no longer there.
+    expect(office.field("操作者编号")).to_be_focused()
+    expect(office.field("操作者编号")).to_have_value(person.id)
+    expect(entries(office).first).to_contain_text("本人")
+    expect(office.row(people.admin.email)).to_have_count(0)
+    office.field("操作").select_option("修改密码")
+    expect(office.page.get_by_text("没有符合条件的记录")).to_be_visible()
+
+
+def test_a_log_comes_in_pages_without_a_count(office: Tab, people: People) -> None:
+    for _ in range(21):
+        people.codes(1)
+    office.field("日志").select_option("激活码")
+    office.field("操作").select_option("生成激活码")
+    pages = office.page.get_by_role("navigation", name="分页")
+    expect(pages).to_contain_text("第 1 页")
+    expect(entries(office)).to_have_count(20)
+    first = entries(office).locator("code").all_inner_texts()
+    pages.get_by_role("button", name="下一页").click()
+    expect(pages).to_contain_text("第 2 页")
+    assert not set(first) & set(entries(office).locator("code").all_inner_texts())
+    pages.get_by_role("button", name="上一页").click()
+    expect(pages).to_contain_text("第 1 页")
+    assert entries(office).locator("code").all_inner_texts() == first
+
+
+def test_a_whole_log_is_called_whole(office: Tab, people: People) -> None:
+    wait_until_sealed(office, people, "/admin/audit")
+    office.button("校验完整性").click()
+    verdict = office.page.get_by_text("日志完整：已校验全部")
+    expect(verdict).to_be_focused()
+    # It says nothing about another log.
+    office.field("日志").select_option("激活码")
+    expect(verdict).to_have_count(0)
+
+
+def test_a_changed_entry_is_named(office: Tab, people: People, stack: LocalStack) -> None:
+    people.codes(1)
+    position = wait_until_sealed(office, people, "/admin/audit/activation")
+    office.field("日志").select_option("激活码")
+    with tampered(stack.database_url("activation"), position):
+        office.button("校验完整性").click()
+        expect(office.alert).to_contain_text(f"日志不完整：第 {position} 条记录被改动过")
+        expect(office.alert).to_contain_text("请不要再相信这之后的记录")
+    office.button("校验完整性").click()
+    expect(office.page.get_by_text("日志完整")).to_be_visible()
+
+
+@contextmanager
+def tampered(database_url: str, position: str) -> Iterator[None]:
+    """The log while the outcome of one entry is another than the one that was sealed."""
+
+    def write(outcome: str) -> None:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
+            connection.execute("UPDATE audit_log SET outcome = %s WHERE position = %s", (outcome, position))
+            connection.execute("ALTER TABLE audit_log ENABLE TRIGGER USER")
+
+    write("FORGED")
+    try:
+        yield
+    finally:
+        write("ok")
+
+
+def test_everything_that_the_services_record_has_words_and_can_be_asked_for() -> None:
+    view = (SERVICES.parent / "gateway" / "console" / "views" / "audit.js").read_text("utf-8")
+    offered = {
+        service: set(re.findall(r'"(\w+)"', actions))
+        for service, actions in re.findall(r"(\w+): \{\s+path: [^[]*actions: \[([^]]*)\]", view)
+    }
+    recorded = {
+        service: {
+            action
+            for path in (SERVICES / service).rglob("*.py")
+            for action in re.findall(r'\bEvent\(\s*"(\w+)"', path.read_text("utf-8"))
+        }
+        for service in offered
+    }
+    assert offered == recorded
+    assert len(offered) == 3
+    assert {f"audit_action.{action}" for actions in offered.values() for action in actions} <= words(
+        "zh"
+    ).keys()
