@@ -88,6 +88,8 @@ class Bench:
         self, replicas: Mapping[str, int] | None = None, environment: Mapping[str, str] | None = None
     ) -> Iterator[LocalStack]:
         """A further stack of the figure's own, not pinned to anything. `environment` is added to that of all."""
+        # What the stack starts inherits it, and services count their cores.
+        os.sched_setaffinity(0, self.cores.both)
         with tempfile.TemporaryDirectory(prefix="fastmp-bench-") as folder:
             settings = LocalSettings.side_by_side(
                 Path(folder), jwt_secret=self.jwt_secret, admin_password=secrets.token_urlsafe(16)

@@ -1,0 +1,89 @@
+"""Login, which is one hash of the password, beside the hash alone; and what a flood of it does to other calls."""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from bench.bench import PASSWORD, Bench
+from bench.load.connection import Connect
+from bench.load.driving import Run, drive
+from bench.load.frames import PreparedCall, grpc_call
+from bench.measurement import Result, at_least, at_most, interleave, median, percentile
+from bench.rpcs import GET_ME, LOGIN, connecting, without_request
+from bench.sign_ins import one_hash_seconds
+from fastmp.identity.v1 import identity_service_pb2 as pb
+
+NUMBERS = (5,)
+ACCOUNTS = 64
+FLOOD_SECONDS = 4.0
+IDLE_SECONDS = 2.0
+# A hash waits for each that is being made, and none is refused.
+IN_FLIGHT_A_CORE = 2
+# Between two calls of the one who only wants to know who he is.
+PAUSE_SECONDS = 0.004
+
+
+def measure(bench: Bench) -> list[Result]:
+    """Logins a second with the service on all cores; GetMe's p99 with nothing else going on, and meanwhile."""
+    cores = bench.cores.both
+    bench.place(bench.stack, identity=cores, postgres=cores, load=cores)
+    accounts = bench.accounts.active(ACCOUNTS)
+    server = bench.service("identity")
+    connect = connecting(bench, server, "identity")
+    get_me = without_request(GET_ME, [accounts[0].token])[0]
+    messages = [pb.LoginRequest(email=one.email, password=PASSWORD) for one in accounts]
+    logins = itertools.cycle([grpc_call(LOGIN, message.SerializeToString()) for message in messages])
+
+    in_flight = IN_FLIGHT_A_CORE * len(cores)
+
+    def flood() -> tuple[Run, float]:
+        with _p99_of(connect, get_me) as p99:
+            run = drive(
+                connect,
+                logins,
+                server.cpu_seconds,
+                seconds=FLOOD_SECONDS,
+                in_flight=in_flight,
+                connections=1,
+            )
+        return run, p99()
+
+    def idle() -> float:
+        with _p99_of(connect, get_me) as p99:
+            time.sleep(IDLE_SECONDS)
+        return p99()
+
+    seconds: dict[str, list[float]] = {"login": [], "hash": [], "flooded": [], "idle": []}
+    for turn in interleave({"turn": lambda: (flood(), one_hash_seconds(), idle())})["turn"]:
+        (run, flooded), hash_seconds, quiet = turn
+        for name, value in zip(seconds, (1 / run.per_second, hash_seconds, flooded, quiet), strict=True):
+            seconds[name].append(value)
+    login, one_hash, flooded, quiet = (median(values) for values in seconds.values())
+    told = f"one hash takes {1e3 * one_hash:.0f} ms of a core; {in_flight} logins in flight on {len(cores)} cores"
+    return [
+        Result(5, "Login", 1 / login, len(cores) / one_hash, "calls/s", at_least(0.9), told),
+        Result(5, "GetMe's p99 in a flood of Logins", 1e3 * flooded, 1e3 * quiet, "ms", at_most(3)),
+    ]
+
+
+@contextlib.contextmanager
+def _p99_of(connect: Connect, call: PreparedCall) -> Iterator[Callable[[], float]]:
+    """Makes the call again and again during the block; afterwards the function gives the 99th percentile in s."""
+    seconds: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        with contextlib.closing(connect()) as connection:
+            while not over.wait(PAUSE_SECONDS):
+                seconds.append(connection.call(call))
+
+    with ThreadPoolExecutor(1) as thread:
+        watching = thread.submit(watch)
+        try:
+            yield lambda: percentile(seconds, 0.99)
+        finally:
+            over.set()
+            watching.result()

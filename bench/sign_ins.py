@@ -1,0 +1,21 @@
+"""What sign-ins are made of: the call, and the hash that they take their time for."""
+
+import hashlib
+import time
+
+from bench.bench import PASSWORD
+from bench.measurement import median
+from services.identity.passwords import ROUNDS, SALT_BYTES
+
+HASHES = 3
+
+
+def one_hash_seconds() -> float:
+    """The median time of one hash of a password, with nothing else going on."""
+    return median([_hash_once() for _ in range(HASHES)])
+
+
+def _hash_once() -> float:
+    start = time.perf_counter()
+    hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), bytes(SALT_BYTES), ROUNDS)
+    return time.perf_counter() - start
