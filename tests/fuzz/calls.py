@@ -29,10 +29,11 @@ FIRST_SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the call was refused, and what is wrong with the answer, if anything."""
+    """Whether the call was refused and why, and what is wrong with the answer, if anything."""
 
     refused: bool
     problem: str | None = None
+    reason: str | None = None
 
 
 def over_grpc(
@@ -53,9 +54,10 @@ def over_grpc(
     except StopIteration:
         return Outcome(refused=False)
     except grpc.RpcError as error:
-        if error.code() in FAULTS or reason_of(error) is None:
+        reason = reason_of(error)
+        if error.code() in FAULTS or reason is None:
             return Outcome(True, f"{error.code()} {error.details()!r}")
-        return Outcome(True)
+        return Outcome(True, None, reason)
     return Outcome(refused=False)
 
 
@@ -82,17 +84,19 @@ def over_rest(
             return Outcome(True, f"{answer.status_code} {answer.text[:300]}")
         if answer.ok:
             return Outcome(refused=False)
-        return Outcome(True, _misshapen(answer))
+        reason = _reason(answer)
+        return Outcome(True, None if reason else f"{answer.status_code} {answer.text[:300]}", reason)
 
 
-def _misshapen(answer: requests.Response) -> str | None:
+def _reason(answer: requests.Response) -> str | None:
+    """The reason of a refusal; None when it does not have the contract's shape."""
     try:
         body = answer.json()
-        reason = body["details"][0]["reason"]
+        reason = str(body["details"][0]["reason"])
         fine = isinstance(body["code"], int) and bool(body["message"]) and reason.isupper()
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        fine = False
-    return None if fine else f"{answer.status_code} {answer.text[:300]}"
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return reason if fine else None
 
 
 def _variables(path: str) -> Sequence[str]:

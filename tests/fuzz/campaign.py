@@ -12,6 +12,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
 from deploy.local.stack import LocalStack
 from services.chassis.channels import channel
@@ -21,6 +22,10 @@ from tests.fuzz.stored import state_at_rest
 from tests.whole_stack.people import People, Person
 from tests.whole_stack.test_access_matrix import METHODS
 
+# A code that Identity was told of behind Activation's back is given up, with a refusal, by whoever redeems it: that
+# is right, and no business of the fuzzer's. These RPCs get codes that Activation does not have.
+STRANGE_CODES = {"activation_code": [f"{number:032x}" for number in range(5)]}
+BEHIND_ACTIVATIONS_BACK = {"ApplyActivation": STRANGE_CODES, "ClearActivation": STRANGE_CODES}
 # Looking at every table takes some milliseconds, so it is done for some of the refused calls.
 LOOK_AT_EVERY = 10
 
@@ -41,23 +46,28 @@ class Campaign:
     known: Mapping[str, Sequence[str]]
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    found: FuzzFoundError | None = None
 
     def run(self, count: int, seed_number: int) -> None:
-        """Makes `count` calls. Raises FuzzFoundError for the first bad one, shrunk to its essence."""
+        """Makes `count` calls. Raises FuzzFoundError for the first bad one."""
 
         @seed(seed_number)
         @settings(
             max_examples=count,
             deadline=None,
             database=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
         @given(st.data())
         def one(data: st.DataObject) -> None:
             self._one(data)
 
-        one()
+        try:
+            one()
+        except Flaky as error:
+            # What went before it changed the stack, so the same call alone may well come to something else.
+            raise (self.found or error) from error
 
     def _one(self, data: st.DataObject) -> None:
         service, method = data.draw(st.sampled_from(METHODS), label="method")
@@ -66,11 +76,12 @@ class Campaign:
         is_mapped = method.GetOptions().HasExtension(annotations_pb2.http)
         looks = self.calls % LOOK_AT_EVERY == 0
         before = state_at_rest(self.stack) if looks else None
+        known = {**self.known, **BEHIND_ACTIVATIONS_BACK.get(method.name, {})}
         if is_mapped and data.draw(st.booleans(), label="over REST"):
-            body = data.draw(json_bodies(method.input_type, self.known), label="body")
+            body = data.draw(json_bodies(method.input_type, known), label="body")
             outcome = over_rest(self.session, self.stack.gateway_url, method, body, token)
         else:
-            request = data.draw(messages(method.input_type, self.known), label="request")
+            request = data.draw(messages(method.input_type, known), label="request")
             outcome = over_grpc(self.channels[service], method, request, token)
         self._judge(method, outcome, before)
 
@@ -78,12 +89,17 @@ class Campaign:
         self.calls += 1
         self.outcomes["refused" if outcome.refused else "answered"] += 1
         if outcome.problem is not None:
-            raise FuzzFoundError(f"{method.name}: {outcome.problem}")
+            raise self._found(f"{method.name}: {outcome.problem}")
         if before is not None and outcome.refused:
             after = state_at_rest(self.stack)
             changed = sorted(name for name in after if before.get(name) != after[name])
             if changed:
-                raise FuzzFoundError(f"{method.name} was refused and changed {', '.join(changed)}")
+                refused = f"{method.name} was refused ({outcome.reason})"
+                raise self._found(f"{refused} and changed {', '.join(changed)}")
+
+    def _found(self, what: str) -> FuzzFoundError:
+        self.found = FuzzFoundError(what)
+        return self.found
 
 
 @contextmanager
