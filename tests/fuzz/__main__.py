@@ -14,6 +14,12 @@ from tests.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
 
+def tell(calls: int) -> None:
+    """A line now and then, for the person who waits."""
+    if calls % 1000 == 0:
+        print(f"{calls} calls", flush=True)
+
+
 def main() -> int:
     """The exit status: 0 when every call was answered as it must be."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,6 +38,7 @@ def main() -> int:
             campaign(stack, people) as fuzz,
         ):
             start = time.monotonic()
+            fuzz.tell = tell
             try:
                 fuzz.run(arguments.calls, arguments.seed)
             except FuzzFoundError as found:

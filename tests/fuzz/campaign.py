@@ -1,7 +1,7 @@
 """A campaign of hostile calls against a running stack, repeatable by its seed."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +47,7 @@ class Campaign:
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     found: FuzzFoundError | None = None
+    tell: Callable[[int], None] = lambda _calls: None
 
     def run(self, count: int, seed_number: int) -> None:
         """Makes `count` calls. Raises FuzzFoundError for the first bad one."""
@@ -87,6 +88,7 @@ class Campaign:
 
     def _judge(self, method: MethodDescriptor, outcome: Outcome, before: Mapping[str, str] | None) -> None:
         self.calls += 1
+        self.tell(self.calls)
         self.outcomes["refused" if outcome.refused else "answered"] += 1
         if outcome.problem is not None:
             raise self._found(f"{method.name}: {outcome.problem}")

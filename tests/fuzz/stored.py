@@ -21,7 +21,11 @@ NOT_COMPARED = {
     "feed_cursor",
 }
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^procrastinate_'"
-UNFINISHED_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+# Most jobs wait for the case that what was done at once was not done: those that are not due change nothing.
+UNFINISHED_JOBS = """
+    SELECT count(*) FROM procrastinate_jobs
+    WHERE status = 'doing' OR (status = 'todo' AND coalesce(scheduled_at, now()) <= now())
+"""
 SETTLE_SECONDS = 30
 
 
