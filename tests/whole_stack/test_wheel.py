@@ -1,6 +1,7 @@
 """The wheel in an empty virtual environment: the examples pass a strict type check there, and do what they say."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,12 @@ def test_the_same_files_make_the_same_wheel(wheel: Path, tmp_path: Path) -> None
 def test_the_examples_pass_a_strict_type_check(python: Path, examples: Path) -> None:
     checked = run(str(python), "-m", "mypy", "--strict", str(examples), cwd=examples.parent)
     assert "no issues found in 3 source files" in checked
+    # So does the program that the README shows.
+    (shown,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    (examples.parent / "shown.py").write_text(shown)
+    run(str(python), "-m", "mypy", "--strict", "shown.py", cwd=examples.parent)
     # The same check refuses what the types forbid: they are there, and not Any.
     wrong = examples.parent / "wrong.py"
     wrong.write_text(

@@ -41,7 +41,7 @@ class LoginStream(Iterator[pb.LoginEvent]):
     stream last when it could not be picked up again in time; iterating again then tries once more.
 
     The first event of a login that is started here must arrive before the stream can be picked up: if it does
-    not, UnavailableError is raised and the login may have been started.
+    not, UnavailableError is raised, the login may have been started, and iterating again starts another.
 
     Closing it, or leaving it as a context manager, does not end the login. close() may be called from another
     thread; everything else belongs to one.
