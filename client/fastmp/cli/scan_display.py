@@ -63,10 +63,10 @@ class ScanDisplay:
         if "qr_code" in event:
             self._show_qr_code(event)
         elif "progress" in event:
-            self._message = plain(event["progress"]["message"])
             if event["progress"]["stage"] not in SCANNABLE:
                 # What was scanned, or is being replaced, must not be scanned again.
                 self._drawing, self._lifetime = None, 0.0
+            self._message = plain(event["progress"]["message"])
             self._console.print(f"• {self._message}")
         if self._live.is_started:
             self._live.refresh()

@@ -1,0 +1,1 @@
+"""The command line: its parts, and the program itself in a terminal."""
