@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -108,7 +109,8 @@ def install(requirements: Path, environment: Path, layer: str) -> None:
 def make_importable(root: Path, environment: Path) -> None:
     """Does what an editable install does, without a build backend to download.
 
-    The folders become importable, and importlib.metadata knows the version that pyproject.toml names.
+    The folders become importable, importlib.metadata knows the version that pyproject.toml names, and the command
+    line is a program.
     """
     import tomllib  # noqa: PLC0415 - older Pythons do not have it, and never come here.
 
@@ -116,17 +118,20 @@ def make_importable(root: Path, environment: Path) -> None:
     (packages,) = (environment / "lib").glob("python*/site-packages")
     metadata = packages / f"{project['name']}-{project['version']}.dist-info"
     metadata.mkdir(exist_ok=True)
+    program = environment / "bin" / "fastmp"
     files = {
         packages / "fastmp.pth": f"{root}\n{root / 'gen'}\n{root / 'client'}\n",
         metadata
         / "METADATA": f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n",
         metadata / "INSTALLER": "fastmp-bootstrap\n",
+        program: f'#!/bin/sh\nexec {shlex.quote(str(environment / "bin" / "python"))} -m fastmp.cli "$@"\n',
     }
     # By the record an installer can take it away again, as it does before the next set-up.
     record = metadata / "RECORD"
     for file, content in files.items():
         file.write_text(content)
-    record.write_text("".join(f"{file.relative_to(packages)},,\n" for file in [*files, record]))
+    program.chmod(0o755)
+    record.write_text("".join(f"{os.path.relpath(file, packages)},,\n" for file in [*files, record]))
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -124,6 +124,17 @@ def test_the_checkout_and_the_generated_code_can_be_imported(bootstrap: ModuleTy
     assert all((path_file.parent / str(file)).exists() for file in distribution.files or [])
 
 
+def test_the_command_line_is_a_program(bootstrap: ModuleType, checkout: Path) -> None:
+    installs(bootstrap, checkout, "runtime")
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    python.chmod(0o755)
+    called = subprocess.run(
+        [checkout / ".venv" / "bin" / "fastmp", "a b", "c"], capture_output=True, text=True, check=True
+    )
+    assert called.stdout == "-m|fastmp.cli|a b|c|"
+
+
 def test_a_python_that_cannot_make_environments_is_one_clear_line(
     bootstrap: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
