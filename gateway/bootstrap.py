@@ -14,6 +14,8 @@ from gateway.settings import LOOPBACK, Settings
 
 # Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
 _RUNTIME = {"re2.max_program_size.error_level": 10_000}
+# Envoy's default wakes every thread ten times a second to say that it is not stuck.
+_WATCHDOG = {"miss_timeout": "2s", "megamiss_timeout": "10s"}
 
 
 def bootstrap(
@@ -37,6 +39,7 @@ def bootstrap(
         "node": {"id": "gateway", "cluster": "fastmp"},
         "static_resources": {"listeners": [listener(routes, filters, gateway)], "clusters": clusters},
         "overload_manager": connection_limit(gateway),
+        "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
         "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
     }
     if gateway.envoy_admin_port is not None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 
 import grpc
+from grpc.experimental import ChannelOptions
 
 from services.chassis.credentials import TlsFiles, channel_credentials
 
@@ -18,12 +19,18 @@ def target_of(addresses: str) -> str:
 
 
 def channel(
-    addresses: str, service: str, tls: TlsFiles, idempotent: Iterable[tuple[str, str]] = ()
+    addresses: str,
+    service: str,
+    tls: TlsFiles,
+    idempotent: Iterable[tuple[str, str]] = (),
+    *,
+    quiet_streams: bool = False,
 ) -> grpc.Channel:
     """A channel to the replicas of `service`, whose certificate must carry that name.
 
-    Calls of the `idempotent` (service, method) pairs are repeated when the server did not answer. Raises
-    OSError when a certificate file cannot be read.
+    Calls of the `idempotent` (service, method) pairs are repeated when the server did not answer. With
+    `quiet_streams` whoever iterates over a stream of answers waits for it directly: without a thread between that
+    wakes them ten times a second. Raises OSError when a certificate file cannot be read.
     """
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -50,5 +57,6 @@ def channel(
             ("grpc.keepalive_timeout_ms", 5_000),
             ("grpc.max_reconnect_backoff_ms", 2_000),
             ("grpc.initial_reconnect_backoff_ms", 200),
+            *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),
         ),
     )

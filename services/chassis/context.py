@@ -1,19 +1,24 @@
 """What is known of the call that this thread is answering."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import grpc
 
+from services.chassis.credentials import peer_name
 from services.chassis.principals import Principal
 
 # Outside any call, and for callers without a deadline, outgoing work is still bounded.
 DEFAULT_TIMEOUT_SECONDS = 15.0
 # An inner call ends a little before the outer one, so that the inner service reports its own timeout.
 INNER_MARGIN_SECONDS = 0.2
+GATEWAY = "gateway"
+
+Metadata = Sequence[tuple[str, str | bytes]]
 
 
 @dataclass
@@ -22,15 +27,41 @@ class Call:
 
     method: str
     request_id: str
-    # The name in the peer's client certificate.
-    peer: str
-    # The address of whoever called, as a string; behind the gateway that of the gateway's client.
-    client_address: str
+    # As the caller sent it, credentials included.
+    metadata: Metadata = field(repr=False)
     # time.monotonic() at which the caller stops waiting.
     deadline: float
+    # What the peer is asked of; most calls want to know nothing of it, and asking costs as much as answering.
+    connection: grpc.ServicerContext = field(repr=False)
     principal: Principal | None = None
     # The code of the error that it was answered with; None while there is none.
     refused_with: grpc.StatusCode | None = None
+
+    @cached_property
+    def peer(self) -> str:
+        """The name in the peer's client certificate; empty when it has none of ours."""
+        return peer_name(self.connection)
+
+    @cached_property
+    def client_address(self) -> str:
+        """The address of whoever called; behind the gateway that of the gateway's client.
+
+        What a caller says of it is believed from the gateway only; anybody else has the address of the socket.
+        """
+        if self.peer == GATEWAY:
+            return last_value(self.metadata, "x-fastmp-client-address")
+        # grpc writes a peer as ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000.
+        address = self.connection.peer().partition(":")[2].rpartition(":")[0]
+        return address.replace("%5B", "").replace("%5D", "")
+
+
+def last_value(metadata: Metadata, key: str) -> str:
+    """The text sent last under `key`; empty when there is none."""
+    found = ""
+    for name, value in metadata:
+        if name == key and isinstance(value, str):
+            found = value
+    return found
 
 
 _current: ContextVar[Call | None] = ContextVar("fastmp_call", default=None)

@@ -40,7 +40,7 @@ class IdentityUnavailableError(DomainError):
 
 def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
     """A channel to Identity's replicas at `addresses` ("host:port", or several separated by commas)."""
-    return channel(addresses, "identity", tls, IDEMPOTENT)
+    return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
 
 
 class IdentityClient:

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.types import UserDefinedType
 
 from services.chassis.database import driver_url
+from services.chassis.patient_connection import PatientConnection
 
 _log = structlog.get_logger(__name__)
 
@@ -152,7 +153,9 @@ class Jobs:
                 self._stopping.wait(1)
 
     async def _work(self) -> None:
-        connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=CONCURRENCY + 2)
+        connector = procrastinate.PsycopgConnector(
+            conninfo=self._url, connection_class=PatientConnection, min_size=1, max_size=CONCURRENCY + 2
+        )
         app = self._app(connector)
         async with app.open_async():
             self._loop = asyncio.get_running_loop()

@@ -15,13 +15,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, create_engine, make_url, text
+from sqlalchemy import Connection, MetaData, column, create_engine, exc, make_url, select, table, text
 
 # Two processes that start together migrate one after the other. Any constant does; this one spells "fastmp".
 ADVISORY_LOCK = 0x666173746D70
 # A migration that cannot have its lock soon would queue everybody else's statements behind it.
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
+
+_VERSIONS = select(table("alembic_version", column("version_num")).c.version_num)
 
 
 def upgrade(database_url: str, package: str, revision: str = "head") -> None:
@@ -67,7 +69,12 @@ class SchemaCheck:
 
     def is_met_by(self, connection: Connection) -> bool:
         """True at the code's newest revision and, so that old and new code can run side by side, after it."""
-        found = current(connection)
+        try:
+            # Alembic's own look takes twenty times as long, and this is asked every second.
+            found = set(connection.execute(_VERSIONS).scalars())
+        except exc.ProgrammingError:
+            # There is no such table in a database that was never migrated.
+            return False
         return found == self._heads or bool(found - self._known)
 
 

@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from services.chassis.errors import DomainError
 
 ADMIN_ROLE = "admin"
-# Three missed heartbeats of the feed, which come every 200 ms; with the feed's own delay below one second.
+# Two heartbeats of the feed, which come every 300 ms, and some; with the feed's own delay below one second.
 TRUST_SECONDS = 0.7
 
 

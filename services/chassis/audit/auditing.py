@@ -19,9 +19,9 @@ class Auditing:
         self, database: Database, tables: AuditTables, key: SecretStr, now: Callable[[], datetime.datetime]
     ) -> None:
         seal = key.get_secret_value().encode()
-        self.log = AuditLog(tables, now)
-        self.reader = AuditReader(database, tables, seal)
         self._sealer = Sealer(database, tables, seal)
+        self.log = AuditLog(tables, now, self._sealer.nudge)
+        self.reader = AuditReader(database, tables, seal)
 
     def start(self) -> None:
         """Starts to seal."""

@@ -32,10 +32,17 @@ class Event:
 class AuditLog:
     """The writing side of one service's audit log."""
 
-    def __init__(self, tables: AuditTables, now: Callable[[], datetime.datetime]) -> None:
+    def __init__(
+        self,
+        tables: AuditTables,
+        now: Callable[[], datetime.datetime],
+        on_record: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_record` is told of every entry, before its transaction is committed."""
         # Nobody needs the id that PostgreSQL gives the entry.
         self._insert = insert(tables.log).inline()
         self._now = now
+        self._on_record = on_record
 
     def record(self, connection: Connection, event: Event) -> None:
         """Appends `event` in the open transaction of `connection`: it is there exactly if the transaction is."""
@@ -59,3 +66,4 @@ class AuditLog:
                 "details": dict(event.details),
             },
         )
+        self._on_record()

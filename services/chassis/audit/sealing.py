@@ -17,6 +17,10 @@ from services.chassis.errors import DomainError
 _log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 0.5
+# An entry of a transaction that is still open at the first look is seen at one of the next.
+LOOKS = 4
+# While nothing is written here: for what another replica wrote just before it died.
+IDLE_SECONDS = 5.0
 BATCH = 1000
 # How often the head is written to the service's log, where whoever rewrites the database cannot reach it.
 ANCHOR_EVERY = 1000
@@ -30,6 +34,7 @@ class Sealer:
         self._tables = tables
         self._key = key
         self._stopping = threading.Event()
+        self._written = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-sealer", daemon=True)
         columns = tables.log.c
         self._unsealed = (
@@ -48,7 +53,12 @@ class Sealer:
     def stop(self) -> None:
         """Ends the thread; what is not sealed yet, the next start seals."""
         self._stopping.set()
+        self._written.set()
         self._thread.join(timeout=10)
+
+    def nudge(self) -> None:
+        """An entry is being written: there will be something to seal."""
+        self._written.set()
 
     def seal(self) -> int:
         """Seals at most BATCH entries in the order of their ids; returns how many. Raises DomainError."""
@@ -75,7 +85,10 @@ class Sealer:
         return len(sealed)
 
     def _run(self) -> None:
+        looks = 0
         while not self._stopping.wait(INTERVAL_SECONDS):
+            looks = LOOKS if self._written.is_set() else looks - 1
+            self._written.clear()
             try:
                 while self.seal() == BATCH:
                     continue
@@ -83,3 +96,5 @@ class Sealer:
                 _log.warning("audit_sealing_interrupted", reason=error.reason)
             except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
                 _log.exception("audit_sealing_faulted")
+            if looks <= 1:
+                self._written.wait(IDLE_SECONDS)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import grpc
 
+from fastmp.access.v1.access_pb2 import SERVICE
 from services.chassis import context as calls
 from services.chassis.access import check_account, check_peer
 from services.chassis.interceptors import Handler, Method, around

@@ -15,7 +15,7 @@ from services.chassis.errors import DomainError
 _log = structlog.get_logger(__name__)
 
 # While nothing is known to be due: how often to look, since another replica's work may have become anybody's.
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 2.5
 # While the database is away.
 PAUSE_SECONDS = 0.5
 

@@ -31,6 +31,7 @@ _OVERDUE = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
+_NEXT_DEADLINE = select(func.min(logins.c.deadline_at))
 _UNSEEN = (
     _RUNNING.where(logins.c.last_seen_at < bindparam("seen_before"))
     .where(logins.c.stage.in_([stage.value for stage in rules.ABANDONABLE]))
@@ -55,6 +56,11 @@ class LoginRetention:
         self._rows = rows
         self._limits = limits
         self._now = now
+
+    def seconds_to_deadline(self, connection: Connection) -> float | None:
+        """How long until the next login is overdue, negative when one is; None while no login has a deadline."""
+        deadline: datetime.datetime | None = connection.execute(_NEXT_DEADLINE).scalar_one()
+        return None if deadline is None else (deadline - self._now()).total_seconds()
 
     def end_overdue(self, connection: Connection) -> list[LoginState]:
         """Ends logins whose deadline is past, at most BATCH, and gives them."""

@@ -106,12 +106,12 @@ def test_what_changes_nothing_is_no_change(callers: Callers, admin: Account, per
         assert watch.changes(1) == [(3, person.id, "changed")]
 
 
-def test_heartbeats_come_at_least_four_times_a_second(callers: Callers, admin: Account) -> None:
+def test_heartbeats_come_at_least_three_times_a_second(callers: Callers, admin: Account) -> None:
     with Watch(callers, None) as watch:
         events = iter(watch)
         next(events)
         start = time.monotonic()
-        for _ in range(8):
+        for _ in range(6):
             assert next(events).HasField("heartbeat")
         assert time.monotonic() - start <= 2.0
 

@@ -250,7 +250,7 @@ class IdentityServiceServicer:
 
     def WatchAccounts(self, request, context):
         """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-        as changes happen. A heartbeat comes at least four times a second, so that a subscriber notices a broken
+        as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
         stream within a second.
 
         Idempotent: a subscriber that comes back with its last sequence misses nothing.

@@ -102,7 +102,7 @@ class IdentityServiceStub:
     """
     WatchAccounts: _grpc.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]
     """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-    as changes happen. A heartbeat comes at least four times a second, so that a subscriber notices a broken
+    as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
     stream within a second.
 
     Idempotent: a subscriber that comes back with its last sequence misses nothing.
@@ -205,7 +205,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """
     WatchAccounts: _aio.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]  # type: ignore[assignment]
     """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-    as changes happen. A heartbeat comes at least four times a second, so that a subscriber notices a broken
+    as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
     stream within a second.
 
     Idempotent: a subscriber that comes back with its last sequence misses nothing.
@@ -370,7 +370,7 @@ class IdentityServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_identity_service_pb2.AccountEvent], _abc.AsyncIterator[_identity_service_pb2.AccountEvent]]:
         """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-        as changes happen. A heartbeat comes at least four times a second, so that a subscriber notices a broken
+        as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
         stream within a second.
 
         Idempotent: a subscriber that comes back with its last sequence misses nothing.
