@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     MetaData,
     Table,
@@ -59,6 +60,29 @@ Index(
     accounts.c.activation_status,
     accounts.c.created_at.desc(),
     accounts.c.id.desc(),
+)
+# Few accounts are past their expired_time, or few are not; either way this or the index above finds them.
+Index(
+    "accounts_active_expired_time_idx",
+    accounts.c.expired_time,
+    postgresql_where=accounts.c.activation_status == "active",
+)
+# Trigrams find a part of an address.
+Index(
+    "accounts_email_key_trgm_idx",
+    accounts.c.email_key,
+    postgresql_using="gin",
+    postgresql_ops={"email_key": "gin_trgm_ops"},
+)
+
+# How many accounts there are is the sum of the deltas. Triggers write them, and fold those that nobody else has
+# locked into one, so that the exact count of a million accounts costs next to nothing and no writer waits for
+# another.
+account_count_deltas = Table(
+    "account_count_deltas",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("delta", BigInteger, nullable=False),
 )
 
 # One row: the sequence of the last change, and up to which sequence changes are no longer kept.

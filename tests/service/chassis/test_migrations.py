@@ -112,8 +112,8 @@ def test_no_revision_after_the_first_takes_anything_from_older_code(service: str
     assert len(later) == len(revisions(service)) - 1
     for migration in later:
         made = set(re.findall(r"CREATE TABLE (\w+)", migration))
-        # What a revision makes itself, no older code knows.
-        for statement in migration.split(";"):
+        # What a revision makes itself, no older code knows; and what its functions do, they do to rows.
+        for statement in re.sub(r"\$\$.*?\$\$", "", migration, flags=re.DOTALL).split(";"):
             touched = re.search(r"ALTER TABLE (\w+)", statement)
             if touched is None or touched[1] not in made:
                 assert not NOT_ADDITIVE.search(statement), statement
@@ -142,7 +142,7 @@ def test_a_held_lock_stops_a_migration_within_seconds_and_leaves_the_old_state(
 ) -> None:
     url, rows = fresh_database(service), SERVICES[service]
     newest, before = revisions(service)[-1], revisions(service)[-2]
-    table = {"activation": "activation_attempts"}.get(service, "audit_log")
+    table = {"activation": "activation_attempts", "identity": "accounts"}.get(service, "audit_log")
     with connected(url) as watcher, psycopg.connect(url) as holder:
         fill_up_to(watcher, rows, "0001")
         holder.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
