@@ -1,5 +1,6 @@
 """How commands fail: the exit code, and the words."""
 
+import importlib.metadata
 import json
 from typing import Any
 
@@ -126,6 +127,11 @@ def test_the_help_tells_the_exit_codes(program: Program) -> None:
         "130 inter",
     ):
         assert line in shown
+
+
+def test_the_version_is_told(program: Program) -> None:
+    done = program.run("--version")
+    assert (done.code, done.out.strip()) == (0, importlib.metadata.version("fastmp"))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,5 +1,8 @@
 """All commands together."""
 
+import importlib.metadata
+from typing import Annotated
+
 import typer
 
 from fastmp.cli.command_registration import JsonOption, ProfileOption, ServerOption
@@ -16,11 +19,25 @@ ENVIRONMENT_HELP = (
 )
 
 
+# The wheel that callers install; and the checkout, which holds everything.
+DISTRIBUTIONS = ("fastmp-client", "fastmp")
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        found = [one for one in DISTRIBUTIONS if any(importlib.metadata.distributions(name=one))]
+        typer.echo(importlib.metadata.version(found[0]))
+        raise typer.Exit
+
+
 def _root(
     context: typer.Context,
     server: ServerOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Log WeChat Official Accounts in and look after them, at a FastMP server."""
     context.obj = Choices(server, profile, json)

@@ -1,6 +1,7 @@
 """A QR code drawn with characters, two modules above each other in each."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
 import qrcode
 from rich.style import Style
@@ -15,8 +16,9 @@ def in_colour(content: str) -> Text:
     """Black on white, whatever the terminal's own colours are."""
     drawing = Text(no_wrap=True, overflow="ignore", end="")
     for upper_row, lower_row in _row_pairs(content):
-        for upper, lower in zip(upper_row, lower_row, strict=True):
-            drawing.append("▀", Style(color=_colour(upper), bgcolor=_colour(lower)))
+        for (upper, lower), alike in groupby(zip(upper_row, lower_row, strict=True)):
+            style = Style(color=_colour(upper), bgcolor=_colour(lower))
+            drawing.append("▀" * len(list(alike)), style)
         drawing.append("\n")
     return drawing
 

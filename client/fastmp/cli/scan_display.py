@@ -20,7 +20,8 @@ from fastmp.cli.plain_text import plain
 SCANNABLE = {"waiting_for_scan", "no_account"}
 # Below the drawing: the line with the time left, and one for the cursor.
 ROWS_BESIDES = 2
-REFRESHES_PER_SECOND = 4
+# The whole drawing goes over the line each time, which may be a slow one.
+REFRESHES_PER_SECOND = 2
 BAR_COLUMNS = 20
 
 
@@ -49,7 +50,7 @@ class ScanDisplay:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._output.as_json:
+        if self._console.is_interactive and not self._output.as_json:
             self._live.start()
         return self
 
@@ -67,14 +68,16 @@ class ScanDisplay:
                 # What was scanned, or is being replaced, must not be scanned again.
                 self._drawing, self._lifetime = None, 0.0
             self._message = plain(event["progress"]["message"])
+            # Printing above the changing lines repeats them as they were drawn last.
+            self._refresh()
             self._console.print(f"• {self._message}")
-        if self._live.is_started:
-            self._live.refresh()
+        self._refresh()
 
     def show_connection(self, stands: bool) -> None:
         """Whether the events come, or the stream broke and is being picked up."""
         if self._stands and not stands:
-            self._output.messages.print("… the connection broke; coming back to the login")
+            console = self._console if self._live.is_started else self._output.messages
+            console.print("… the connection broke; coming back to the login")
         self._stands = stands
 
     def _show_qr_code(self, event: Event) -> None:
@@ -94,10 +97,14 @@ class ScanDisplay:
         self._ends_at = self._clock() + self._lifetime
         drawing = self._draw(code["url"])
         rows = drawing.plain.count("\n")
-        if self._console.is_terminal and rows + ROWS_BESIDES <= self._console.height:
+        if self._live.is_started and rows + ROWS_BESIDES <= self._console.height:
             self._drawing = drawing
         else:
             self._console.print(drawing, crop=False)
+
+    def _refresh(self) -> None:
+        if self._live.is_started:
+            self._live.refresh()
 
     def _draw(self, content: str) -> Text:
         if self._console.is_terminal and self._console.color_system and not self._console.no_color:
@@ -113,4 +120,6 @@ class ScanDisplay:
             cells.append(ProgressBar(self._lifetime, seconds, width=BAR_COLUMNS))
             cells.append(Text(f"{times.countdown(seconds)} left"))
         line.add_row(*cells)
-        return Group(self._drawing, line) if self._drawing else line
+        # Read once: this runs on the thread that refreshes.
+        drawing = self._drawing
+        return line if drawing is None else Group(drawing, line)
