@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos dist
+.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -59,6 +59,11 @@ rotate-cookie-keys: ## Put every stored cookie of the local stack under a new ke
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m deploy.lint
+
+pictures: ## Make docs/pictures anew from the running product
+	$(DEVELOPMENT)
+	@$(BIN)/python -m deploy.chromium
+	@exec $(BIN)/python -m tests.pictures
 
 protos: ## Generate gen/ from the protos
 	$(DEVELOPMENT)
