@@ -22,6 +22,7 @@ LONG = (
     "service/identity/test_sign_in_timing.py",
     "whole_stack/test_client_outlives_replicas.py",
     "whole_stack/test_hostile_wechat.py",
+    "whole_stack/test_openapi_conformance_at_length.py",
     "whole_stack/test_rolling_restart.py",
     "whole_stack/test_wheel.py",
 )

@@ -32,7 +32,11 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
         operation["parameters"] = parameters
     if rpc.takes_body:
         body = schemas.body(rpc.request, without=frozenset(rpc.variables))
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        # No body at all is read as {}.
+        operation["requestBody"] = {
+            "required": "required" in body,
+            "content": {"application/json": {"schema": body}},
+        }
     success = {"description": "OK", "content": _content(rpc, schemas)}
     operation["responses"] = {"200": success, **failures_of(rpc, comments.get(f".{service}", ""), comment)}
     return operation
@@ -57,7 +61,8 @@ def _content(rpc: Rpc, schemas: Schemas) -> Schema:
         }
     message = schemas.reference(rpc.response)
     if rpc.is_streaming:
-        # Each event's `data:` line is one message.
-        event = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
+        # The schema of one event, whose data is one message: OpenAPI 3.1 has no word for a stream of them.
+        data = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
+        event = {"type": "object", "properties": {"data": data}, "required": ["data"]}
         return {"text/event-stream": {"schema": event}}
     return {"application/json": {"schema": message}}

@@ -56,6 +56,8 @@ def test_what_a_body_may_leave_out_may_be_null(described: Any) -> None:
     fields = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
     assert (fields["role"]["type"], fields["role"]["enum"]) == (["string", "null"], ["admin", "user", None])
     assert fields["email"]["type"] == "string"
+    assert operation["requestBody"]["required"]
+    assert not _operation(described, "post", "/auth/logout")["requestBody"]["required"]
 
 
 def test_query_parameters_are_optional_where_the_proto_says_so(described: Any) -> None:
@@ -82,7 +84,7 @@ def test_streams_files_and_pictures_have_their_content_types(described: Any) -> 
         return _operation(described, "get", path)["responses"]["200"]["content"]
 
     event = content("/cookie/login")["text/event-stream"]["schema"]
-    assert event["contentSchema"] == {"$ref": "#/components/schemas/LoginEvent"}
+    assert event["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/LoginEvent"}
     assert list(content("/activation/export")) == ["text/csv"]
     assert list(content("/static/cookies/{token}/avatar.jpg")) == ["image/*"]
 
