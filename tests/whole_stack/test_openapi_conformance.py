@@ -1,7 +1,7 @@
 """The running gateway does what /openapi.json says: schemathesis makes calls from it and judges the answers.
 
 Status codes, content types and bodies are among those described, nothing is a server's fault, what a schema rules
-out is refused, and no operation that asks for a token does without. schemathesis.toml says what is left out, and why.
+out is refused, no operation that asks for a token does without. schemathesis.toml says what is left out, and why.
 """
 
 import json
