@@ -190,7 +190,7 @@ def test_closing_ends_the_iteration_whatever_it_waits_for(
     forever = Reattachment(first_seconds=3600, longest_seconds=3600)
     stream = client.watch_login(KEY, reattachment=forever)
     seen: list[int] = []
-    reader = threading.Thread(target=lambda: seen.extend(item.sequence for item in stream))
+    reader = threading.Thread(target=lambda: seen.extend(item.sequence for item in stream), daemon=True)
     reader.start()
     try:
         wait_until(lambda: stream.last_sequence == 1, "the first event has come")

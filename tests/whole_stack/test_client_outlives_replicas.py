@@ -23,7 +23,7 @@ class Reading:
     def __init__(self, stream: LoginStream) -> None:
         self.seen: list[pb.LoginEvent] = []
         self._stream = stream
-        self._thread = threading.Thread(target=self._read)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:

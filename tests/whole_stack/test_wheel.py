@@ -175,5 +175,7 @@ def test_the_examples_run_from_the_wheel(
 
 
 @pytest.mark.timeout(INSTALL_SECONDS)
-def test_the_command_line_comes_with_the_wheel(python: Path) -> None:
-    assert "Usage" in run(str(python.with_name("fastmp")), "--help")
+def test_the_command_line_comes_with_the_wheel(wheel: Path, python: Path) -> None:
+    fastmp = str(python.with_name("fastmp"))
+    assert "Usage" in run(fastmp, "--help")
+    assert run(fastmp, "--version").strip() == wheel.name.split("-")[1]
