@@ -37,6 +37,15 @@ def memory_bytes(pid: int) -> int:
     return int(psutil.Process(pid).memory_full_info().uss)
 
 
+def tree_shared_fairly_bytes(pid: int) -> int:
+    """The proportional set size of the process and its descendants: what they share with others counts in part."""
+    total = 0
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += int(process.memory_full_info().pss)
+    return total
+
+
 def _tree(pid: int) -> list[psutil.Process]:
     root = psutil.Process(pid)
     return [root, *root.children(recursive=True)]

@@ -69,6 +69,11 @@ class LoadConnection:
         """Calls that have not been answered."""
         return len(self._streams)
 
+    @property
+    def answering(self) -> int:
+        """Calls whose answer has begun and has not ended."""
+        return sum(stream.has_body for stream in self._streams.values())
+
     def close(self) -> None:
         """Closes the connection, whatever is under way."""
         self.socket.close()

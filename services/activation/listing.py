@@ -4,8 +4,9 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, func, literal, or_, select, text, tuple_
 
 from services.activation.codes import COLUMNS, Code, code_of
 from services.activation.iso_time import IsoTime, iso_text
@@ -52,20 +53,22 @@ def read_page(
 
     Needs a transaction of one snapshot, so that items and total agree.
     """
-    matching = conditions(wanted, now)
     if wanted.email:
         # How rare the part of an e-mail is decides about the plan, and a plan made for any part cannot know it.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    statement = select(*COLUMNS).where(*matching).order_by(*NEWEST_FIRST).limit(size + 1)
-    if isinstance(start, Position):
-        last = tuple_(literal(start.time, IsoTime), literal(start.id))
-        statement = statement.where(tuple_(_code.create_time, _code.id) < last)
-    else:
-        statement = statement.offset(start)
-    codes = [code_of(row) for row in connection.execute(statement)]
+    codes = [code_of(row) for row in connection.execute(page_query(wanted, size, start, now))]
     items = codes[:size]
     position = Position(items[-1].create_time, items[-1].id) if len(codes) > size else None
-    return Page(items, _total(connection, matching), position)
+    return Page(items, _total(connection, conditions(wanted, now)), position)
+
+
+def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.datetime) -> Select[Any]:
+    """The rows of a page and the one after it, which says that the page is not the last."""
+    page = select(*COLUMNS).where(*conditions(wanted, now)).order_by(*NEWEST_FIRST).limit(size + 1)
+    if isinstance(start, Position):
+        last = tuple_(literal(start.time, IsoTime), literal(start.id))
+        return page.where(tuple_(_code.create_time, _code.id) < last)
+    return page.offset(start)
 
 
 def has_expired(now: datetime.datetime) -> ColumnElement[bool]:

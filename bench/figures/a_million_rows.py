@@ -1,0 +1,28 @@
+"""What must not grow with the tables: stacks with ten thousand, a hundred thousand and a million of everything."""
+
+import contextlib
+import os
+
+from bench.bench import Bench
+from bench.data import filled_stack
+from bench.growing.export import measure_export
+from bench.growing.growth import measure_growth
+from bench.growing.pages import measure_pages
+from bench.measurement import Result
+
+NUMBERS = (7, 8, 11)
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+def measure(bench: Bench) -> list[Result]:
+    """The export and the pages of a million codes; then every RPC on all three stacks in turn."""
+    os.sched_setaffinity(0, bench.cores.both)
+    with contextlib.ExitStack() as held:
+        stacks = {count: held.enter_context(filled_stack(bench, count)) for count in SIZES}
+        largest = stacks[max(SIZES)]
+        admin = bench.accounts_of(largest).admin()
+        return [
+            *measure_export(largest, admin.token),
+            *measure_pages(largest, admin.token),
+            *measure_growth(bench, stacks),
+        ]

@@ -1,0 +1,1 @@
+"""How things fare as the tables grow: on stacks whose databases are filled."""

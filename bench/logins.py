@@ -1,0 +1,108 @@
+"""Pending logins on one replica: many at once, some of them watched through the gateway by their owners."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from deploy.local.stack import LocalStack
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+from tests.direct_calls import bearer, channels
+from tests.ready_accounts import ReadyAccount
+from tests.wechat_emulator.control import EmulatorControl
+
+BEGUN_AT_ONCE = 16
+CALL_SECONDS = 60.0
+# Longer than anything is measured.
+ENVIRONMENT = {"MAX_LOGINS_PER_ACCOUNT": "10000", "ABANDONED_SECONDS": "7200", "QR_SECONDS": "3600"}
+
+
+class Logins:
+    """Begins logins of one owner by direct gRPC, which then wait for their QR codes to be scanned."""
+
+    def __init__(self, stack: LocalStack, owner: ReadyAccount) -> None:
+        self._metadata = bearer(owner.token)
+        self._held = ExitStack()
+        (channel,) = self._held.enter_context(channels(stack, "wechat_cookie", 1))
+        self._stub = pb_grpc.WeChatCookieServiceStub(channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def begin(self, count: int) -> list[str]:
+        """That many, several at once; gives their keys."""
+        with ThreadPoolExecutor(BEGUN_AT_ONCE) as pool:
+            return list(pool.map(lambda _: self._begin(), range(count)))
+
+    def begin_watched(self, wechat: EmulatorControl, count: int) -> list["WatchedScan"]:
+        """That many, one after the other, so that it is known which is which at WeChat."""
+        made = []
+        for _ in range(count):
+            key = self._begin()
+            made.append(WatchedScan(wechat.logins()[-1].uuid, key))
+        return made
+
+    def _begin(self) -> str:
+        request = pb.BeginLoginRequest(inline_qr=False)
+        answer = self._stub.BeginLogin(request, metadata=self._metadata, timeout=CALL_SECONDS)
+        if answer.status != "pending":
+            raise RuntimeError(f"a login has not begun: {answer.message}")
+        return str(answer.login_key)
+
+
+@contextmanager
+def phone(stack: LocalStack) -> Iterator[EmulatorControl]:
+    """The phone, and the knobs, of the stack's emulated WeChat."""
+    emulator = stack.wechat_emulator
+    if emulator is None:
+        raise RuntimeError("the stack has no emulated WeChat")
+    with EmulatorControl(
+        emulator.base_url, emulator.control_token, str(emulator.ca_file), timeout=30
+    ) as control:
+        yield control
+
+
+@dataclass
+class WatchedScan:
+    """One login that its owner watches through the gateway: when it was tapped, and when the event came."""
+
+    uuid: str
+    login_key: str
+    tapped_at: float | None = None
+    seen_at: float | None = None
+
+    def follow(self, gateway_url: str, token: str) -> None:
+        """Reads the stream of events until one says that the QR code was scanned."""
+        url = urlsplit(gateway_url)
+        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=CALL_SECONDS)
+        path = f"/cookie/watch?login_key={self.login_key}"
+        connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+        with connection.getresponse() as answer:
+            while self.seen_at is None and (line := answer.readline()):
+                if line.startswith(b"data:") and _says_scanned(line):
+                    self.seen_at = time.monotonic()
+        connection.close()
+
+    @property
+    def seconds(self) -> float:
+        """From the tap to the event. Raises RuntimeError when it never came."""
+        if self.tapped_at is None or self.seen_at is None:
+            raise RuntimeError("a tap was not told to the one who watches")
+        return self.seen_at - self.tapped_at
+
+
+def _says_scanned(line: bytes) -> bool:
+    progress = json.loads(line.removeprefix(b"data:")).get("progress", {})
+    return bool(progress.get("stage") == "scanned")
