@@ -90,11 +90,15 @@ def test_a_token_does_not_follow_a_redirection(program: Program) -> None:
 
 
 def test_a_password_in_netrc_is_not_sent(program: Program) -> None:
-    (program.home / ".netrc").write_text("machine 127.0.0.1 login bob password netrc-password\n")
-    with serving(Reply(body=b'{"access_token": "new-token"}')) as server:
-        program.server = server.url
+    (program.home / ".netrc").write_text("machine fastmp.test login bob password netrc-password\n")
+    with serving(Reply(body=b'{"access_token": "new-token"}')) as proxy:
+        # For a server elsewhere the environment counts, and so would this file.
+        program.server = "http://fastmp.test"
+        program.variables |= {"FASTMP_ALLOW_HTTP": "1", "HTTP_PROXY": proxy.url, "NO_PROXY": ""}
         assert program.run("login", "a@example.com", "--password-stdin", typed="p").code == 0
-    assert "Authorization" not in server.requests[0][1]
+    ((line, headers),) = proxy.requests
+    assert line == "POST http://fastmp.test/auth/login"
+    assert "Authorization" not in headers
     assert "new-token" in program.profile_file().read_text()
 
 
