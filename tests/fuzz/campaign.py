@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -46,7 +47,7 @@ class Campaign:
     known: Mapping[str, Sequence[str]]
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    found: FuzzFoundError | None = None
+    failure: Exception | None = None
     tell: Callable[[int], None] = lambda _calls: None
 
     def run(self, count: int, seed_number: int) -> None:
@@ -62,46 +63,45 @@ class Campaign:
         )
         @given(st.data())
         def one(data: st.DataObject) -> None:
-            self._one(data)
+            try:
+                self._one(data)
+            except Exception as error:
+                self.failure = error
+                raise
 
         try:
             one()
         except Flaky as error:
             # What went before it changed the stack, so the same call alone may well come to something else.
-            raise (self.found or error) from error
+            raise (self.failure or error) from error
 
     def _one(self, data: st.DataObject) -> None:
         service, method = data.draw(st.sampled_from(METHODS), label="method")
         caller = data.draw(st.sampled_from(self.callers), label="caller")
         token = caller.token if caller else None
         is_mapped = method.GetOptions().HasExtension(annotations_pb2.http)
-        looks = self.calls % LOOK_AT_EVERY == 0
-        before = state_at_rest(self.stack) if looks else None
         known = {**self.known, **BEHIND_ACTIVATIONS_BACK.get(method.name, {})}
         if is_mapped and data.draw(st.booleans(), label="over REST"):
             body = data.draw(json_bodies(method.input_type, known), label="body")
-            outcome = over_rest(self.session, self.stack.gateway_url, method, body, token)
+            send = partial(over_rest, self.session, self.stack.gateway_url, method, body, token)
         else:
             request = data.draw(messages(method.input_type, known), label="request")
-            outcome = over_grpc(self.channels[service], method, request, token)
-        self._judge(method, outcome, before)
+            send = partial(over_grpc, self.channels[service], method, request, token)
+        before = state_at_rest(self.stack) if self.calls % LOOK_AT_EVERY == 0 else None
+        self._judge(method, send(), before)
 
     def _judge(self, method: MethodDescriptor, outcome: Outcome, before: Mapping[str, str] | None) -> None:
         self.calls += 1
         self.tell(self.calls)
         self.outcomes["refused" if outcome.refused else "answered"] += 1
         if outcome.problem is not None:
-            raise self._found(f"{method.name}: {outcome.problem}")
+            raise FuzzFoundError(f"{method.name}: {outcome.problem}")
         if before is not None and outcome.refused:
             after = state_at_rest(self.stack)
             changed = sorted(name for name in after if before.get(name) != after[name])
             if changed:
                 refused = f"{method.name} was refused ({outcome.reason})"
-                raise self._found(f"{refused} and changed {', '.join(changed)}")
-
-    def _found(self, what: str) -> FuzzFoundError:
-        self.found = FuzzFoundError(what)
-        return self.found
+                raise FuzzFoundError(f"{refused} and changed {', '.join(changed)}")
 
 
 @contextmanager
