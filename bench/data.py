@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from bench.bench import PASSWORD, Bench
 from bench.logins import ENVIRONMENT
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
+from deploy.local.topology import SERVICES
 from services.identity.passwords import SALT_BYTES, hash_password
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
 from services.wechat_cookie.vault import Vault
@@ -99,12 +100,19 @@ def filled_stack(bench: Bench, count: int) -> Iterator[LocalStack]:
         settings = LocalSettings.side_by_side(folder / "state", jwt_secret=bench.jwt_secret, cookie_keys=key)
         environment = generous_environment(**ENVIRONMENT)
         with LocalStack(settings, wechat_emulator=(), environment=environment) as stack:
-            fill(stack, count, PASSWORD, Vault([key]))
+            # It would take folders without rows away, and write those that it misses.
+            stack.process("wechat_cookie").stop()
+            urls = {service: stack.database_url(service) for service in SERVICES}
+            fill(urls, stack.static_directory / "cookies", count, PASSWORD, Vault([key]))
+            stack.restart("wechat_cookie")
             yield stack
 
 
-def fill(stack: LocalStack, count: int, password: str, vault: Vault) -> None:
-    """Adds `count` rows of each kind. `password` is that of every account, `vault` is the stack's."""
+def fill(urls: Mapping[str, str], folders: Path, count: int, password: str, vault: Vault) -> None:
+    """Adds `count` rows of each kind to the databases at `urls`, by service, and each cookie's exported folder.
+
+    `password` is that of every account, and `vault` opens every jar.
+    """
     cookies = [
         Cookie(name=name, value=secrets.token_hex(24), domain="mp.weixin.qq.com", path="/")
         for name in COOKIE_NAMES
@@ -119,24 +127,17 @@ def fill(stack: LocalStack, count: int, password: str, vault: Vault) -> None:
         ("activation", "activation_codes", _CODES),
         ("wechat_cookie", "cookies", _COOKIES),
     ]
-    # Before the rows: WeChatCookie would begin to write the folders that it misses.
-    _make_folders(stack.static_directory / "cookies", count)
-    with ThreadPoolExecutor(len(tables)) as pool:
-        for filled in [
-            pool.submit(_fill_table, stack.database_url(service), table, rows, values)
-            for service, table, rows in tables
-        ]:
-            filled.result()
+    with ThreadPoolExecutor(len(tables) + 1) as pool:
+        work = [
+            pool.submit(_fill_table, urls[service], table, rows, values) for service, table, rows in tables
+        ]
+        for done in [*work, pool.submit(_make_folders, folders, count)]:
+            done.result()
 
 
 def account_id(number: int) -> uuid.UUID:
     """The id of a filled account, by its number from 1 on."""
     return uuid.UUID(bytes=hashlib.md5(f"account {number}".encode()).digest())
-
-
-def activation_code(number: int) -> str:
-    """A filled code, by its number from 1 on: every tenth is redeemed, by the account of the same number."""
-    return hashlib.md5(f"code {number}".encode()).hexdigest()
 
 
 def _fill_table(url: str, table: LiteralString, rows: LiteralString, values: dict[str, object]) -> None:

@@ -188,3 +188,16 @@ def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
     database.dispose()
     run(engine, DROP)
     engine.dispose()
+
+
+def test_an_entry_wakes_a_sealer_that_sleeps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Longer than the test waits.
+    monkeypatch.setattr("services.chassis.audit.sealing.IDLE_SECONDS", 600.0)
+    world.log = AuditLog(world.tables, lambda: NOW, world.sealer.nudge)
+    world.record("seen at the first look")
+    world.sealer.start()
+    wait_until(lambda: world.verdict().checked == 1)
+    world.record("written while it sleeps")
+    wait_until(lambda: world.verdict().checked == 2)
+    world.sealer.stop()
+    assert "audit-sealer" not in {thread.name for thread in threading.enumerate()}
