@@ -11,6 +11,7 @@ from tests.waiting import wait_until
 from tests.whole_stack.people import Person
 
 COLUMNS, ROWS = 56, 30
+STAGE = "请用微信扫描二维码"
 
 
 def scan_in_a_terminal(server: str, person: Person, home: Path) -> pyte.Screen:
@@ -24,9 +25,9 @@ def scan_in_a_terminal(server: str, person: Person, home: Path) -> pyte.Screen:
             screen = pyte.Screen(COLUMNS, ROWS)
             pyte.ByteStream(screen).feed(terminal.history)
             found.append(screen)
-            # The line below the QR code is drawn last.
+            # The stage is told above the QR code; the line below it is drawn last.
             lines = [line.strip() for line in screen.display if line.strip()]
-            return len(lines) > 1 and "请用微信扫描二维码" in lines[-1] and lines[-1].endswith("left")
+            return f"• {STAGE}" in lines and STAGE in lines[-1] and lines[-1].endswith("left")
 
         wait_until(waits_for_a_phone)
     return found[-1]
