@@ -78,10 +78,13 @@ def test_each_call_makes_as_few_statements_as_it_needs(
     assert counts == [count for _, count in expected]
 
 
-# The whole million takes its time, and is for `make prove`.
+# Takes its time, and is for `make prove`; once, not once for each worker.
+A_MILLION = [pytest.mark.long, pytest.mark.timeout(600), pytest.mark.xdist_group("a million codes")]
+
+
 @pytest.fixture(
     scope="module",
-    params=[ROWS, pytest.param(1_000_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+    params=[ROWS, pytest.param(1_000_000, marks=A_MILLION)],
 )
 def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
     """A table in which reading all of it shows: mostly pending, some redeemed, few of these past their end."""
