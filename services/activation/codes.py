@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from services.activation.tables import activation_codes
 from services.chassis.account_feed import BATCH
+from services.chassis.direct_reads import DirectRead
 from services.chassis.errors import DomainError
 
 
@@ -39,6 +40,7 @@ class Code:
 
 
 COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
+_BY_CODE = DirectRead(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
 
 
 @dataclass(eq=False)
@@ -66,8 +68,10 @@ def code_of(row: Row[Any]) -> Code:
 
 def get(connection: Connection, activation_code: str) -> Code:
     """Raises CodeNotFoundError."""
-    statement = select(*COLUMNS).where(activation_codes.c.activation_code == activation_code)
-    return _found(connection.execute(statement).one_or_none())
+    row = _BY_CODE.row(connection, {"code": activation_code})
+    if row is None:
+        raise CodeNotFoundError
+    return Code(*row)
 
 
 def revoke(connection: Connection, activation_code: str, now: datetime.datetime) -> Code:

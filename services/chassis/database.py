@@ -21,6 +21,9 @@ class Database:
 
     def __init__(self, url: str, pool_size: int = 20, application_name: str = "fastmp") -> None:
         self._engine = _engine(url, pool_size, application_name)
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
         # One statement needs no BEGIN and COMMIT around it: that is two round trips of three.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -43,8 +46,7 @@ class Database:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A read-only transaction in which all statements see one moment. Raises as transaction() does."""
-        engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with _translated(), engine.begin() as connection:
+        with _translated(), self._snapshots.begin() as connection:
             yield connection
 
     def dispose(self) -> None:

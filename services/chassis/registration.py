@@ -1,6 +1,7 @@
 """Puts the interceptors around every method of a servicer as it is registered."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import grpc
@@ -17,11 +18,17 @@ class InterceptingRegistrar:
     """
 
     def __init__(
-        self, server: grpc.Server, rules: Mapping[str, AccessRule], interceptors: Sequence[Interceptor]
+        self,
+        server: grpc.Server,
+        rules: Mapping[str, AccessRule],
+        interceptors: Sequence[Interceptor],
+        threads_of: Callable[[Method], ThreadPoolExecutor | None],
     ) -> None:
+        """`threads_of` gives the threads that a method's calls run on; None for the server's own."""
         self._server = server
         self._rules = rules
         self._interceptors = interceptors
+        self._threads_of = threads_of
 
     def add(self, add_servicer: Callable[[Any, grpc.Server], None], servicer: object) -> None:
         """Registers `servicer` by its generated `add_…Servicer_to_server` function."""
@@ -48,6 +55,10 @@ class InterceptingRegistrar:
         behaviour: Handler = cast("Handler", handler.unary_stream if streaming else handler.unary_unary)
         for interceptor in reversed(self._interceptors):
             behaviour = interceptor.intercept(method, behaviour)
+        threads = self._threads_of(method)
+        if threads is not None:
+            # The name is grpcio's, which looks for it at each call.
+            cast("Any", behaviour).experimental_thread_pool = threads
         make = grpc.unary_stream_rpc_method_handler if streaming else grpc.unary_unary_rpc_method_handler
         return make(
             cast("Any", behaviour),

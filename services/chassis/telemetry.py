@@ -7,6 +7,8 @@ import sys
 import grpc
 import structlog
 
+from services.chassis import context as calls
+
 
 def configure_logging(service: str, level: str) -> None:
     """Sends every log line of the process, libraries' included, to standard output as one JSON object each.
@@ -14,7 +16,7 @@ def configure_logging(service: str, level: str) -> None:
     Lines written during a call carry its request_id and method. `level` is "debug" to "error".
     """
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        with_call,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -48,6 +50,13 @@ def configure_logging(service: str, level: str) -> None:
     # These write a line per request or job; what matters of it the services say themselves.
     for chatty in ("urllib3", "procrastinate", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def with_call(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The log line `event` with the request_id and the method of the call being answered, if there is one."""
+    # Looked up when a line is written: binding it to every call would cost all the calls that write none.
+    call = calls.answered()
+    return event if call is None else {"request_id": call.request_id, "method": call.method, **event}
 
 
 def tracing_interceptors(service: str) -> list[grpc.ServerInterceptor]:

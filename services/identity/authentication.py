@@ -6,19 +6,22 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, select
 
 from services.chassis.database import Database
+from services.chassis.direct_reads import DirectRead
 from services.chassis.principals import (
     AuthenticatedToken,
     Principal,
     TokenRevokedError,
     UnauthenticatedError,
 )
-from services.identity.accounts import COLUMNS, Account, account_of
+from services.identity.accounts import COLUMNS, Account
 from services.identity.tables import account_feed, accounts
 from services.identity.tokens import Tokens
 
 # One statement sees one moment: the feed's head in it cannot be newer than the account is.
-_ACCOUNT_AND_HEAD = select(account_feed.c.sequence, *COLUMNS, accounts.c.tokens_valid_after).select_from(
-    account_feed.outerjoin(accounts, accounts.c.id == bindparam("account_id"))
+_HEAD_AND_ACCOUNT = DirectRead(
+    select(account_feed.c.sequence, accounts.c.tokens_valid_after, *COLUMNS).select_from(
+        account_feed.outerjoin(accounts, accounts.c.id == bindparam("account_id"))
+    )
 )
 
 
@@ -35,13 +38,17 @@ class TokenAuthentication:
         now = self._now()
         claims = self._tokens.verify(token, now)
         with self._database.reading() as connection:
-            row = connection.execute(_ACCOUNT_AND_HEAD, {"account_id": claims.account_id}).one()
-        if row.id is None or not claims.counts_for(row.tokens_valid_after):
+            [(sequence, valid_after, *found)] = _HEAD_AND_ACCOUNT.rows(
+                connection, {"account_id": claims.account_id}
+            )
+        # Of an account that is gone there is nothing in the row.
+        is_gone = found[0] is None
+        if is_gone or not claims.counts_for(valid_after):
             raise TokenRevokedError
-        if claims.is_from_the_future(row.tokens_valid_after, now):
+        if claims.is_from_the_future(valid_after, now):
             raise UnauthenticatedError
         expire_time = datetime.datetime.fromtimestamp(claims.expires, datetime.UTC)
-        return AuthenticatedToken(principal_of(account_of(row)), expire_time, row.sequence)
+        return AuthenticatedToken(principal_of(Account(*found)), expire_time, sequence)
 
 
 def principal_of(account: Account) -> Principal:

@@ -43,6 +43,10 @@ from services.identity.tables import attempts, audit
 from services.identity.tokens import Tokens
 
 PACKAGE = "services.identity"
+HASHING_PATHS = frozenset(
+    f"/fastmp.identity.v1.IdentityService/{method}"
+    for method in ("Register", "Login", "ChangePassword", "CreateUser", "UpdateUser")
+)
 
 
 class Identity:
@@ -94,7 +98,12 @@ class Identity:
             now=now,
             ready=self._is_ready,
             # Whoever waits for a hash or at a turnstile holds a thread, too.
-            pool=Pool(settings.unary_threads + 3 * settings.hashing_queue, settings.max_streams),
+            pool=Pool(
+                settings.unary_threads,
+                settings.max_streams,
+                queueing=HASHING_PATHS,
+                queue=settings.hashing_threads + 3 * settings.hashing_queue,
+            ),
             registry=CollectorRegistry(),
         )
         self.server.add(

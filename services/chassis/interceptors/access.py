@@ -19,9 +19,12 @@ class Access:
         self._now = now
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
+        by_certificate = method.rule.level == SERVICE
+
         @contextmanager
         def enter(_context: grpc.ServicerContext) -> Iterator[None]:
-            check_peer(method.rule, calls.current().peer)
+            if by_certificate:
+                check_peer(method.rule, calls.current().peer)
             if method.rule.needs_account:
                 check_account(method.rule, calls.caller(), self._now())
             yield

@@ -34,16 +34,16 @@ class Authentication:
             return lets_in(method.rule, principal, self._now())
 
         @contextmanager
-        def enter(context: grpc.ServicerContext) -> Iterator[None]:
-            token = _bearer_token(context)
-            calls.current().principal = self._authenticator.authenticate(token, suffices)
+        def enter(_context: grpc.ServicerContext) -> Iterator[None]:
+            call = calls.current()
+            call.principal = self._authenticator.authenticate(_bearer_token(call.metadata), suffices)
             yield
 
         return around(method, handler, enter)
 
 
-def _bearer_token(context: grpc.ServicerContext) -> str:
-    sent = [value for key, value in context.invocation_metadata() if key == "authorization"]
+def _bearer_token(metadata: calls.Metadata) -> str:
+    sent = [value for key, value in metadata if key == "authorization"]
     if not sent:
         raise TokenMissingError
     scheme, _, token = str(sent[0]).partition(" ")

@@ -5,7 +5,8 @@ import uuid
 
 from sqlalchemy import Connection, bindparam, select
 
-from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.chassis.direct_reads import DirectRead
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import AvatarNotFoundError, CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.mp.images import Image
@@ -13,13 +14,13 @@ from services.wechat_cookie.mp.images import Image
 MOST_LISTED = 200
 
 _UNEXPIRED = (cookies.c.owner_id == bindparam("owner"), cookies.c.expire_time > bindparam("now"))
-_LIST = (
+_LIST = DirectRead(
     select(*COLUMNS)
     .where(*_UNEXPIRED)
     .order_by(cookies.c.created_time.desc(), cookies.c.id)
     .limit(MOST_LISTED)
 )
-_CURRENT = select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current)
+_CURRENT = DirectRead(select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current))
 _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
     *_UNEXPIRED, cookies.c.token == bindparam("token")
 )
@@ -27,15 +28,15 @@ _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
 
 def list_cookies(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> list[Cookie]:
     """The owner's unexpired cookies, newest first, at most MOST_LISTED. One statement."""
-    return [cookie_of(row) for row in connection.execute(_LIST, {"owner": owner_id, "now": now})]
+    return [Cookie(*row) for row in _LIST.rows(connection, {"owner": owner_id, "now": now})]
 
 
 def current_cookie(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> Cookie:
     """The owner's current cookie. Raises CookieNotFoundError when there is none unexpired. One statement."""
-    row = connection.execute(_CURRENT, {"owner": owner_id, "now": now}).one_or_none()
+    row = _CURRENT.row(connection, {"owner": owner_id, "now": now})
     if row is None:
         raise CookieNotFoundError
-    return cookie_of(row)
+    return Cookie(*row)
 
 
 def avatar_of(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Image:

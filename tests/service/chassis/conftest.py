@@ -16,6 +16,7 @@ from services.chassis.credentials import TlsFiles, channel_credentials
 from services.chassis.principals import Principal, UnauthenticatedError
 from services.chassis.server import Listen, Pool, Server
 
+QUEUEING = "/fastmp.identity.v1.IdentityService/Login"
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"]
 
@@ -26,6 +27,9 @@ class Scripted(pb_grpc.IdentityServiceServicer):
     do: Callable[[Any, grpc.ServicerContext], Any]
 
     def Register(self, request: Any, context: Any) -> Any:
+        return self.do(request, context)
+
+    def Login(self, request: Any, context: Any) -> Any:
         return self.do(request, context)
 
     def GetMe(self, request: Any, context: Any) -> Any:
@@ -86,7 +90,7 @@ def running(certificates: Mapping[str, TlsFiles]) -> Iterator[Running]:
         principals,
         lambda: NOW,
         is_ready.is_set,
-        Pool(unary_threads=4, max_streams=2),
+        Pool(unary_threads=4, max_streams=2, queueing={QUEUEING}, queue=6),
         registry,
     )
     server.add(pb_grpc.add_IdentityServiceServicer_to_server, servicer)

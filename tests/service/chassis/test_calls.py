@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
+from services.chassis import telemetry
 from services.chassis.errors import (
     DomainError,
     FieldViolation,
@@ -125,6 +126,20 @@ def test_a_request_id_that_is_not_one_is_replaced(running: Running) -> None:
     assert len(details(error)["RequestInfo"].request_id) == 32
 
 
+def test_log_lines_of_a_call_carry_its_request_id_and_method(running: Running) -> None:
+    lines = []
+
+    def do(_request: Any, _context: grpc.ServicerContext) -> pb.Account:
+        lines.append(telemetry.with_call(None, "info", {"event": "seen"}))
+        return pb.Account()
+
+    running.servicer.do = do
+    running.stub().Register(pb.RegisterRequest(), metadata=(("x-request-id", "abcdefgh"),), timeout=10)
+    method = "/fastmp.identity.v1.IdentityService/Register"
+    assert lines == [{"event": "seen", "request_id": "abcdefgh", "method": method}]
+    assert telemetry.with_call(None, "info", {"event": "seen"}) == {"event": "seen"}
+
+
 def test_without_a_certificate_nobody_gets_in(running: Running) -> None:
     ca = running.certificates["ops"].ca_file.read_bytes()
     with grpc.secure_channel(
@@ -205,16 +220,16 @@ def test_work_whose_caller_stopped_waiting_is_not_begun(running: Running) -> Non
 
     running.servicer.do = do
     stub = running.stub()
-    # The pool has 4 + 2 threads; the seventh call waits until its deadline is over.
-    blocked = [stub.Register.future(pb.RegisterRequest(), timeout=20) for _ in range(6)]
-    wait_until(lambda: len(begun) == 6)
+    # There are four threads for such calls; the fifth call waits until its deadline is over.
+    blocked = [stub.Register.future(pb.RegisterRequest(), timeout=20) for _ in range(4)]
+    wait_until(lambda: len(begun) == 4)
     late = stub.Register.future(pb.RegisterRequest(), timeout=0.3)
     assert late.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     release.set()
     for call in blocked:
         call.result()
     stub.Register(pb.RegisterRequest(), timeout=10)
-    assert len(begun) == 7
+    assert len(begun) == 5
 
 
 def test_streams_beyond_the_slots_are_refused_and_unary_calls_go_on(running: Running) -> None:

@@ -51,7 +51,7 @@ def test_health_answers_while_every_thread_is_busy(running: Running) -> None:
 
     running.servicer.do = do
     busy = [running.stub().Register.future(pb.RegisterRequest(), timeout=20) for _ in range(8)]
-    wait_until(lambda: len(begun) == 6)
+    wait_until(lambda: len(begun) == 4)
     assert health(running, running.server.operations_port) == SERVING
     release.set()
     for call in busy:
@@ -117,6 +117,25 @@ def test_a_running_call_ends_before_the_server_does(running: Running) -> None:
     assert not stopping.is_alive()
 
 
+def test_calls_that_queue_leave_the_threads_of_others_alone(running: Running) -> None:
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def do(request: object, _context: grpc.ServicerContext) -> pb.Account:
+        if isinstance(request, pb.LoginRequest):
+            begun.release()
+            release.wait(20)
+        return pb.Account()
+
+    running.servicer.do = do
+    queue = [running.stub().Login.future(pb.LoginRequest(), timeout=20) for _ in range(6)]
+    for _ in queue:
+        assert begun.acquire(timeout=10)
+    running.stub().Register(pb.RegisterRequest(), timeout=10)
+    release.set()
+    for call in queue:
+        call.result()
+
+
 def test_a_crowd_of_calls_leaves_no_threads_behind(running: Running) -> None:
     begun, release = threading.Semaphore(0), threading.Event()
 
@@ -129,7 +148,7 @@ def test_a_crowd_of_calls_leaves_no_threads_behind(running: Running) -> None:
         return sum(thread.name.startswith("call") for thread in threading.enumerate())
 
     running.servicer.do = do
-    crowd = [running.stub().Register.future(pb.RegisterRequest(), timeout=20) for _ in range(6)]
+    crowd = [running.stub().Login.future(pb.LoginRequest(), timeout=20) for _ in range(6)]
     for _ in crowd:
         assert begun.acquire(timeout=10)
     assert call_threads() >= 6

@@ -62,18 +62,16 @@ def full_store(store: Store, request: pytest.FixtureRequest) -> Store:
 def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
     """Every statement that is executed within the block, with its parameters."""
     seen: list[tuple[str, Any]] = []
-    engines: list[Engine] = [database._engine, database._autocommit]
+    engine: Engine = database._engine
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         seen.append((statement, parameters))
 
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def plan(connection: Connection, statement: str, parameters: Any) -> str:
