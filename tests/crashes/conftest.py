@@ -18,6 +18,7 @@ from tests.serving import wait_until_served
 from tests.wechat_emulator.control import EmulatorControl
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks for the groups in the same hook.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
