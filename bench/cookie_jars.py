@@ -4,13 +4,14 @@ import datetime
 import secrets
 import uuid
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from services.chassis.database import Database
 from services.wechat_cookie.cookies.tables import cookies
 from tests.ready_accounts import ReadyAccount
 
 KEPT = datetime.timedelta(hours=88)
+AVATAR_BYTES = 20_000
 
 
 def save_cookies(database_url: str, owners: list[ReadyAccount], each: int) -> None:
@@ -21,6 +22,17 @@ def save_cookies(database_url: str, owners: list[ReadyAccount], each: int) -> No
     try:
         with database.transaction() as connection:
             connection.execute(insert(cookies), rows)
+    finally:
+        database.dispose()
+
+
+def give_avatar(database_url: str, token: str) -> None:
+    """Gives one saved cookie a picture of usual size."""
+    picture = update(cookies).where(cookies.c.token == token)
+    database = Database(database_url, pool_size=1, application_name="bench-cookies")
+    try:
+        with database.transaction() as connection:
+            connection.execute(picture.values(avatar=bytes(AVATAR_BYTES), avatar_type="image/jpeg"))
     finally:
         database.dispose()
 

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from bench.accounts import Accounts
 from bench.bench import PASSWORD
 from bench.codes import make_codes
-from bench.cookie_jars import save_cookies
+from bench.cookie_jars import give_avatar, save_cookies
 from bench.data import ACTIVE_OWNER, account_id
 from deploy.local.stack import LocalStack
 from fastmp.activation.v1 import activation_service_pb2 as activation
@@ -260,6 +260,9 @@ def _wechat_cookie(callers: Callers) -> dict[str, Prepare]:
 
         return prepare
 
+    pictured = held[callers.owners[0].id][0]
+    give_avatar(callers.stack.database_url("wechat_cookie"), pictured)
+    avatar = cookie.GetAvatarRequest(token=pictured)
     collector = callers.collector
     # Of the filled ones, whose jars open: the owner of the first cookie that an active account has.
     wanted = cookie.AcquireCookieRequest(owner_id=str(account_id(ACTIVE_OWNER)))
@@ -272,6 +275,7 @@ def _wechat_cookie(callers: Callers) -> dict[str, Prepare]:
     return {
         "AcquireCookie": lambda: lambda: collector.AcquireCookie(wanted),
         "ReportCookie": report,
+        "GetAvatar": lambda: lambda: stub.GetAvatar(avatar, metadata=me),
         "ListCookies": lambda: lambda: stub.ListCookies(cookie.ListCookiesRequest(), metadata=me),
         "GetCurrentCookie": lambda: (
             lambda: stub.GetCurrentCookie(cookie.GetCurrentCookieRequest(), metadata=me)
