@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+import grpc
 import pytest
 
 from fastmp.client import (
@@ -123,6 +124,22 @@ def test_the_access_token_goes_along_with_each_call(replica: Replica, tls: TlsFi
     ):
         client.stub.ListCookies(pb.ListCookiesRequest())
     assert caught.value.reason == "TOKEN_MISSING"
+
+
+def test_the_access_token_needs_no_thread_that_closing_waits_for(
+    replica: Replica, tls: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The deadlock itself takes tens of thousands of channels to show, so what it cannot do without is refused here.
+    for name in (
+        "composite_channel_credentials",
+        "metadata_call_credentials",
+        "access_token_call_credentials",
+    ):
+        monkeypatch.delattr(grpc, name)
+    replica.answers["ListCookies"] = lambda _: pb.ListCookiesResponse()
+    with WeChatCookieClient(f"127.0.0.1:{replica.port}", tls, access_token=TOKEN) as client:
+        client.stub.ListCookies(pb.ListCookiesRequest())
+    assert replica.metadata["authorization"] == f"Bearer {TOKEN}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What holds for every call on a channel: it has a deadline, and fails with a FastMPError."""
+"""What holds for every call on a channel: whose it is, its deadline, and that it fails with a FastMPError."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,17 +20,33 @@ class _Details(grpc.ClientCallDetails):
 
 
 class CallPolicy(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Gives calls without a `timeout` of their own a deadline, and makes all raise FastMPError."""
+    """Gives calls without a `timeout` a deadline, sends the access token, and makes all calls raise FastMPError.
 
-    def __init__(self, call_seconds: float, stream_seconds: float) -> None:
+    The token is metadata and not grpc.CallCredentials: those are released by a thread of gRPC's that needs the
+    interpreter's lock, which closing the last channel of a process holds while it waits for that thread (as of
+    1.85; https://github.com/grpc/grpc/pull/42247). The channel has mutual TLS, so the token is sent to no stranger.
+    """
+
+    def __init__(self, call_seconds: float, stream_seconds: float, access_token: str | None) -> None:
         self._call_seconds = call_seconds
         self._stream_seconds = stream_seconds
+        self._metadata = (("authorization", f"Bearer {access_token}"),) if access_token else ()
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return TypedCall(continuation(_with_deadline(client_call_details, self._call_seconds), request))
+        return TypedCall(continuation(self._own(client_call_details, self._call_seconds), request))
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return TypedCall(continuation(_with_deadline(client_call_details, self._stream_seconds), request))
+        return TypedCall(continuation(self._own(client_call_details, self._stream_seconds), request))
+
+    def _own(self, details: Any, seconds: float) -> grpc.ClientCallDetails:
+        return _Details(
+            method=details.method,
+            timeout=seconds if details.timeout is None else details.timeout,
+            metadata=(*(details.metadata or ()), *self._metadata),
+            credentials=details.credentials,
+            wait_for_ready=details.wait_for_ready,
+            compression=details.compression,
+        )
 
 
 class TypedCall:
@@ -66,14 +82,3 @@ class TypedCall:
     def add_done_callback(self, fn: Callable[[Self], None]) -> None:
         """As grpc.Future.add_done_callback."""
         self._call.add_done_callback(lambda _: fn(self))
-
-
-def _with_deadline(details: Any, seconds: float) -> grpc.ClientCallDetails:
-    return _Details(
-        method=details.method,
-        timeout=seconds if details.timeout is None else details.timeout,
-        metadata=details.metadata,
-        credentials=details.credentials,
-        wait_for_ready=details.wait_for_ready,
-        compression=details.compression,
-    )

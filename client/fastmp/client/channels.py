@@ -37,7 +37,7 @@ def channel(
     """
     secured = grpc.secure_channel(
         target_of(addresses),
-        channel_credentials(tls, access_token),
+        channel_credentials(tls),
         options=(
             ("grpc.ssl_target_name_override", service),
             ("grpc.service_config", service_config()),
@@ -47,7 +47,7 @@ def channel(
             ("grpc.max_reconnect_backoff_ms", 2_000),
         ),
     )
-    return grpc.intercept_channel(secured, CallPolicy(call_seconds, stream_seconds))
+    return grpc.intercept_channel(secured, CallPolicy(call_seconds, stream_seconds, access_token))
 
 
 def target_of(addresses: str) -> str:

@@ -25,16 +25,10 @@ class TlsFiles:
         return cls(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
 
 
-def channel_credentials(files: TlsFiles, access_token: str | None) -> grpc.ChannelCredentials:
-    """Credentials of a certificate and, where given, of the account that an access token stands for.
-
-    Raises OSError when a file cannot be read.
-    """
-    certificate = grpc.ssl_channel_credentials(
+def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
+    """Credentials of a certificate. Raises OSError when a file cannot be read."""
+    return grpc.ssl_channel_credentials(
         root_certificates=files.ca_file.read_bytes(),
         private_key=files.key_file.read_bytes(),
         certificate_chain=files.certificate_file.read_bytes(),
     )
-    if access_token is None:
-        return certificate
-    return grpc.composite_channel_credentials(certificate, grpc.access_token_call_credentials(access_token))

@@ -19,10 +19,12 @@ from services.wechat_cookie.logins.qr_reading import read_qr
 from services.wechat_cookie.logins.rows import LoginRows
 from services.wechat_cookie.logins.state import LoginState, Step
 from services.wechat_cookie.mp.client import MpClient
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.results import Ask
 from services.wechat_cookie.mp.settings import MpSettings
 from tests.service.wechat_cookie.logins.callers import eventually
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
-from tests.service.wechat_cookie.logins.test_two_replicas import FINISH, PATIENT, frozen_replicas
+from tests.service.wechat_cookie.logins.test_two_replicas import FINISH, PATIENT, Frozen, frozen_replicas
 from tests.wechat_emulator.control import EmulatorControl
 
 
@@ -36,6 +38,18 @@ class HeldRows(LoginRows):
         self.is_held.set()
         self.goes_on.wait(30)
         return super().read(connection, ids)
+
+
+class SlowToAsk(Frozen):
+    """Asks WeChat nothing until the test says so, and leaves the polls to others meanwhile."""
+
+    def __init__(self, settings: MpSettings, at: str, after_answer: bool) -> None:
+        super().__init__(settings, at, after_answer)
+        self.may_ask = threading.Event()
+
+    def ask(self, cookies: MpCookies) -> Ask:
+        self.may_ask.wait(30)
+        return super().ask(cookies)
 
 
 class RecordedExchanges(Exchanges):
@@ -62,15 +76,18 @@ def test_a_replica_that_claimed_a_poll_does_not_take_the_step_that_another_one_i
     measures = LoginMeasures(CollectorRegistry())
     overtaken = LoginPoller(database, rows, exchanges, QUICK, cluster.clock, measures, poll_threads=4)
     with frozen_replicas(cluster) as frozen:
-        faster = frozen.replica("finish_login", after_answer=False, limits=PATIENT)
+        faster = frozen.replica("finish_login", after_answer=False, kind=SlowToAsk, limits=PATIENT)
+        (its_client,) = frozen.clients
+        assert isinstance(its_client, SlowToAsk)
         ann = faster.account()
         story = ann.start()
         address = story.until_qr().url
         overtaken.start()
         cluster.stack.callback(overtaken.stop)
-        assert rows.is_held.wait(10)
+        assert rows.is_held.wait(30)
+        its_client.may_ask.set()
         phone.scan_and_confirm(address)
-        assert frozen.clients[0].is_frozen.wait(10)
+        assert its_client.is_frozen.wait(30)
         other = ann.start()
         other.until_qr()
 
@@ -79,7 +96,7 @@ def test_a_replica_that_claimed_a_poll_does_not_take_the_step_that_another_one_i
         rows.goes_on.set()
         # Once it polls another login it has long decided what to do about the first one.
         eventually(lambda: (other.key, Step.ASK) in exchanges.made, "it polls the other login")
-        frozen.clients[0].thaw()
+        its_client.thaw()
     assert cluster.replica().caller(ann.token).poll(story.key).status == "success"
     assert (story.key, Step.FINISH) not in exchanges.made
     assert phone.counters().requests[FINISH] == 1
