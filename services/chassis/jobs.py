@@ -12,6 +12,7 @@ from typing import Any
 import procrastinate
 import structlog
 from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import (
     BigInteger,
@@ -77,8 +78,10 @@ class Jobs:
 
     def __init__(self, database_url: str, tasks: procrastinate.Blueprint) -> None:
         self._url = driver_url(database_url)
-        self._tasks = tasks
+        # Made once and not for each run of the worker: adding tasks to an app renames them.
+        self._app = procrastinate.App(connector=self._connector())
         self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
+        self._app.add_tasks_from(tasks, namespace=NAMESPACE)
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -137,11 +140,6 @@ class Jobs:
             loop.call_soon_threadsafe(worker.cancel)
         self._thread.join(timeout=15)
 
-    def _app(self, connector: procrastinate.BaseConnector) -> procrastinate.App:
-        app = procrastinate.App(connector=connector)
-        app.add_tasks_from(self._tasks, namespace=NAMESPACE)
-        return app
-
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -152,19 +150,21 @@ class Jobs:
                 _log.warning("jobs_interrupted", error=type(error).__name__)
                 self._stopping.wait(1)
 
-    async def _work(self) -> None:
-        connector = procrastinate.PsycopgConnector(
+    def _connector(self) -> procrastinate.PsycopgConnector:
+        return procrastinate.PsycopgConnector(
             conninfo=self._url, connection_class=PatientConnection, min_size=1, max_size=CONCURRENCY + 2
         )
-        app = self._app(connector)
-        async with app.open_async():
-            self._loop = asyncio.get_running_loop()
-            self._worker = asyncio.create_task(self._run_worker(app))
-            takeover = asyncio.create_task(_take_over_stalled(app))
-            try:
-                await self._worker
-            finally:
-                takeover.cancel()
+
+    async def _work(self) -> None:
+        with self._app.replace_connector(self._connector()) as app:
+            async with app.open_async():
+                self._loop = asyncio.get_running_loop()
+                self._worker = asyncio.create_task(self._run_worker(app))
+                takeover = asyncio.create_task(_take_over(app))
+                try:
+                    await self._worker
+                finally:
+                    takeover.cancel()
 
     async def _run_worker(self, app: procrastinate.App) -> None:
         await app.run_worker_async(
@@ -179,9 +179,22 @@ class Jobs:
         )
 
 
-async def _take_over_stalled(app: procrastinate.App) -> None:
+async def _take_over(app: procrastinate.App) -> None:
+    """Every now and then lets the jobs of dead workers, and those that a worker gave up, be done anew."""
     while True:
         await asyncio.sleep(WORKER_TIMEOUT_SECONDS / 2)
-        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_TIMEOUT_SECONDS):
-            _log.warning("job_taken_over", job=job.id, task=job.task_name)
-            await app.job_manager.retry_job(job)
+        try:
+            await _take_over_once(app.job_manager)
+        except procrastinate.exceptions.ConnectorException as error:
+            # The database is away, or another replica took the same job over first.
+            _log.warning("takeover_interrupted", error=type(error).__name__)
+
+
+async def _take_over_once(manager: JobManager) -> None:
+    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_TIMEOUT_SECONDS)
+    # Tasks are repeated until they succeed, so only a job whose task its worker did not know fails: while replicas
+    # are replaced, an older one may take the job of a newer one.
+    failed = await manager.list_jobs_async(status="failed")
+    for job in (*stalled, *failed):
+        _log.warning("job_taken_over", job=job.id, task=job.task_name)
+        await manager.retry_job(job)

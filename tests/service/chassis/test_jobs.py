@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import procrastinate
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import func, literal, select, text
 
 from services.chassis.database import Database, driver_url
@@ -145,6 +146,41 @@ def test_the_worker_comes_back_after_its_connections_were_cut(
     wait_until(lambda: recorder.calls[-1] == "after", seconds=30)
 
 
+def test_a_worker_that_had_to_begin_anew_still_knows_its_tasks(
+    database: Database, jobs: Jobs, recorder: Recorder, worker: None
+) -> None:
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="before")
+    wait_until(lambda: recorder.calls == ["before"])
+    with structlog.testing.capture_logs() as log:
+        _rename(database, "procrastinate_jobs", "mislaid")
+        wait_until(lambda: "jobs_interrupted" in [line["event"] for line in log], seconds=30)
+        _rename(database, "mislaid", "procrastinate_jobs")
+
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="after")
+
+    wait_until(lambda: recorder.calls[-1] == "after", seconds=30)
+    wait_until(lambda: _waiting(database) == 0)
+
+
+def test_a_job_that_an_older_replica_does_not_know_waits_for_a_newer_one(
+    database: Database, url: str, jobs: Jobs, recorder: Recorder
+) -> None:
+    older = Jobs(url, procrastinate.Blueprint())
+    older.start()
+    with database.transaction() as connection:
+        jobs.enqueue(connection, "fastmp:record", word="new")
+    wait_until(lambda: _attempts(database) > 0)
+    older.stop()
+
+    jobs.start()
+
+    wait_until(lambda: recorder.calls == ["new"], seconds=30)
+    wait_until(lambda: _waiting(database) == 0)
+    jobs.stop()
+
+
 def test_a_task_that_nobody_does_is_a_fault(database: Database, jobs: Jobs) -> None:
     with pytest.raises(LookupError), database.transaction() as connection:
         jobs.enqueue(connection, "fastmp:unknown")
@@ -159,6 +195,16 @@ def test_stopping_leaves_no_thread(jobs: Jobs, database: Database, recorder: Rec
     jobs.stop()
 
     assert "jobs" not in {thread.name for thread in threading.enumerate()}
+
+
+def _rename(database: Database, name: str, other: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(text(f"ALTER TABLE {name} RENAME TO {other}"))
+
+
+def _attempts(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(text("SELECT sum(attempts) FROM procrastinate_jobs")).scalar_one())
 
 
 def _waiting(database: Database) -> int:
