@@ -119,7 +119,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
 
     def GetCode(self, request: pb.GetCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
         values = parse(CodeValues, request)
-        with self.database.reading() as connection:
+        with self.database.direct() as connection:
             return message_of(codes.get(connection, values.activation_code), self.now())
 
     def UpdateCode(self, request: pb.UpdateCodeRequest, _context: grpc.ServicerContext) -> pb.Code:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from services.activation.tables import activation_codes
 from services.chassis.account_feed import BATCH
+from services.chassis.database import DirectConnection
 from services.chassis.direct_reads import DirectRead
 from services.chassis.errors import DomainError
 
@@ -66,7 +67,7 @@ def code_of(row: Row[Any]) -> Code:
     return Code(*row[: len(COLUMNS)])
 
 
-def get(connection: Connection, activation_code: str) -> Code:
+def get(connection: Connection | DirectConnection, activation_code: str) -> Code:
     """Raises CodeNotFoundError."""
     row = _BY_CODE.row(connection, {"code": activation_code})
     if row is None:

@@ -1,11 +1,13 @@
 """A service's own PostgreSQL database: engine, transactions, and what its driver's errors mean to callers."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, create_engine, exc
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, exc
 
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 
@@ -14,6 +16,26 @@ STATEMENT_MILLISECONDS = 10_000
 LOCK_MILLISECONDS = 5_000
 # A transaction that its process forgot must not hold its locks for ever.
 IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class DirectConnection:
+    """A connection for DirectRead: the driver's, whom to show each statement, and what to do when it is lost."""
+
+    driver: "psycopg.Connection[tuple[Any, ...]]"
+    observers: Iterable[Callable[..., object]]
+    lost: Callable[[], None]
+
+    @classmethod
+    def beneath(cls, connection: Connection) -> Self:
+        """That of SQLAlchemy's connection, in the same transaction."""
+
+        def lost() -> None:
+            # What SQLAlchemy does, too: the other pooled connections have ended for the same reason.
+            connection.invalidate()
+            connection.engine.dispose()
+
+        return cls(driver_connection(connection), connection.dispatch.before_cursor_execute, lost)
 
 
 class Database:
@@ -44,6 +66,22 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def direct(self) -> Iterator[DirectConnection]:
+        """As reading(), for DirectRead alone: without what SQLAlchemy prepares for statements of its own."""
+        with _translated(), contextlib.closing(self._engine.raw_connection()) as pooled:
+            driver = _driver(pooled)
+
+            def lost() -> None:
+                pooled.invalidate()
+                self._engine.dispose()
+
+            driver.autocommit = True
+            try:
+                yield DirectConnection(driver, self._engine.dispatch.before_cursor_execute, lost)
+            finally:
+                _leave_autocommit(pooled, driver)
+
+    @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A read-only transaction in which all statements see one moment. Raises as transaction() does."""
         with _translated(), self._snapshots.begin() as connection:
@@ -61,12 +99,26 @@ def constraint_of(error: exc.IntegrityError) -> str | None:
     return None
 
 
-def driver_connection(connection: Connection) -> "psycopg.Connection[tuple[object, ...]]":
+def driver_connection(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":
     """The psycopg connection beneath, in the same transaction: for COPY, and for enqueueing jobs."""
-    driver = connection.connection.driver_connection
+    return _driver(connection.connection)
+
+
+def _driver(pooled: PoolProxiedConnection) -> "psycopg.Connection[tuple[Any, ...]]":
+    driver = pooled.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError("the database driver is not psycopg")
     return driver
+
+
+def _leave_autocommit(pooled: PoolProxiedConnection, driver: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    if not pooled.is_valid:
+        return
+    try:
+        driver.autocommit = False
+    except psycopg.Error:
+        # Whoever had it next would have no transactions.
+        pooled.invalidate()
 
 
 def driver_url(url: str) -> str:

@@ -37,7 +37,7 @@ class TokenAuthentication:
         """Raises UnauthenticatedError, TokenExpiredError, or TokenRevokedError (also: the account is gone)."""
         now = self._now()
         claims = self._tokens.verify(token, now)
-        with self._database.reading() as connection:
+        with self._database.direct() as connection:
             [(sequence, valid_after, *found)] = _HEAD_AND_ACCOUNT.rows(
                 connection, {"account_id": claims.account_id}
             )

@@ -4,9 +4,10 @@ import datetime
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
-from sqlalchemy import Text, bindparam, func, select, update
+from sqlalchemy import Row, Text, bindparam, func, select, update
 
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
@@ -34,6 +35,7 @@ class WrongCredentialsError(DomainError):
 
 _CREDENTIALS = select(
     accounts.c.id,
+    accounts.c.email,
     accounts.c.email_key,
     accounts.c.password_hash,
     known_networks.is_known(bindparam("network", type_=Text)).label("is_known_network"),
@@ -100,7 +102,7 @@ class SignIns:
         kept = row.password_hash
         if needs_upgrade(kept):
             kept = self._passwords.hash(password)
-        return self._issue(row.id, row.password_hash, kept, network)
+        return self._issue(row, kept, network)
 
     def sign_out(self, account_id: uuid.UUID) -> None:
         """Ends every token given out so far. Idempotent."""
@@ -143,18 +145,19 @@ class SignIns:
         with self._database.transaction() as connection:
             self._audit.record(connection, Event("sign_in", target, outcome=WrongCredentialsError.reason))
 
-    def _issue(self, account_id: uuid.UUID, compared: str, kept: str, network: str) -> str:
+    def _issue(self, account: Row[Any], kept: str, network: str) -> str:
         with self._database.transaction() as connection:
             now = self._now()
             values = {
-                "of_account": account_id,
-                "compared": compared,
+                "of_account": account.id,
+                "compared": account.password_hash,
                 "kept": kept,
                 "now_seconds": int(now.timestamp()),
             }
             issued = connection.execute(_ISSUE, values).scalar_one_or_none()
             if issued is None:
                 raise WrongCredentialsError
-            known_networks.remember(connection, account_id, network, now)
-            self._audit.record(connection, Event("sign_in", str(account_id), actor=str(account_id)))
-        return self._tokens.issue(account_id, issued, now)
+            known_networks.remember(connection, account.id, network, now)
+            who = str(account.id)
+            self._audit.record(connection, Event("sign_in", who, actor=who, actor_email=account.email))
+        return self._tokens.issue(account.id, issued, now)

@@ -46,6 +46,8 @@ def test_what_was_done_is_recorded_with_who_and_from_where(people: People) -> No
         ("sign_in", "ok"),
         ("account_created", "ok"),
     ]
+    (signed_in,) = entries(people, "identity", actor=person.id)
+    assert (signed_in["action"], signed_in["actor_email"]) == ("sign_in", person.email)
     (entry,) = entries(people, "activation", actor=person.id)
     assert (entry["action"], entry["actor_email"]) == ("code_activated", person.email)
     assert entry["client_address"] == "127.0.0.1"

@@ -44,7 +44,7 @@ class CookieRpcs:
         self, _request: pb.ListCookiesRequest, _context: grpc.ServicerContext
     ) -> pb.ListCookiesResponse:
         now = self._cookies.now()
-        with self._cookies.database.reading() as connection:
+        with self._cookies.database.direct() as connection:
             found = reading.list_cookies(connection, _caller_id(), now)
         return pb.ListCookiesResponse(items=[to_message(cookie, now) for cookie in found])
 
@@ -52,7 +52,7 @@ class CookieRpcs:
         self, _request: pb.GetCurrentCookieRequest, _context: grpc.ServicerContext
     ) -> pb.Cookie:
         now = self._cookies.now()
-        with self._cookies.database.reading() as connection:
+        with self._cookies.database.direct() as connection:
             return to_message(reading.current_cookie(connection, _caller_id(), now), now)
 
     def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:

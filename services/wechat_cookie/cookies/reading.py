@@ -5,6 +5,7 @@ import uuid
 
 from sqlalchemy import Connection, bindparam, select
 
+from services.chassis.database import DirectConnection
 from services.chassis.direct_reads import DirectRead
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import AvatarNotFoundError, CookieNotFoundError
@@ -26,12 +27,12 @@ _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
 )
 
 
-def list_cookies(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> list[Cookie]:
+def list_cookies(connection: DirectConnection, owner_id: uuid.UUID, now: datetime.datetime) -> list[Cookie]:
     """The owner's unexpired cookies, newest first, at most MOST_LISTED. One statement."""
     return [Cookie(*row) for row in _LIST.rows(connection, {"owner": owner_id, "now": now})]
 
 
-def current_cookie(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> Cookie:
+def current_cookie(connection: DirectConnection, owner_id: uuid.UUID, now: datetime.datetime) -> Cookie:
     """The owner's current cookie. Raises CookieNotFoundError when there is none unexpired. One statement."""
     row = _CURRENT.row(connection, {"owner": owner_id, "now": now})
     if row is None:

@@ -73,11 +73,11 @@ class Store:
 
     def tokens(self, owner: uuid.UUID = ANN) -> list[str]:
         """The owner's listed tokens, newest first."""
-        with self.database.reading() as connection:
+        with self.database.direct() as connection:
             return [cookie.token for cookie in reading.list_cookies(connection, owner, self.clock())]
 
     def current(self, owner: uuid.UUID = ANN) -> str:
-        with self.database.reading() as connection:
+        with self.database.direct() as connection:
             return reading.current_cookie(connection, owner, self.clock()).token
 
     def currents(self, connection: Connection, owner: uuid.UUID) -> int:

@@ -152,7 +152,7 @@ def test_reading_is_one_statement_that_fetches_neither_jar_nor_avatar(store: Sto
     for number in range(3):
         give_avatar(store, store.save(str(1001 + number)).id)
     statements: list[str] = []
-    engine = store.database._autocommit
+    engine = store.database._engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     stub.ListCookies(pb.ListCookiesRequest(), metadata=bearer(ANN))
     stub.GetCurrentCookie(pb.GetCurrentCookieRequest(), metadata=bearer(ANN))
