@@ -39,33 +39,42 @@ def measure(bench: Bench) -> list[Result]:
 
     in_flight = IN_FLIGHT_A_CORE * len(cores)
 
-    def flood() -> tuple[Run, float]:
+    def flood() -> Run:
+        return drive(
+            connect,
+            logins,
+            server.cpu_seconds,
+            seconds=FLOOD_SECONDS,
+            in_flight=in_flight,
+            connections=1,
+        )
+
+    def flooded() -> float:
         with _p99_of(connect, get_me) as p99:
-            run = drive(
-                connect,
-                logins,
-                server.cpu_seconds,
-                seconds=FLOOD_SECONDS,
-                in_flight=in_flight,
-                connections=1,
-            )
-        return run, p99()
+            flood()
+        return p99()
 
     def idle() -> float:
         with _p99_of(connect, get_me) as p99:
             time.sleep(IDLE_SECONDS)
         return p99()
 
-    seconds: dict[str, list[float]] = {"login": [], "hash": [], "flooded": [], "idle": []}
-    for turn in interleave({"turn": lambda: (flood(), one_hash_seconds(), idle())})["turn"]:
-        (run, flooded), hash_seconds, quiet = turn
-        for name, value in zip(seconds, (1 / run.per_second, hash_seconds, flooded, quiet), strict=True):
-            seconds[name].append(value)
-    login, one_hash, flooded, quiet = (median(values) for values in seconds.values())
+    seconds = interleave(
+        {
+            # Alone: whoever asks for the p99 takes part of the cores that the hashes are held against.
+            "login": lambda: 1 / flood().per_second,
+            "hash": one_hash_seconds,
+            "flooded": flooded,
+            "idle": idle,
+        }
+    )
+    login, one_hash, in_flood, quiet = (
+        median(seconds[name]) for name in ("login", "hash", "flooded", "idle")
+    )
     told = f"one hash takes {1e3 * one_hash:.0f} ms of a core; {in_flight} logins in flight on {len(cores)} cores"
     return [
         Result(5, "Login", 1 / login, len(cores) / one_hash, "calls/s", at_least(0.9), told),
-        Result(5, "GetMe's p99 in a flood of Logins", 1e3 * flooded, 1e3 * quiet, "ms", at_most(3)),
+        Result(5, "GetMe's p99 in a flood of Logins", 1e3 * in_flood, 1e3 * quiet, "ms", at_most(3)),
     ]
 
 
