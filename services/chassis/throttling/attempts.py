@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     LargeBinary,
@@ -74,7 +75,13 @@ class Attempts:
             )
             .group_by(columns.bucket)
         )
-        self._begin = insert(table)
+        new = {
+            "attempt_id": bindparam("attempt", type_=columns.attempt_id.type),
+            "bucket": func.unnest(bindparam("buckets", type_=ARRAY(LargeBinary))),
+            "started_at": bindparam("now", type_=columns.started_at.type),
+            "is_open": bindparam("open", type_=Boolean),
+        }
+        self._begin = insert(table).from_select(list(new), select(*new.values()))
         self._count = update(table).where(is_this).values(is_open=False)
         self._forget = delete(table).where(is_this)
         self._purge = delete(table).where(columns.started_at <= bindparam("before"))
@@ -114,11 +121,8 @@ class Attempts:
     ) -> uuid.UUID:
         """Gives an attempt its places; gives its id."""
         attempt_id = uuid.uuid4()
-        rows = [
-            {"attempt_id": attempt_id, "bucket": bucket.key, "started_at": now, "is_open": is_open}
-            for bucket in buckets
-        ]
-        connection.execute(self._begin, rows)
+        keys = [bucket.key for bucket in buckets]
+        connection.execute(self._begin, {"attempt": attempt_id, "buckets": keys, "now": now, "open": is_open})
         return attempt_id
 
     def count(self, connection: Connection, attempt_id: uuid.UUID) -> None:

@@ -65,7 +65,7 @@ class Throttle:
             try:
                 yield
             except counts:
-                with self._database.transaction() as connection:
+                with self._database.reading() as connection:
                     self._attempts.count(connection, attempt_id)
                 raise
             except BaseException:
@@ -95,7 +95,7 @@ class Throttle:
             return self._attempts.begin(connection, buckets, now, is_open=True)
 
     def _forget(self, attempt_id: uuid.UUID) -> None:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             self._attempts.forget(connection, attempt_id)
 
 
