@@ -122,7 +122,7 @@ class Activation:
     def _is_ready(self) -> bool:
         # Identity has a health of its own: while it is down, this service still answers what it can.
         try:
-            with self._database.reading() as connection:
+            with self._database.direct() as connection:
                 return self._schema.is_met_by(connection)
         except DomainError:
             return False

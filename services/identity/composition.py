@@ -154,7 +154,7 @@ class Identity:
 
     def _is_ready(self) -> bool:
         try:
-            with self._database.reading() as connection:
+            with self._database.direct() as connection:
                 return self._schema.is_met_by(connection) and self.feed.is_working
         except DomainError:
             return False

@@ -126,7 +126,7 @@ class WeChatCookie:
         """Whether its own database can be reached and has the schema."""
         # Identity has a health of its own: while it is down, those whom it does not need are still served.
         try:
-            with self._database.reading() as connection:
+            with self._database.direct() as connection:
                 return self._schema.is_met_by(connection)
         except DomainError:
             return False

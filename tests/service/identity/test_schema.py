@@ -33,14 +33,25 @@ def test_down_to_nothing_and_up_again(database: Database, database_url: str) -> 
     check = migrations.SchemaCheck(PACKAGE)
     with database.transaction() as connection:
         assert set(sqlalchemy.inspect(connection).get_table_names()) == {"alembic_version"}
-        assert not check.is_met_by(connection)
+    assert not is_met(check, database)
     migrations.upgrade(database_url, PACKAGE)
     with database.transaction() as connection:
         assert migrations.differences(connection, PACKAGE) == []
-        assert check.is_met_by(connection)
+    assert is_met(check, database)
 
 
 def test_code_is_content_with_a_database_that_newer_code_has_migrated(database: Database) -> None:
     with database.transaction() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
-        assert migrations.SchemaCheck(PACKAGE).is_met_by(connection)
+    assert is_met(migrations.SchemaCheck(PACKAGE), database)
+
+
+def test_a_database_that_was_never_migrated_is_not_what_the_code_needs(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    assert not is_met(migrations.SchemaCheck(PACKAGE), database)
+
+
+def is_met(check: migrations.SchemaCheck, database: Database) -> bool:
+    with database.direct() as connection:
+        return check.is_met_by(connection)
