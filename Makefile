@@ -21,7 +21,7 @@ demo: ## Walk from register to a scanned cookie, against an emulated WeChat
 test: ## Run the tests, on real PostgreSQL, gRPC, Envoy and Chromium
 	$(DEVELOPMENT)
 	@$(BIN)/python -m deploy.chromium
-	@exec $(BIN)/python -m pytest -m "not long" -n 3 --dist loadgroup
+	@exec $(BIN)/python -m pytest -m "not long" -n 4 --dist loadgroup
 
 prove: ## Run the long proofs: crashes, surviving logins, the chaos checker, the feed model, rolling restart, looks
 	$(DEVELOPMENT)

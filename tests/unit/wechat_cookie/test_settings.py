@@ -22,6 +22,8 @@ GOOD = {
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, certificates: Mapping[str, TlsFiles]) -> pytest.MonkeyPatch:
     files = certificates["wechat_cookie"]
+    for name in WeChatCookieSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("TLS_CA_FILE", str(files.ca_file))
     monkeypatch.setenv("TLS_CERTIFICATE_FILE", str(files.certificate_file))
     monkeypatch.setenv("TLS_KEY_FILE", str(files.key_file))
