@@ -39,7 +39,9 @@ class PostgresAccount:
         kept = "-all,+dac_read_search" if _holds(DAC_READ_SEARCH) else "-all,+dac_override"
         prefix = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
         capabilities = (f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}")
-        return cls(nobody.pw_uid, nobody.pw_gid, (*prefix, *capabilities))
+        # Else access(2), by which PostgreSQL looks for its own programs, answers as if there were no capability.
+        bits = "--securebits=+no_setuid_fixup"
+        return cls(nobody.pw_uid, nobody.pw_gid, (*prefix, bits, *capabilities))
 
     def take_over(self, directory: Path) -> None:
         """Makes this account the owner of `directory`, which stays closed to others."""

