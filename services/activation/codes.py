@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from services.activation.tables import activation_codes
 from services.chassis.account_feed import BATCH
 from services.chassis.database import DirectConnection
-from services.chassis.direct_reads import DirectRead
+from services.chassis.direct_statements import DirectStatement
 from services.chassis.errors import DomainError
 
 
@@ -41,7 +41,7 @@ class Code:
 
 
 COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
-_BY_CODE = DirectRead(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
+_BY_CODE = DirectStatement(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class DirectConnection:
-    """A connection for DirectRead: the driver's, whom to show each statement, and what to do when it is lost."""
+    """What a DirectStatement runs on: the driver's connection, whom to show each statement, what to do at its loss."""
 
     driver: "psycopg.Connection[tuple[Any, ...]]"
     observers: Iterable[Callable[..., object]]
@@ -67,7 +67,7 @@ class Database:
 
     @contextlib.contextmanager
     def direct(self) -> Iterator[DirectConnection]:
-        """As reading(), for DirectRead alone: without what SQLAlchemy prepares for statements of its own."""
+        """As reading(), for DirectStatement alone: without what SQLAlchemy prepares for statements of its own."""
         with _translated(), contextlib.closing(self._engine.raw_connection()) as pooled:
             driver = _driver(pooled)
 

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, column, create_engine, make_url, select, table, text
 
 from services.chassis.database import DirectConnection
-from services.chassis.direct_reads import DirectRead
+from services.chassis.direct_statements import DirectStatement
 
 # Two processes that start together migrate one after the other. Any constant does; this one spells "fastmp".
 ADVISORY_LOCK = 0x666173746D70
@@ -27,7 +27,7 @@ ADVISORY_LOCK = 0x666173746D70
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
 
-_VERSIONS = DirectRead(select(table("alembic_version", column("version_num")).c.version_num))
+_VERSIONS = DirectStatement(select(table("alembic_version", column("version_num")).c.version_num))
 
 
 def upgrade(database_url: str, package: str, revision: str = "head") -> None:

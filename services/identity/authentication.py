@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, select
 
 from services.chassis.database import Database
-from services.chassis.direct_reads import DirectRead
+from services.chassis.direct_statements import DirectStatement
 from services.chassis.principals import (
     AuthenticatedToken,
     Principal,
@@ -18,7 +18,7 @@ from services.identity.tables import account_feed, accounts
 from services.identity.tokens import Tokens
 
 # One statement sees one moment: the feed's head in it cannot be newer than the account is.
-_HEAD_AND_ACCOUNT = DirectRead(
+_HEAD_AND_ACCOUNT = DirectStatement(
     select(account_feed.c.sequence, accounts.c.tokens_valid_after, *COLUMNS).select_from(
         account_feed.outerjoin(accounts, accounts.c.id == bindparam("account_id"))
     )

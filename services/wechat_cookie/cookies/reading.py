@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Connection, bindparam, select
 
 from services.chassis.database import DirectConnection
-from services.chassis.direct_reads import DirectRead
+from services.chassis.direct_statements import DirectStatement
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import AvatarNotFoundError, CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies
@@ -15,13 +15,13 @@ from services.wechat_cookie.mp.images import Image
 MOST_LISTED = 200
 
 _UNEXPIRED = (cookies.c.owner_id == bindparam("owner"), cookies.c.expire_time > bindparam("now"))
-_LIST = DirectRead(
+_LIST = DirectStatement(
     select(*COLUMNS)
     .where(*_UNEXPIRED)
     .order_by(cookies.c.created_time.desc(), cookies.c.id)
     .limit(MOST_LISTED)
 )
-_CURRENT = DirectRead(select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current))
+_CURRENT = DirectStatement(select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current))
 _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
     *_UNEXPIRED, cookies.c.token == bindparam("token")
 )

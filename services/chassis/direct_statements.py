@@ -1,4 +1,4 @@
-"""SELECTs that every other call makes, run by the driver itself.
+"""Statements that every other call makes, run by the driver itself.
 
 SQLAlchemy prepares each execution anew and wraps each row: for one small row that costs more CPU than the driver,
 the connection and PostgreSQL's answer together (docs/performance.md). The statement is still written in SQLAlchemy,
@@ -17,8 +17,11 @@ from services.chassis.database import DirectConnection
 _Conversion = Callable[[Any], Any]
 
 
-class DirectRead:
-    """A SELECT with bindparam()s, compiled when it is made. Rows are tuples of what the columns' types give."""
+class DirectStatement:
+    """A SELECT with bindparam()s, compiled when it is made. Rows are tuples of what the columns' types give.
+
+    One that changes something is a SELECT from the CTEs that do, so that it is one statement and one transaction.
+    """
 
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         """The values bound later must be of types that the driver knows: it converts them, not the columns."""

@@ -24,14 +24,14 @@ from sqlalchemy import (
 
 from services.activation.iso_time import IsoTime
 from services.chassis.database import Database, DirectConnection, driver_connection
-from services.chassis.direct_reads import DirectRead
+from services.chassis.direct_statements import DirectStatement
 from services.chassis.errors import DatabaseUnavailableError
 from tests.postgres import FreshDatabase
 
 THINGS = Table(
     "things", MetaData(), Column("id", Uuid), Column("made", DateTime(timezone=True)), Column("due", IsoTime)
 )
-BY_ID = DirectRead(select(*THINGS.c).where(THINGS.c.id == bindparam("id")).limit(5))
+BY_ID = DirectStatement(select(*THINGS.c).where(THINGS.c.id == bindparam("id")).limit(5))
 NOW = datetime.datetime(2026, 3, 1, 12, 30, tzinfo=datetime.UTC)
 
 
