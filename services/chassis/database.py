@@ -20,7 +20,7 @@ IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class DirectConnection:
-    """What a DirectStatement runs on: the driver's connection, whom to show each statement, what to do at its loss."""
+    """What a DirectStatement runs on: the driver's connection, whom to show statements, what to do at its loss."""
 
     driver: "psycopg.Connection[tuple[Any, ...]]"
     observers: Iterable[Callable[..., object]]
