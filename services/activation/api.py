@@ -11,12 +11,13 @@ from google.api.httpbody_pb2 import HttpBody
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation import codes, deletion
+from services.activation.claiming import Claimant
 from services.activation.export import Exports
 from services.activation.fulfilment import FulfilmentAtOnce
 from services.activation.generation import Generation, generate
 from services.activation.listing import read_page
 from services.activation.messages import message_of, new_codes, timestamp_of
-from services.activation.redemption import Claimant, Redemption
+from services.activation.redemption import Redemption
 from services.activation.requests import (
     CodeValues,
     ExportCodesValues,

@@ -7,6 +7,7 @@ import procrastinate
 import structlog
 
 from services.activation import redemption
+from services.activation.claiming import Claim
 from services.activation.codes import CodeNotFoundError
 from services.activation.entitlements import (
     ACCOUNT_NOT_FOUND,
@@ -16,7 +17,7 @@ from services.activation.entitlements import (
     EntitlementRefusedError,
     Entitlements,
 )
-from services.activation.redemption import Claim, CodeAlreadyUsedError
+from services.activation.redemption import CodeAlreadyUsedError
 from services.activation.settled_jobs import SettledJobs
 from services.chassis.database import Database
 from services.chassis.identity_client import IdentityUnavailableError

@@ -12,10 +12,9 @@ are being counted in the same moment.
 
 import datetime
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, DateTime, LargeBinary, and_, bindparam
+from sqlalchemy import ColumnElement, and_
 
 from services.chassis.errors import ThrottledError
 from services.chassis.throttling.attempts import Bucket, bucket_key
@@ -56,17 +55,24 @@ class CodeGuessing:
         """The window of `tally` is WINDOW."""
         self._tally = tally
         self._limits = limits
-        now = bindparam("now", type_=DateTime(timezone=True))
-        # SQL: whether the guesser bound by values() has a guess left in both respects.
-        self.has_guesses_left: ColumnElement[bool] = and_(
-            tally.attempts.has_room(bindparam("account_bucket", type_=LargeBinary), limits.by_account, now),
-            tally.attempts.has_room(bindparam("address_bucket", type_=LargeBinary), limits.by_address, now),
+
+    def has_guesses_left(
+        self,
+        by_account: ColumnElement[bytes],
+        by_address: ColumnElement[bytes],
+        now: ColumnElement[datetime.datetime],
+    ) -> ColumnElement[bool]:
+        """SQL: whether the guesser of these keys() has a guess left at `now` in both respects."""
+        attempts, limits = self._tally.attempts, self._limits
+        return and_(
+            attempts.has_room(by_account, limits.by_account, now),
+            attempts.has_room(by_address, limits.by_address, now),
         )
 
-    def values(self, guesser: Guesser, now: datetime.datetime) -> Mapping[str, object]:
-        """What `has_guesses_left` is executed with."""
+    def keys(self, guesser: Guesser) -> tuple[bytes, bytes]:
+        """Under which its guesses count: as the account, and as the address."""
         by_account, by_address = self._buckets(guesser)
-        return {"account_bucket": by_account.key, "address_bucket": by_address.key, "now": now}
+        return by_account.key, by_address.key
 
     def count(self, guesser: Guesser) -> None:
         """Counts a wrong code. Raises ActivationThrottledError when there was no guess left."""

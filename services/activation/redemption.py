@@ -2,44 +2,31 @@
 
 import datetime
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    DateTime,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    func,
-    literal,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from services.activation import codes
+from services.activation.claiming import Claim, Claimant, Claiming, ClaimWish
 from services.activation.codes import COLUMNS, Code
 from services.activation.entitlements import (
     ACCOUNT_NOT_FOUND,
     ACTIVATION_APPLIED_ELSEWHERE,
     EntitlementRefusedError,
 )
-from services.activation.guessing import CodeGuessing, Guesser
-from services.activation.iso_time import TO_CHAR, IsoTime
+from services.activation.guessing import CodeGuessing
 from services.activation.tables import activation_codes
+from services.chassis import context as calls
 from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.batching import Batching, TurnNotReachedError
 from services.chassis.database import Database
-from services.chassis.errors import ConflictError, DomainError
+from services.chassis.errors import ConflictError, DatabaseUnavailableError, DomainError
 from services.chassis.jobs import Jobs
 
-APPLY_ACTIVATION = "fastmp:apply_activation"
-# The job is only for what the call at once did not do, and leaves it the time to do it.
-APPLY_JOB_DELAY_SECONDS = 5
+# As many as there may be threads for calls: no more can wait.
+LARGEST_BATCH = 64
 
 
 @dataclass(eq=False)
@@ -69,32 +56,6 @@ class CodeAlreadyUsedError(DomainError):
     message: str = "激活码已被使用"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A code that an account has taken, until when, and the job that applies it if nobody else does."""
-
-    code_id: uuid.UUID
-    account_id: uuid.UUID
-    activation_code: str
-    expiry_date: datetime.datetime
-    # None when the claim was made by an earlier call.
-    job_id: int | None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether this call made it, and not an earlier one."""
-        return self.job_id is not None
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """Who redeems a code: an account with its e-mail, from an IP address."""
-
-    account_id: uuid.UUID
-    email: str
-    address: str
-
-
 class Redemption:
     """Takes codes for accounts. Thread-safe."""
 
@@ -110,7 +71,8 @@ class Redemption:
         self._guessing = guessing
         self._audit = audit
         self._now = now
-        self._take = _taking(jobs, guessing)
+        self._claiming = Claiming(jobs, guessing, audit)
+        self._together: Batching[ClaimWish, Claim | None] = Batching(self._take, LARGEST_BATCH)
 
     def redeem(self, activation_code: str, claimant: Claimant) -> Claim:
         """Takes a pending code for the account, from now for its days, and enqueues the job that applies it.
@@ -119,38 +81,33 @@ class Redemption:
         CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError when an admin changed the code in
         the same moment, and instead of any of them ActivationThrottledError after too many wrong codes.
         """
-        guesser = Guesser(claimant.account_id, claimant.address)
+        wish = ClaimWish(activation_code, claimant, self._audit.entry(Event("code_activated")))
         try:
-            with self._database.transaction() as connection:
-                claim = self.claim(connection, activation_code, claimant)
-                if claim.is_new:
-                    self._audit.record(connection, Event("code_activated", str(claim.code_id)))
-                return claim
+            return self._together.do(wish, calls.remaining_time()) or self._take_or_refuse(wish)
+        except TurnNotReachedError:
+            raise DatabaseUnavailableError from None
         except codes.CodeNotFoundError:
-            self._guessing.count(guesser)
+            self._guessing.count(wish.guesser)
             raise
         except (CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError):
             # These tell that there is such a code, to those who have guesses left.
-            self._guessing.check(guesser)
+            self._guessing.check(wish.guesser)
             raise
 
-    def claim(self, connection: Connection, activation_code: str, claimant: Claimant) -> Claim:
-        """The claim alone, without record. One statement decides, so it needs no transaction around it.
+    def _take(self, wishes: Sequence[ClaimWish]) -> list[Claim | None]:
+        # Whoever wants a code that somebody has locked waits for it alone, and nobody else with it.
+        with self._database.direct() as connection:
+            return self._claiming.take(connection, wishes, self._now(), waiting=False)
 
-        Raises as redeem() does, but for the limits: a code that they keep from the claimant raises ConflictError.
-        """
-        now = self._now()
-        values = {
-            **self._guessing.values(Guesser(claimant.account_id, claimant.address), now),
-            "code": activation_code,
-            "account": claimant.account_id,
-            "email": claimant.email,
-            "time": now,
-        }
-        row = connection.execute(self._take, values).one_or_none()
-        if row is not None:
-            return Claim(row[0], claimant.account_id, activation_code, row[1], row[2])
-        return _earlier_claim(codes.get(connection, activation_code), claimant.account_id, now)
+    def _take_or_refuse(self, wish: ClaimWish) -> Claim:
+        with self._database.direct() as connection:
+            code = codes.get(connection, wish.activation_code)
+            if code.activation_status == "pending":
+                [claim] = self._claiming.take(connection, [wish], self._now(), waiting=True)
+                if claim is not None:
+                    return claim
+                code = codes.get(connection, wish.activation_code)
+        return _earlier_claim(code, wish.claimant.account_id, self._now())
 
 
 def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
@@ -174,38 +131,6 @@ def give_up(connection: Connection, taken: Claim, refusal: EntitlementRefusedErr
         _revoke_unbound(connection, taken)
     else:
         connection.execute(activation_codes.delete().where(_is(taken)))
-
-
-def _taking(jobs: Jobs, guessing: CodeGuessing) -> Select[uuid.UUID, datetime.datetime, int]:
-    time = bindparam("time", type_=IsoTime)
-    taken = (
-        update(activation_codes)
-        .where(activation_codes.c.activation_code == bindparam("code"))
-        .where(activation_codes.c.activation_status == "pending")
-        .where(guessing.has_guesses_left)
-        .values(
-            activation_status="active",
-            account_id=bindparam("account"),
-            user_email=bindparam("email"),
-            activation_time=time,
-            expiry_date=_days_after(bindparam("now", type_=DateTime(timezone=True))),
-            update_time=time,
-        )
-        .returning(activation_codes.c.id, activation_codes.c.expiry_date)
-        .cte("taken")
-    )
-    job = jobs.enqueuing(
-        APPLY_ACTIVATION,
-        func.jsonb_build_object(literal("code_id", Text), taken.c.id),
-        delay_seconds=APPLY_JOB_DELAY_SECONDS,
-    )
-    return select(taken.c.id, taken.c.expiry_date, job)
-
-
-def _days_after(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
-    in_utc = func.timezone("UTC", now)
-    days = func.make_interval(0, 0, 0, activation_codes.c.valid_days)
-    return type_coerce(func.to_char(in_utc + days, cast(TO_CHAR, Text)), IsoTime)
 
 
 def _earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> Claim:

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
+from services.chassis.batching import Batching, TurnNotReachedError
 from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles
 from services.chassis.errors import DomainError, reason_of
@@ -24,8 +25,14 @@ from services.chassis.principals import (
 _log = structlog.get_logger(__name__)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"].full_name
+# The most that a batch may hold by Identity's contract.
+LARGEST_BATCH = 64
 IDEMPOTENT = tuple(
-    (SERVICE, method) for method in ("Authenticate", "GetPrincipals", "ApplyActivation", "ClearActivation")
+    (SERVICE, method)
+    for method in (
+        *("Authenticate", "BatchAuthenticate", "GetPrincipals"),
+        *("ApplyActivation", "BatchApplyActivations", "ClearActivation"),
+    )
 )
 
 
@@ -43,25 +50,60 @@ def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
     return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
 
 
+@dataclass(frozen=True)
+class _TokenWish:
+    token: str = field(repr=False)
+    timeout: float
+
+
 class IdentityClient:
     """The read side of Identity's internal RPCs. Thread-safe."""
 
     def __init__(self, identity: grpc.Channel) -> None:
         self._stub = pb_grpc.IdentityServiceStub(identity)
+        self._together: Batching[_TokenWish, AuthenticatedToken | UnauthenticatedError | None] = Batching(
+            self._verdicts, LARGEST_BATCH
+        )
 
     def authenticate(self, token: str) -> AuthenticatedToken:
         """Raises UnauthenticatedError for a token that is worth nothing, else IdentityUnavailableError."""
+        wish = _TokenWish(token, calls.outgoing_timeout())
         try:
-            answer = self._stub.Authenticate(
-                pb.AuthenticateRequest(token=token), timeout=calls.outgoing_timeout(), metadata=_metadata()
-            )
+            verdict = self._together.do(wish, wish.timeout)
+        except TurnNotReachedError:
+            raise IdentityUnavailableError from None
+        if isinstance(verdict, UnauthenticatedError):
+            raise verdict
+        return verdict or self._authenticate(wish)
+
+    def _verdicts(
+        self, wishes: Sequence[_TokenWish]
+    ) -> list[AuthenticatedToken | UnauthenticatedError | None]:
+        if len(wishes) == 1:
+            return [self._authenticate(wishes[0])]
+        request = pb.BatchAuthenticateRequest(tokens=[wish.token for wish in wishes])
+        timeout = max(wish.timeout for wish in wishes)
+        try:
+            answer = self._stub.BatchAuthenticate(request, timeout=timeout, metadata=metadata())
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                # An older replica of Identity, which knows them one by one.
+                return [None] * len(wishes)
+            raise unavailable(error) from error
+        return [
+            _authenticated(one.authenticated) if one.HasField("authenticated") else _refusal(one.refusal)
+            for one in answer.verdicts
+        ]
+
+    def _authenticate(self, wish: _TokenWish) -> AuthenticatedToken:
+        request = pb.AuthenticateRequest(token=wish.token)
+        try:
+            answer = self._stub.Authenticate(request, timeout=wish.timeout, metadata=metadata())
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                refusals = {refusal.reason: refusal for refusal in (TokenExpiredError, TokenRevokedError)}
-                raise refusals.get(reason_of(error) or "", UnauthenticatedError)() from error
+                raise _refusal(reason_of(error) or "") from error
             raise unavailable(error) from error
-        expire_time = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC)
-        return AuthenticatedToken(principal_of(answer.principal), expire_time, answer.sequence)
+        return _authenticated(answer)
 
     def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
         """Those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
@@ -69,7 +111,7 @@ class IdentityClient:
             answer = self._stub.GetPrincipals(
                 pb.GetPrincipalsRequest(account_ids=account_ids),
                 timeout=calls.outgoing_timeout(),
-                metadata=_metadata(),
+                metadata=metadata(),
             )
         except grpc.RpcError as error:
             raise unavailable(error) from error
@@ -94,6 +136,17 @@ def principal_of(message: pb.Principal) -> Principal:
     )
 
 
-def _metadata() -> tuple[tuple[str, str], ...]:
+def _authenticated(answer: pb.AuthenticateResponse) -> AuthenticatedToken:
+    expire_time = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC)
+    return AuthenticatedToken(principal_of(answer.principal), expire_time, answer.sequence)
+
+
+def _refusal(reason: str) -> UnauthenticatedError:
+    refusals = {refusal.reason: refusal for refusal in (TokenExpiredError, TokenRevokedError)}
+    return refusals.get(reason, UnauthenticatedError)()
+
+
+def metadata() -> tuple[tuple[str, str], ...]:
+    """What a call to Identity carries of the one being answered."""
     request_id = calls.request_id()
     return (("x-request-id", request_id),) if request_id else ()

@@ -2,10 +2,8 @@
 
 import datetime
 import unicodedata
-from collections.abc import Iterable
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -38,19 +36,8 @@ def parse(model: type[ValuesT], request: Message) -> ValuesT:
     A field with presence that was not sent is left to the model's default. Raises InvalidArgumentError, which
     names the fields and never repeats what was in them.
     """
-    sent = {}
-    for descriptor in request.DESCRIPTOR.fields:
-        if descriptor.has_presence and not request.HasField(descriptor.name):
-            continue
-        value = getattr(request, descriptor.name)
-        if descriptor.is_repeated:
-            # Protobuf's own containers are no lists to a strict model.
-            value = list(value)
-        elif isinstance(value, Timestamp):
-            value = _datetime(descriptor.name, value)
-        sent[descriptor.name] = value
     try:
-        return model.model_validate(sent)
+        return model.model_validate(_sent(request))
     except ValidationError as error:
         raise InvalidArgumentError(
             violations=tuple(
@@ -60,10 +47,19 @@ def parse(model: type[ValuesT], request: Message) -> ValuesT:
         ) from None
 
 
-def _python_value(descriptor: FieldDescriptor, value: object) -> object:
-    if descriptor.is_repeated:
-        return list(cast("Iterable[object]", value))
-    return _datetime(descriptor.name, value) if isinstance(value, Timestamp) else value
+def _sent(request: Message) -> dict[str, object]:
+    sent: dict[str, object] = {}
+    for descriptor in request.DESCRIPTOR.fields:
+        if descriptor.has_presence and not request.HasField(descriptor.name):
+            continue
+        value = getattr(request, descriptor.name)
+        if descriptor.is_repeated:
+            # Protobuf's own containers are no lists to a strict model.
+            value = [_sent(one) if isinstance(one, Message) else one for one in value]
+        elif isinstance(value, Timestamp):
+            value = _datetime(descriptor.name, value)
+        sent[descriptor.name] = value
+    return sent
 
 
 def _datetime(field: str, timestamp: Timestamp) -> datetime.datetime:

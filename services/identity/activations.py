@@ -1,17 +1,16 @@
 """Activation codes as Identity sees them: each gives its days to one account, once, and can be taken back."""
 
 import datetime
-import uuid
 from dataclasses import dataclass
 
 import grpc
-from sqlalchemy import Connection, bindparam, func, null, select, update
+from sqlalchemy import bindparam, func, null, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.identity.account_transactions import AccountTransaction
-from services.identity.accounts import PENDING, AccountNotFoundError
+from services.identity.accounts import PENDING
 from services.identity.tables import account_activations, accounts
 
 ACTIVE = "active"
@@ -43,24 +42,6 @@ class Applied:
     expired_time: datetime.datetime
 
 
-_REMEMBER = (
-    insert(account_activations)
-    .on_conflict_do_nothing(index_elements=[account_activations.c.activation_code])
-    .returning(account_activations.c.activation_code)
-)
-_RECALL = select(account_activations).where(account_activations.c.activation_code == bindparam("code"))
-_APPLY = (
-    update(accounts)
-    .where(accounts.c.id == bindparam("of_account"))
-    .values(
-        activation_code=bindparam("code"),
-        activation_status=ACTIVE,
-        expired_time=bindparam("until"),
-        updated_at=bindparam("now"),
-    )
-    .returning(accounts.c.email)
-)
-_EMAIL = select(accounts.c.email).where(accounts.c.id == bindparam("of_account"))
 _clear = insert(account_activations)
 _MARK_CLEARED = _clear.on_conflict_do_update(
     index_elements=[account_activations.c.activation_code],
@@ -79,35 +60,6 @@ _TAKE_BACK = (
 )
 
 
-def apply(
-    transaction: AccountTransaction, account_id: uuid.UUID, code: str, expired_time: datetime.datetime
-) -> Applied:
-    """Gives the account the days of `code` (32 lower-case hex digits), which end at `expired_time`.
-
-    Idempotent by `code`: a repeat changes nothing and gives the first answer. Raises AccountNotFoundError,
-    ActivationClearedError, ActivationAppliedElsewhereError.
-    """
-    connection = transaction.connection
-    memory = {
-        "activation_code": code,
-        "account_id": account_id,
-        "expired_time": expired_time,
-        "applied_at": transaction.now,
-    }
-    # The row is taken before the account is touched: of two calls with one code the second waits here.
-    if connection.execute(_REMEMBER, memory).one_or_none() is None:
-        return _recall(connection, account_id, code)
-    email = connection.execute(
-        _APPLY, {"of_account": account_id, "code": code, "until": expired_time, "now": transaction.now}
-    ).scalar_one_or_none()
-    if email is None:
-        raise AccountNotFoundError
-    transaction.changed(account_id)
-    until = {"expired_time": expired_time.isoformat()}
-    transaction.record(Event("activation_applied", str(account_id), details=until))
-    return Applied(email, expired_time)
-
-
 def clear(transaction: AccountTransaction, code: str) -> bool:
     """Takes the days of `code` back; from now on it cannot be applied. Gives whether an account carried it.
 
@@ -121,15 +73,3 @@ def clear(transaction: AccountTransaction, code: str) -> bool:
     transaction.changed(account_id)
     transaction.record(Event("activation_cleared", str(account_id)))
     return True
-
-
-def _recall(connection: Connection, account_id: uuid.UUID, code: str) -> Applied:
-    known = connection.execute(_RECALL, {"code": code}).one()
-    if known.cleared_at is not None:
-        raise ActivationClearedError
-    if known.account_id != account_id:
-        raise ActivationAppliedElsewhereError
-    email = connection.execute(_EMAIL, {"of_account": account_id}).scalar_one_or_none()
-    if email is None:
-        raise AccountNotFoundError
-    return Applied(email, known.expired_time)

@@ -1,14 +1,15 @@
 """Results as messages of the contract."""
 
 import datetime
+from collections.abc import Sequence
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.pages import page_token
-from services.chassis.principals import AuthenticatedToken, Principal
+from services.chassis.principals import AuthenticatedToken, Principal, UnauthenticatedError
 from services.identity.account_feed import Change
 from services.identity.accounts import Account
 from services.identity.activations import ACTIVE, Applied
-from services.identity.authentication import principal_of
+from services.identity.authentication import Verdict, principal_of
 from services.identity.feed_watch import Heartbeat
 from services.identity.listing import AccountPage
 
@@ -61,10 +62,32 @@ def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
     return message
 
 
+def verdicts(found: Sequence[Verdict]) -> pb.BatchAuthenticateResponse:
+    """Whose tokens they are, or why they are nobody's."""
+    return pb.BatchAuthenticateResponse(
+        verdicts=[
+            pb.TokenVerdict(refusal=one.reason)
+            if isinstance(one, UnauthenticatedError)
+            else pb.TokenVerdict(authenticated=authenticated(one))
+            for one in found
+        ]
+    )
+
+
 def applied(what: Applied) -> pb.ApplyActivationResponse:
     """What an activation code gave."""
     message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
     message.expired_time.FromDatetime(what.expired_time)
+    return message
+
+
+def all_applied(what: Sequence[Applied | None]) -> pb.BatchApplyActivationsResponse:
+    """What activation codes gave; None for those that were not applied."""
+    message = pb.BatchApplyActivationsResponse()
+    for index, one in enumerate(what):
+        if one is not None:
+            entry = message.applied.add(index=index, email=one.email, activation_status=ACTIVE)
+            entry.expired_time.FromDatetime(one.expired_time)
     return message
 
 

@@ -18,6 +18,7 @@ from services.identity import accounts, activations, answers, requests
 from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import USER_ROLE, AccountUpdate
 from services.identity.administration import Administration
+from services.identity.applying import Application, Applying
 from services.identity.authentication import TokenAuthentication, principal_of
 from services.identity.feed_watch import FeedWatches
 from services.identity.listing import AccountFilter
@@ -32,6 +33,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         self,
         database: Database,
         transactions: AccountTransactions,
+        applying: Applying,
         administration: Administration,
         sign_ins: SignIns,
         throttle: SignInThrottle,
@@ -42,6 +44,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     ) -> None:
         self._database = database
         self._transactions = transactions
+        self._applying = applying
         self._administration = administration
         self._sign_ins = sign_ins
         self._throttle = throttle
@@ -118,6 +121,12 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         values = parse(requests.AuthenticateValues, request)
         return answers.authenticated(self._authentication.authenticate(values.token))
 
+    def BatchAuthenticate(
+        self, request: pb.BatchAuthenticateRequest, _context: grpc.ServicerContext
+    ) -> pb.BatchAuthenticateResponse:
+        values = parse(requests.BatchAuthenticateValues, request)
+        return answers.verdicts(self._authentication.verdicts(values.tokens))
+
     def GetPrincipals(
         self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
     ) -> pb.GetPrincipalsResponse:
@@ -140,11 +149,22 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         self, request: pb.ApplyActivationRequest, _context: grpc.ServicerContext
     ) -> pb.ApplyActivationResponse:
         values = parse(requests.ApplyActivationValues, request)
-        with self._transactions.begin() as transaction:
-            applied = activations.apply(
-                transaction, values.account_id, values.activation_code, values.expired_time
+        wanted = Application(
+            values.account_id, values.activation_code, values.expired_time, calls.request_id()
+        )
+        return answers.applied(self._applying.apply(wanted))
+
+    def BatchApplyActivations(
+        self, request: pb.BatchApplyActivationsRequest, _context: grpc.ServicerContext
+    ) -> pb.BatchApplyActivationsResponse:
+        values = parse(requests.BatchApplyActivationsValues, request)
+        wanted = [
+            Application(
+                one.account_id, one.activation_code, one.expired_time, one.request_id or calls.request_id()
             )
-        return answers.applied(applied)
+            for one in values.activations
+        ]
+        return answers.all_applied(self._applying.apply_at_once(wanted))
 
     def ClearActivation(
         self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext

@@ -24,6 +24,7 @@ from services.chassis.throttling.turnstiles import Turnstiles
 from services.identity.account_transactions import AccountTransactions
 from services.identity.administration import Administration
 from services.identity.api import IdentityServicer
+from services.identity.applying import Applying
 from services.identity.authentication import TokenAuthentication
 from services.identity.feed_reader import FeedReader
 from services.identity.feed_retention import FeedRetention
@@ -111,6 +112,7 @@ class Identity:
             IdentityServicer(
                 database=self._database,
                 transactions=transactions,
+                applying=Applying(self._database, now, self._audit.log, authenticator.drop),
                 administration=self.administration,
                 sign_ins=SignIns(
                     self._database, transactions, passwords, throttle, tokens, self._audit.log, now

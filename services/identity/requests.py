@@ -10,7 +10,8 @@ from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import Text, Values
 from services.identity.emails import LONGEST, checked_email
 
-LARGEST_BATCH = 1000
+MOST_PRINCIPALS = 1000
+LARGEST_BATCH = 64
 
 
 def _uuid(text: object) -> object:
@@ -84,8 +85,12 @@ class AuthenticateValues(Values):
     token: str
 
 
+class BatchAuthenticateValues(Values):
+    tokens: Annotated[list[str], Field(min_length=1, max_length=LARGEST_BATCH)]
+
+
 class GetPrincipalsValues(Values):
-    account_ids: Annotated[list[AccountId], Field(max_length=LARGEST_BATCH)]
+    account_ids: Annotated[list[AccountId], Field(max_length=MOST_PRINCIPALS)]
 
 
 class WatchAccountsValues(Values):
@@ -96,6 +101,14 @@ class ApplyActivationValues(Values):
     account_id: AccountId
     activation_code: ActivationCode
     expired_time: datetime.datetime
+
+
+class ActivationToApplyValues(ApplyActivationValues):
+    request_id: Annotated[Text, Field(max_length=64)]
+
+
+class BatchApplyActivationsValues(Values):
+    activations: Annotated[list[ActivationToApplyValues], Field(min_length=1, max_length=LARGEST_BATCH)]
 
 
 class ClearActivationValues(Values):

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable
 
+from services.activation.claiming import Claiming
 from services.activation.fulfilment import Fulfilment, tasks
 from services.activation.guessing import WINDOW, CodeGuessing, Limits
 from services.activation.redemption import Redemption
@@ -19,9 +20,18 @@ def bare_jobs(database_url: str) -> Jobs:
     return Jobs(database_url, tasks(never_called))
 
 
+def bare_claiming(database: Database, database_url: str, now: Callable[[], datetime.datetime]) -> Claiming:
+    """The statement by itself."""
+    return Claiming(bare_jobs(database_url), _guessing(database, now), AuditLog(audit, now))
+
+
 def bare_redemption(
     database: Database, database_url: str, now: Callable[[], datetime.datetime]
 ) -> Redemption:
     """The rules with the limits that a replica has by default."""
-    guessing = CodeGuessing(Tally(database, attempts, WINDOW, now), Limits(by_account=10, by_address=100))
+    guessing = _guessing(database, now)
     return Redemption(database, bare_jobs(database_url), guessing, AuditLog(audit, now), now)
+
+
+def _guessing(database: Database, now: Callable[[], datetime.datetime]) -> CodeGuessing:
+    return CodeGuessing(Tally(database, attempts, WINDOW, now), Limits(by_account=10, by_address=100))

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.activation.entitlements import REFUSALS
 from services.activation.messages import timestamp_of
 from services.chassis.credentials import TlsFiles
 from services.chassis.errors import DomainError
@@ -99,6 +100,9 @@ class World:
             del self.accounts[account_id]
             self._record(account_id, "deleted")
 
+    def knows(self, account_id: str) -> bool:
+        return uuid.UUID(account_id) in self.accounts
+
     def forget(self, account_id: uuid.UUID) -> None:
         """The account is gone, and the feed has yet to say so."""
         self.accounts.pop(account_id, None)
@@ -176,6 +180,19 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
                 sequence=len(self._world.feed),
             )
 
+    def BatchAuthenticate(
+        self, request: pb.BatchAuthenticateRequest, context: grpc.ServicerContext
+    ) -> pb.BatchAuthenticateResponse:
+        verdicts = []
+        for token in request.tokens:
+            try:
+                known = self.Authenticate(pb.AuthenticateRequest(token=token), context)
+            except UnauthenticatedError as error:
+                verdicts.append(pb.TokenVerdict(refusal=error.reason))
+            else:
+                verdicts.append(pb.TokenVerdict(authenticated=known))
+        return pb.BatchAuthenticateResponse(verdicts=verdicts)
+
     def GetPrincipals(
         self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
     ) -> pb.GetPrincipalsResponse:
@@ -213,6 +230,34 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         return pb.ApplyActivationResponse(
             email=account.email, activation_status="active", expired_time=timestamp_of(first)
         )
+
+    def BatchApplyActivations(
+        self, request: pb.BatchApplyActivationsRequest, context: grpc.ServicerContext
+    ) -> pb.BatchApplyActivationsResponse:
+        done = []
+        for index, one in enumerate(request.activations):
+            if one.activation_code in self._world.applied or not self._world.knows(one.account_id):
+                continue
+            single = pb.ApplyActivationRequest(
+                account_id=one.account_id,
+                activation_code=one.activation_code,
+                expired_time=one.expired_time,
+            )
+            try:
+                given = self.ApplyActivation(single, context)
+            except RefusalError as refusal:
+                if refusal.reason in REFUSALS:
+                    continue
+                raise
+            done.append(
+                pb.AppliedActivation(
+                    index=index,
+                    email=given.email,
+                    activation_status=given.activation_status,
+                    expired_time=given.expired_time,
+                )
+            )
+        return pb.BatchApplyActivationsResponse(applied=done)
 
     def ClearActivation(
         self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from services.activation.redemption import Claimant
+from services.activation.claiming import Claimant
 from services.chassis.database import Database
 from tests.service.activation.bare_redemption import bare_redemption
 from tests.service.activation.replicas import Replica, at_once, refusal

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine, event, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation import codes, redemption
+from services.activation.claiming import Claimant, Claiming, ClaimWish
 from services.activation.listing import Filter, read_page
-from services.activation.redemption import Claimant, Redemption
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.pages import Position
-from tests.service.activation.bare_redemption import bare_redemption
+from tests.service.activation.bare_redemption import bare_claiming
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
 from tests.service.activation.scripted_identity import Account
 
@@ -53,7 +53,7 @@ def test_each_call_makes_as_few_statements_as_it_needs(
     used, unused = replica.new_code(admin), replica.new_code(admin)
     generate = pb.GenerateCodesRequest(valid_days=1, count=500, request_id=uuid.uuid4().hex)
     expected: list[tuple[Callable[[], object], int]] = [
-        (lambda: replica.activate(person, used), 2),
+        (lambda: replica.activate(person, used), 1),
         # A repeat finds that nothing is left to take, and then what is there.
         (lambda: replica.activate(person, used), 2),
         (lambda: refusal(lambda: replica.activate(person, UNKNOWN_CODE)), 5),
@@ -115,22 +115,27 @@ def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
         connection.execute(text("ANALYZE activation_attempts"))
 
 
-def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Redemption], object]:
-    return lambda connection, _rules: read_page(connection, wanted, 50, start, NOW)
+def wishes(count: int) -> list[ClaimWish]:
+    claimant = Claimant(ACCOUNT, "a@example.com", "192.0.2.1")
+    told = {"time": NOW, "action": "code_activated"}
+    return [ClaimWish(f"{number:032x}", claimant, told) for number in range(count)]
+
+
+def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Claiming], object]:
+    return lambda connection, _claiming: read_page(connection, wanted, 50, start, NOW)
 
 
 MIDDLE = Position(datetime.datetime(2026, 1, 1, 0, 0, 0, ROWS // 200, tzinfo=datetime.UTC), uuid.UUID(int=0))
-HOT: dict[str, Callable[[Connection, Redemption], object]] = {
-    "claim": lambda connection, rules: rules.claim(
-        connection, "c" * 32, Claimant(ACCOUNT, "a@example.com", "192.0.2.1")
-    ),
-    "get": lambda connection, _rules: codes.get(connection, UNKNOWN_CODE),
-    "revoke": lambda connection, _rules: codes.revoke(connection, UNKNOWN_CODE, NOW),
-    "change": lambda connection, _rules: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
-    "remove": lambda connection, _rules: codes.remove(connection, UNKNOWN_CODE),
-    "cascade": lambda connection, _rules: codes.remove_of_account(connection, ACCOUNT),
-    "resync": lambda connection, _rules: next(codes.redeeming_accounts(connection)),
-    "claimed": lambda connection, _rules: redemption.claimed(connection, ACCOUNT),
+HOT: dict[str, Callable[[Connection, Claiming], object]] = {
+    "claim": lambda connection, claiming: claiming.take(connection, wishes(1), NOW, waiting=True),
+    "claims": lambda connection, claiming: claiming.take(connection, wishes(64), NOW, waiting=False),
+    "get": lambda connection, _claiming: codes.get(connection, UNKNOWN_CODE),
+    "revoke": lambda connection, _claiming: codes.revoke(connection, UNKNOWN_CODE, NOW),
+    "change": lambda connection, _claiming: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
+    "remove": lambda connection, _claiming: codes.remove(connection, UNKNOWN_CODE),
+    "cascade": lambda connection, _claiming: codes.remove_of_account(connection, ACCOUNT),
+    "resync": lambda connection, _claiming: next(codes.redeeming_accounts(connection)),
+    "claimed": lambda connection, _claiming: redemption.claimed(connection, ACCOUNT),
     "first page": _page(Filter()),
     "page by token": _page(Filter(), MIDDLE),
     "pending": _page(Filter(status="pending"), MIDDLE),
@@ -147,13 +152,13 @@ COUNTED = re.compile(r"^SELECT count\(")
 @pytest.mark.usefixtures("many_codes")
 @pytest.mark.parametrize("name", HOT)
 def test_no_query_reads_more_than_it_needs(database: Database, database_url: str, name: str) -> None:
-    rules = bare_redemption(database, database_url, lambda: NOW)
+    claiming = bare_claiming(database, database_url, lambda: NOW)
     me = threading.current_thread()
     with (
         recorded(lambda: threading.current_thread() is me) as statements,
         _rolled_back(database) as connection,
     ):
-        HOT[name](connection, rules)
+        HOT[name](connection, claiming)
 
     statements = [one for one in statements if not one[0].startswith("SET")]
     assert statements

@@ -50,7 +50,8 @@ TABLE = {
     ("GET", "/static/cookies/{token}/avatar.jpg", "GetAvatar", "ACTIVE"),
 }
 INTERNAL = {
-    *("Authenticate", "GetPrincipals", "WatchAccounts", "ApplyActivation", "ClearActivation"),
+    *("Authenticate", "BatchAuthenticate", "GetPrincipals", "WatchAccounts"),
+    *("ApplyActivation", "BatchApplyActivations", "ClearActivation"),
     *("AcquireCookie", "ReportCookie"),
 }
 CONTRACT = Contract.load()

@@ -562,6 +562,78 @@ class AuthenticateResponse(_message.Message):
 Global___AuthenticateResponse: _TypeAlias = AuthenticateResponse  # noqa: Y015
 
 @_typing.final
+class BatchAuthenticateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 64 access tokens, without "Bearer "."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAuthenticateRequest: _TypeAlias = BatchAuthenticateRequest  # noqa: Y015
+
+@_typing.final
+class BatchAuthenticateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenVerdict]:
+        """One for each token, in their order."""
+
+    def __init__(
+        self,
+        *,
+        verdicts: _abc.Iterable[Global___TokenVerdict] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAuthenticateResponse: _TypeAlias = BatchAuthenticateResponse  # noqa: Y015
+
+@_typing.final
+class TokenVerdict(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHENTICATED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    refusal: _builtins.str
+    """It does not: the reason that Authenticate would fail with."""
+    @_builtins.property
+    def authenticated(self) -> Global___AuthenticateResponse:
+        """It does: whose it is."""
+
+    def __init__(
+        self,
+        *,
+        authenticated: Global___AuthenticateResponse | None = ...,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "refusal", b"refusal", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "refusal", b"refusal", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["authenticated", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___TokenVerdict: _TypeAlias = TokenVerdict  # noqa: Y015
+
+@_typing.final
 class GetPrincipalsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -771,6 +843,118 @@ class ApplyActivationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApplyActivationResponse: _TypeAlias = ApplyActivationResponse  # noqa: Y015
+
+@_typing.final
+class BatchApplyActivationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def activations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActivationToApply]:
+        """1 to 64 of them."""
+
+    def __init__(
+        self,
+        *,
+        activations: _abc.Iterable[Global___ActivationToApply] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activations", b"activations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchApplyActivationsRequest: _TypeAlias = BatchApplyActivationsRequest  # noqa: Y015
+
+@_typing.final
+class ActivationToApply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
+    EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account that redeemed the code."""
+    activation_code: _builtins.str
+    """32 hex digits."""
+    request_id: _builtins.str
+    """The x-request-id of the call that this is a part of, for the audit log."""
+    @_builtins.property
+    def expired_time(self) -> _timestamp_pb2.Timestamp:
+        """When the access ends; the code's expiry_date."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        activation_code: _builtins.str = ...,
+        expired_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_code", b"activation_code", "expired_time", b"expired_time", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivationToApply: _TypeAlias = ActivationToApply  # noqa: Y015
+
+@_typing.final
+class BatchApplyActivationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLIED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def applied(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppliedActivation]:
+        """Those that were done, in no order."""
+
+    def __init__(
+        self,
+        *,
+        applied: _abc.Iterable[Global___AppliedActivation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchApplyActivationsResponse: _TypeAlias = BatchApplyActivationsResponse  # noqa: Y015
+
+@_typing.final
+class AppliedActivation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ACTIVATION_STATUS_FIELD_NUMBER: _builtins.int
+    EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The place in the request, from 0."""
+    email: _builtins.str
+    """The account's e-mail."""
+    activation_status: _builtins.str
+    """The status that the code gave: "active"."""
+    @_builtins.property
+    def expired_time(self) -> _timestamp_pb2.Timestamp:
+        """The time that the code gave."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        email: _builtins.str = ...,
+        activation_status: _builtins.str = ...,
+        expired_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "index", b"index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppliedActivation: _TypeAlias = AppliedActivation  # noqa: Y015
 
 @_typing.final
 class ClearActivationRequest(_message.Message):

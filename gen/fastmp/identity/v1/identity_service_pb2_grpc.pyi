@@ -95,6 +95,11 @@ class IdentityServiceStub:
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
+    BatchAuthenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchAuthenticateRequest, _identity_service_pb2.BatchAuthenticateResponse]
+    """Authenticates several access tokens, as Authenticate does each. Reads only.
+
+    For callers that have many at once, after an interruption of the feed for example.
+    """
     GetPrincipals: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
@@ -116,6 +121,12 @@ class IdentityServiceStub:
     Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
     before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+    """
+    BatchApplyActivations: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchApplyActivationsRequest, _identity_service_pb2.BatchApplyActivationsResponse]
+    """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
+
+    Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
+    ApplyActivation tells and does the rest. Idempotent by activation_code.
     """
     ClearActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]
     """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
@@ -198,6 +209,11 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
+    BatchAuthenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchAuthenticateRequest, _identity_service_pb2.BatchAuthenticateResponse]  # type: ignore[assignment]
+    """Authenticates several access tokens, as Authenticate does each. Reads only.
+
+    For callers that have many at once, after an interruption of the feed for example.
+    """
     GetPrincipals: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]  # type: ignore[assignment]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
@@ -219,6 +235,12 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
     before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+    """
+    BatchApplyActivations: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchApplyActivationsRequest, _identity_service_pb2.BatchApplyActivationsResponse]  # type: ignore[assignment]
+    """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
+
+    Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
+    ApplyActivation tells and does the rest. Idempotent by activation_code.
     """
     ClearActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]  # type: ignore[assignment]
     """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
@@ -354,6 +376,16 @@ class IdentityServiceServicer:
         Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
         """
 
+    def BatchAuthenticate(
+        self,
+        request: _identity_service_pb2.BatchAuthenticateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.BatchAuthenticateResponse, _abc.Awaitable[_identity_service_pb2.BatchAuthenticateResponse]]:
+        """Authenticates several access tokens, as Authenticate does each. Reads only.
+
+        For callers that have many at once, after an interruption of the feed for example.
+        """
+
     def GetPrincipals(
         self,
         request: _identity_service_pb2.GetPrincipalsRequest,
@@ -389,6 +421,17 @@ class IdentityServiceServicer:
         Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
         Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
         before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+        """
+
+    def BatchApplyActivations(
+        self,
+        request: _identity_service_pb2.BatchApplyActivationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.BatchApplyActivationsResponse, _abc.Awaitable[_identity_service_pb2.BatchApplyActivationsResponse]]:
+        """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
+
+        Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
+        ApplyActivation tells and does the rest. Idempotent by activation_code.
         """
 
     def ClearActivation(
