@@ -1,10 +1,12 @@
 """Does together what is asked for at the same time, because a batch costs little more than one wish does.
 
-Nobody waits for company: a wish that finds nothing under way is done at once and alone, and whatever comes
-meanwhile is the next batch. So batches grow with the load, and there are none without it.
+A wish that finds nothing under way is done at once and alone, and whatever comes meanwhile is the next batch. Only
+when wishes came together just now does a batch wait a moment for more. So batches grow with the load, and without
+it there are none and nobody waits.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +14,10 @@ from typing import Generic, TypeVar
 
 Wish = TypeVar("Wish")
 Outcome = TypeVar("Outcome")
+
+# For how long a batch waits for more while there is a crowd, and for how long after one there is thought to be one.
+GATHERING_SECONDS = 0.002
+CROWDED_SECONDS = 0.3
 
 
 class TurnNotReachedError(Exception):
@@ -21,9 +27,9 @@ class TurnNotReachedError(Exception):
 @dataclass(eq=False, slots=True)
 class _Place(Generic[Wish, Outcome]):
     wish: Wish
-    # Released when the outcome is there, or when the place has a batch to lead.
+    # Released when the outcome is there, or when the place is to lead the next batch.
     turn: threading.Lock = field(default_factory=threading.Lock)
-    batch: "list[_Place[Wish, Outcome]] | None" = None
+    leads: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -42,6 +48,8 @@ class Batching(Generic[Wish, Outcome]):
         self._lock = threading.Lock()
         self._is_busy = False
         self._waiting: deque[_Place[Wish, Outcome]] = deque()
+        # Until when whoever comes is likely not to be the only one.
+        self._crowded_until = 0.0
 
     def do(self, wish: Wish, patience: float) -> Outcome:
         """The outcome for `wish`. Raises what `work` raises, or TurnNotReachedError after `patience` seconds."""
@@ -51,12 +59,11 @@ class Batching(Generic[Wish, Outcome]):
                 place.turn.acquire()
                 self._waiting.append(place)
             else:
-                self._is_busy = True
-                place.batch = [place]
-        if place.batch is None:
+                self._is_busy = place.leads = True
+        if not place.leads:
             self._wait(place, patience)
-        if place.batch is not None:
-            self._lead(place.batch)
+        if place.leads:
+            self._lead(place)
         if place.error is not None:
             raise place.error
         return place.outcomes[0]
@@ -68,26 +75,33 @@ class Batching(Generic[Wish, Outcome]):
             if place in self._waiting:
                 self._waiting.remove(place)
                 raise TurnNotReachedError
-        # It is in a batch already, which ends as soon as its work does.
+        # It is in a batch already, which ends as soon as its work does, or leads one.
         place.turn.acquire()
 
-    def _lead(self, batch: "list[_Place[Wish, Outcome]]") -> None:
-        try:
-            outcomes = self._work([place.wish for place in batch])
-            for place, outcome in zip(batch, outcomes, strict=True):
-                place.outcomes.append(outcome)
-        except BaseException as error:  # noqa: BLE001 - Whatever it is, all who wait must learn of it.
-            for place in batch:
-                place.error = error
-        finally:
-            self._hand_over()
-        for place in batch[1:]:
-            place.turn.release()
-
-    def _hand_over(self) -> None:
+    def _lead(self, place: _Place[Wish, Outcome]) -> None:
+        if time.monotonic() < self._crowded_until:
+            time.sleep(GATHERING_SECONDS)
         with self._lock:
-            following = [self._waiting.popleft() for _ in range(min(self._largest, len(self._waiting)))]
-            self._is_busy = bool(following)
-            if following:
-                following[0].batch = following
-                following[0].turn.release()
+            others = min(self._largest - 1, len(self._waiting))
+            batch = [place, *(self._waiting.popleft() for _ in range(others))]
+        try:
+            outcomes = self._work([one.wish for one in batch])
+            for one, outcome in zip(batch, outcomes, strict=True):
+                one.outcomes.append(outcome)
+        except BaseException as error:  # noqa: BLE001 - Whatever it is, all who wait must learn of it.
+            for one in batch:
+                one.error = error
+        finally:
+            self._hand_over(is_crowded=len(batch) > 1)
+        for one in batch[1:]:
+            one.turn.release()
+
+    def _hand_over(self, *, is_crowded: bool) -> None:
+        with self._lock:
+            if is_crowded:
+                self._crowded_until = time.monotonic() + CROWDED_SECONDS
+            self._is_busy = bool(self._waiting)
+            if self._is_busy:
+                following = self._waiting.popleft()
+                following.leads = True
+                following.turn.release()

@@ -24,7 +24,7 @@ class Listener:
     `on_beat` is called with True after every look at a working connection, at least every `beat_seconds`, sooner
     after a notification, and with False when the connection is lost. Notifications sent while it was lost are gone:
     whoever listens reads the tables again when the beat comes back. `look` asks the server something on that very
-    connection.
+    connection. With `only_beats` a handler may be called as late as the beat: it has nothing to do before it.
     """
 
     def __init__(
@@ -36,12 +36,15 @@ class Listener:
         look: Callable[["psycopg.Connection[Any]"], object] = lambda connection: connection.execute(
             "SELECT 1"
         ),
+        *,
+        only_beats: bool = False,
     ) -> None:
         self._url = driver_url(database_url)
         self._handlers = handlers
         self._on_beat = on_beat
         self._beat_seconds = beat_seconds
         self._look = look
+        self._only_beats = only_beats
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
@@ -94,4 +97,8 @@ class Listener:
             pause = beat_at - time.monotonic()
             if pause <= 0 or self._stopping.is_set():
                 return
-            arrival.poll(pause * 1000)
+            if self._only_beats and beat_at < begun + self._beat_seconds:
+                # Nothing that is said now brings the beat further forward: no need to wake for each word.
+                self._stopping.wait(pause)
+            else:
+                arrival.poll(pause * 1000)

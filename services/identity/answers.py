@@ -1,7 +1,7 @@
 """Results as messages of the contract."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.pages import page_token
@@ -91,10 +91,19 @@ def all_applied(what: Sequence[Applied | None]) -> pb.BatchApplyActivationsRespo
     return message
 
 
-def account_event(event: Change | Heartbeat) -> pb.AccountEvent:
-    """An event of the account feed."""
+def account_events(event: Sequence[Change] | Heartbeat, *, together: bool) -> Iterator[pb.AccountEvent]:
+    """What a watch of the account feed has given: changes in one message if they may come `together`."""
     if isinstance(event, Heartbeat):
-        return pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
-    change = pb.AccountChange(account_id=str(event.account_id), kind=event.kind)
-    change.time.FromDatetime(event.time)
-    return pb.AccountEvent(sequence=event.sequence, change=change)
+        yield pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
+    elif together and len(event) > 1:
+        changes = pb.AccountChanges(changes=[_change(one) for one in event])
+        yield pb.AccountEvent(sequence=event[-1].sequence, changes=changes)
+    else:
+        for one in event:
+            yield pb.AccountEvent(sequence=one.sequence, change=_change(one))
+
+
+def _change(change: Change) -> pb.AccountChange:
+    message = pb.AccountChange(account_id=str(change.account_id), kind=change.kind)
+    message.time.FromDatetime(change.time)
+    return message

@@ -143,7 +143,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         wake = threading.Event()
         context.add_callback(wake.set)
         for event in self._watches.watch(values.after_sequence, wake, context.is_active):
-            yield answers.account_event(event)
+            yield from answers.account_events(event, together=values.together)
 
     def ApplyActivation(
         self, request: pb.ApplyActivationRequest, _context: grpc.ServicerContext

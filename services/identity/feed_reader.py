@@ -62,7 +62,12 @@ class FeedReader:
         self._head: int | None = None
         # A notification needs no handling: after each one the listener beats, and the beat reads.
         self._listener = Listener(
-            database_url, {account_feed.CHANNEL: lambda _: None}, self._on_beat, BEAT_SECONDS, self._look
+            database_url,
+            {account_feed.CHANNEL: lambda _: None},
+            self._on_beat,
+            BEAT_SECONDS,
+            self._look,
+            only_beats=True,
         )
 
     def start(self) -> None:

@@ -32,8 +32,10 @@ class FeedWatches:
 
     def watch(
         self, after: int | None, wake: threading.Event, is_wanted: Callable[[], bool]
-    ) -> Iterator[Change | Heartbeat]:
+    ) -> Iterator[Sequence[Change] | Heartbeat]:
         """Every change after the sequence `after` (None: after now) in order, each once, and heartbeats.
+
+        Changes come as many at a time as are known, at least one.
 
         Ends when the process does, and soon after `is_wanted` turned false and `wake` was set. Raises
         FeedPrunedError, DatabaseUnavailableError.
@@ -46,9 +48,9 @@ class FeedWatches:
                 wake.clear()
                 beat = self._reader.beat()
                 changes = self._after(cursor)
-                for change in changes:
-                    yield change
-                    cursor = change.sequence
+                if changes:
+                    yield changes
+                    cursor = changes[-1].sequence
                 now = self._monotonic()
                 if beat is not None and cursor >= beat.sequence and now >= next_heartbeat:
                     yield Heartbeat(cursor)

@@ -95,6 +95,7 @@ class GetPrincipalsValues(Values):
 
 class WatchAccountsValues(Values):
     after_sequence: Annotated[int, Field(ge=0)] | None = None
+    together: bool = False
 
 
 class ApplyActivationValues(Values):

@@ -82,6 +82,8 @@ class World:
     calls: list[tuple[str, str]] = field(default_factory=list)
     # The change is made, but the caller never hears of it.
     losing_answers: bool = False
+    # As an older Identity, which knows no batches.
+    is_older: bool = False
     # Neither is the change made. Who calls can still be asked.
     refusing_changes: bool = False
     # Called with the method's name before a change is made.
@@ -120,7 +122,7 @@ class World:
 
     def heal(self) -> None:
         """Ends all faults."""
-        self.losing_answers = self.refusing_changes = False
+        self.losing_answers = self.refusing_changes = self.is_older = False
         self.before_change = lambda _method: None
 
     def applications(self, code: str) -> int:
@@ -183,6 +185,7 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
     def BatchAuthenticate(
         self, request: pb.BatchAuthenticateRequest, context: grpc.ServicerContext
     ) -> pb.BatchAuthenticateResponse:
+        self._be_older_if_asked_to()
         verdicts = []
         for token in request.tokens:
             try:
@@ -234,6 +237,7 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
     def BatchApplyActivations(
         self, request: pb.BatchApplyActivationsRequest, context: grpc.ServicerContext
     ) -> pb.BatchApplyActivationsResponse:
+        self._be_older_if_asked_to()
         done = []
         for index, one in enumerate(request.activations):
             if one.activation_code in self._world.applied or not self._world.knows(one.account_id):
@@ -269,6 +273,10 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         if self._world.losing_answers:
             raise RefusalError("LOST", grpc.StatusCode.UNAVAILABLE)
         return pb.ClearActivationResponse(cleared=cleared)
+
+    def _be_older_if_asked_to(self) -> None:
+        if self._world.is_older:
+            raise RefusalError("UNIMPLEMENTED", grpc.StatusCode.UNIMPLEMENTED)
 
     def _fail_if_asked_to(self) -> None:
         if self._world.refusing_changes:

@@ -63,6 +63,27 @@ def test_a_call_that_succeeded_at_once_leaves_no_job_and_is_not_repeated(
     assert world.applications(code) == 1
 
 
+def test_many_at_once_are_served_by_an_older_identity_too(
+    replica: Replica, world: World, admin: Account
+) -> None:
+    world.is_older = True
+    codes = replica.generate(admin, 24)
+    people = [world.add() for _ in codes]
+
+    outcomes = at_once(
+        [
+            partial(replica.activate, person, code.activation_code)
+            for person, code in zip(people, codes, strict=True)
+        ]
+    )
+
+    assert [type(one).__name__ for one in outcomes] == ["ActivateResponse"] * len(codes)
+    assert all(
+        agrees(replica, admin, person, code.activation_code)
+        for person, code in zip(people, codes, strict=True)
+    )
+
+
 def test_after_a_lost_answer_a_retry_gets_the_first_answer(
     replica: Replica, world: World, admin: Account, person: Account
 ) -> None:

@@ -686,18 +686,22 @@ class WatchAccountsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    TOGETHER_FIELD_NUMBER: _builtins.int
     after_sequence: _builtins.int
     """The last sequence that the subscriber has dealt with; 0 for all that is kept.
     Absent: from now on, without the past.
     """
+    together: _builtins.bool
+    """Whether changes that are known together may come together, as `changes`, for less than they cost one by one."""
     def __init__(
         self,
         *,
         after_sequence: _builtins.int | None = ...,
+        together: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence", "together", b"together"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
     _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015
@@ -712,8 +716,11 @@ class AccountEvent(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Of a change: its own. Of a heartbeat: that of the last change sent, or where the stream began."""
+    """Of a change: its own; of several: that of the last one. Of a heartbeat: that of the last change sent, or where
+    the stream began.
+    """
     @_builtins.property
     def change(self) -> Global___AccountChange:
         """An account has changed or is gone."""
@@ -722,18 +729,23 @@ class AccountEvent(_message.Message):
     def heartbeat(self) -> Global___AccountHeartbeat:
         """Nothing has happened; the stream is alive."""
 
+    @_builtins.property
+    def changes(self) -> Global___AccountChanges:
+        """Several accounts have; only for those who asked for changes together."""
+
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         change: Global___AccountChange | None = ...,
         heartbeat: Global___AccountHeartbeat | None = ...,
+        changes: Global___AccountChanges | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changes", b"changes", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "heartbeat", b"heartbeat", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changes", b"changes", "event", b"event", "heartbeat", b"heartbeat", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["change", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["change", "heartbeat", "changes"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -768,6 +780,28 @@ class AccountChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AccountChange: _TypeAlias = AccountChange  # noqa: Y015
+
+@_typing.final
+class AccountChanges(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountChange]:
+        """In the order of their sequences, which follow one another without gaps and end with the event's."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___AccountChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountChanges: _TypeAlias = AccountChanges  # noqa: Y015
 
 @_typing.final
 class AccountHeartbeat(_message.Message):
