@@ -5,13 +5,25 @@ chain's head for as long as its commit takes; sealed within a second after it, a
 """
 
 import threading
+from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    LargeBinary,
+    Select,
+    bindparam,
+    func,
+    select,
+    true,
+    update,
+)
 
-from services.chassis.audit.chain import digest
+from services.chassis.audit.chain import FACTS, digest
 from services.chassis.audit.tables import AuditTables
 from services.chassis.database import Database
+from services.chassis.direct_statements import DirectStatement
 from services.chassis.errors import DomainError
 
 _log = structlog.get_logger(__name__)
@@ -24,6 +36,8 @@ IDLE_SECONDS = 5.0
 BATCH = 1000
 # How often the head is written to the service's log, where whoever rewrites the database cannot reach it.
 ANCHOR_EVERY = 1000
+# What of an entry its digest covers.
+_TOLD = ("time", *FACTS)
 
 
 class Sealer:
@@ -31,20 +45,12 @@ class Sealer:
 
     def __init__(self, database: Database, tables: AuditTables, key: bytes) -> None:
         self._database = database
-        self._tables = tables
+        self._unsealed = DirectStatement(_unsealed(tables))
+        self._seal = DirectStatement(_sealing(tables))
         self._key = key
         self._stopping = threading.Event()
         self._written = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-sealer", daemon=True)
-        columns = tables.log.c
-        self._unsealed = (
-            select(tables.log).where(columns.position.is_(None)).order_by(columns.id).limit(BATCH)
-        )
-        self._seal = (
-            update(tables.log)
-            .where(columns.id == bindparam("entry"))
-            .values(position=bindparam("at"), digest=bindparam("sealed"))
-        )
 
     def start(self) -> None:
         """Starts the thread. It goes on through outages of the database, and after any other fault."""
@@ -62,27 +68,20 @@ class Sealer:
 
     def seal(self) -> int:
         """Seals at most BATCH entries in the order of their ids; returns how many. Raises DomainError."""
-        with self._database.reading() as connection:
-            # Without this look every replica would lock the head twice a second for nothing.
-            if (
-                connection.execute(self._unsealed.with_only_columns(self._tables.log.c.id).limit(1)).first()
-                is None
-            ):
-                return 0
-        with self._database.transaction() as connection:
-            head = connection.execute(select(self._tables.head).with_for_update()).one()
-            position, last = int(head.position), bytes(head.digest)
-            sealed = []
-            for entry in connection.execute(self._unsealed):
-                position += 1
-                last = digest(self._key, last, position, entry._asdict())
-                sealed.append({"entry": entry.id, "at": position, "sealed": last})
-            if sealed:
-                connection.execute(self._seal, sealed)
-                connection.execute(update(self._tables.head).values(position=position, digest=last))
-        if sealed and (position // ANCHOR_EVERY) != (int(head.position) // ANCHOR_EVERY):
-            _log.info("audit_anchor", position=position, digest=last.hex())
-        return len(sealed)
+        with self._database.direct() as connection:
+            while found := self._unsealed.rows(connection, {}):
+                first, last = found[0][0], found[0][1]
+                entries, digests = [], []
+                for position, (_, _, entry, *facts) in enumerate(found, first + 1):
+                    last = digest(self._key, last, position, dict(zip(_TOLD, facts, strict=True)))
+                    entries.append(entry)
+                    digests.append(last)
+                values = {"entries": entries, "digests": digests, "first": first, "last": last}
+                # Whoever finds the head moved on, by another replica, begins anew behind it.
+                if self._seal.row(connection, {**values, "count": len(found)}) is not None:
+                    _anchor(first, first + len(found), last)
+                    return len(found)
+        return 0
 
     def _run(self) -> None:
         looks = 0
@@ -98,3 +97,48 @@ class Sealer:
                 _log.exception("audit_sealing_faulted")
             if looks <= 1:
                 self._written.wait(IDLE_SECONDS)
+
+
+def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
+    """The next entries to seal, each with the head's position and digest of the same moment."""
+    columns, head = tables.log.c, tables.head.c
+    return (
+        select(head.position, head.digest, columns.id, *(columns[name] for name in _TOLD))
+        # Without a head there is something wrong, and not nothing to seal.
+        .select_from(tables.log.outerjoin(tables.head, true()))
+        .where(columns.position.is_(None))
+        .order_by(columns.id)
+        .limit(BATCH)
+    )
+
+
+def _sealing(tables: AuditTables) -> Select[int]:
+    """Moves the head on from `first`, and seals the entries behind it, if nobody else has; then gives a row."""
+    columns, head = tables.log.c, tables.head.c
+    first = bindparam("first", type_=BigInteger)
+    moved = (
+        update(tables.head)
+        .where(head.position == first)
+        .values(position=first + bindparam("count", type_=BigInteger), digest=bindparam("last"))
+        .returning(head.position)
+        .cte("moved")
+    )
+    given = (
+        func.unnest(
+            bindparam("entries", type_=ARRAY(BigInteger)), bindparam("digests", type_=ARRAY(LargeBinary))
+        )
+        .table_valued("entry", "sealed", with_ordinality="place")
+        .render_derived(name="given")
+    )
+    sealed = (
+        update(tables.log)
+        .where(columns.id == given.c.entry, select(moved).exists())
+        .values(position=first + given.c.place, digest=given.c.sealed)
+        .cte("sealed")
+    )
+    return select(moved.c.position).add_cte(sealed)
+
+
+def _anchor(before: int, position: int, last: bytes) -> None:
+    if (position // ANCHOR_EVERY) != (before // ANCHOR_EVERY):
+        _log.info("audit_anchor", position=position, digest=last.hex())

@@ -3,6 +3,7 @@
 import datetime
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +17,7 @@ from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import AuditTables, audit_tables
 from services.chassis.audit.verifying import Anchor, Verdict, verify
 from services.chassis.database import Database
+from tests.held_locks import held_rows
 from tests.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
@@ -160,6 +162,24 @@ def test_replicas_that_seal_at_once_make_one_chain(world: World) -> None:
     for sealer in others:
         sealer.stop()
     assert world.verdict().intact
+
+
+def test_of_sealers_that_looked_at_once_each_entry_is_sealed_by_one(
+    world: World, postgres_server: PostgresServer
+) -> None:
+    world.record("a", "b", "c")
+    others = [Sealer(world.database, world.tables, KEY) for _ in range(2)]
+    head = "SELECT FROM audit_head FOR UPDATE"
+    with ThreadPoolExecutor(2) as pool, held_rows(postgres_server.url("postgres"), head) as held:
+        sealed = [pool.submit(sealer.seal) for sealer in others]
+        held.wait_for_waiters(2)
+        # What the second one to go on finds behind the head that the first one moved.
+        world.record("d")
+        held.release()
+        counts = sorted(future.result(30) for future in sealed)
+    assert counts == [1, 3]
+    verdict = world.verdict()
+    assert (verdict.intact, verdict.complete, verdict.checked) == (True, True, 4)
 
 
 def test_a_long_log_is_verified_piece_by_piece(world: World) -> None:
