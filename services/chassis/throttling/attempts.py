@@ -1,4 +1,4 @@
-"""What is known of attempts, in the database: who has a place in which bucket, and whether it counts."""
+"""What is known of attempts, in the database: how many have a place in which bucket."""
 
 import datetime
 import hashlib
@@ -9,24 +9,19 @@ from dataclasses import dataclass
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     ColumnElement,
     Connection,
     LargeBinary,
     Table,
-    Uuid,
     any_,
     bindparam,
     delete,
+    false,
     func,
     insert,
     literal,
     select,
-    update,
 )
-
-# No attempt takes this long; one that is still open after it belongs to a process that died.
-LONGEST_ATTEMPT = datetime.timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -36,13 +31,17 @@ class Bucket:
     key: bytes
     limit: int
 
+    @property
+    def lock(self) -> int:
+        """The key of the advisory lock that keeps others out of it."""
+        return int.from_bytes(self.key[:8], "big", signed=True)
+
 
 @dataclass(frozen=True)
 class Occupancy:
-    """How many attempts of the window count in a bucket, how many are open, and when the oldest began."""
+    """How many attempts of the window have a place in a bucket, and when the oldest began."""
 
-    counting: int
-    open: int
+    taken: int
     oldest: datetime.datetime
 
 
@@ -57,18 +56,11 @@ class Attempts:
     def __init__(self, table: Table, window: datetime.timedelta) -> None:
         self.window = window
         self._columns = columns = table.c
-        is_this = columns.attempt_id == bindparam("attempt", type_=Uuid)
-        is_pending = columns.is_open & (columns.started_at > bindparam("still_open"))
         self._lock = select(
             func.pg_advisory_xact_lock(func.unnest(bindparam("locks", type_=ARRAY(BigInteger))))
         )
         self._occupancy = (
-            select(
-                columns.bucket,
-                func.count().filter(~is_pending),
-                func.count().filter(is_pending),
-                func.min(columns.started_at),
-            )
+            select(columns.bucket, func.count(), func.min(columns.started_at))
             .where(
                 columns.bucket == any_(bindparam("buckets", type_=ARRAY(LargeBinary))),
                 columns.started_at > bindparam("window_start"),
@@ -79,18 +71,15 @@ class Attempts:
             "attempt_id": bindparam("attempt", type_=columns.attempt_id.type),
             "bucket": func.unnest(bindparam("buckets", type_=ARRAY(LargeBinary))),
             "started_at": bindparam("now", type_=columns.started_at.type),
-            "is_open": bindparam("open", type_=Boolean),
+            "is_open": false(),
         }
-        self._begin = insert(table).from_select(list(new), select(*new.values()))
-        self._count = update(table).where(is_this).values(is_open=False)
-        self._forget = delete(table).where(is_this)
+        self._count = insert(table).from_select(list(new), select(*new.values()))
         self._purge = delete(table).where(columns.started_at <= bindparam("before"))
 
     def lock(self, connection: Connection, buckets: Sequence[Bucket]) -> None:
         """Keeps others out of `buckets` until the transaction ends, so that looking and beginning are one."""
         # Sorted, so that two attempts with the same two buckets never wait for each other.
-        locks = sorted(int.from_bytes(bucket.key[:8], "big", signed=True) for bucket in buckets)
-        connection.execute(self._lock, {"locks": locks})
+        connection.execute(self._lock, {"locks": sorted(bucket.lock for bucket in buckets)})
 
     def occupancy(
         self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
@@ -99,7 +88,6 @@ class Attempts:
         values = {
             "buckets": [bucket.key for bucket in buckets],
             "window_start": now - self.window,
-            "still_open": now - LONGEST_ATTEMPT,
         }
         return {key: Occupancy(*rest) for key, *rest in connection.execute(self._occupancy, values)}
 
@@ -116,22 +104,10 @@ class Attempts:
         )
         return taken.scalar_subquery() < limit
 
-    def begin(
-        self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime, is_open: bool
-    ) -> uuid.UUID:
-        """Gives an attempt its places; gives its id."""
-        attempt_id = uuid.uuid4()
+    def count(self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime) -> None:
+        """An attempt takes its places, and counts."""
         keys = [bucket.key for bucket in buckets]
-        connection.execute(self._begin, {"attempt": attempt_id, "buckets": keys, "now": now, "open": is_open})
-        return attempt_id
-
-    def count(self, connection: Connection, attempt_id: uuid.UUID) -> None:
-        """An open attempt counts from now on."""
-        connection.execute(self._count, {"attempt": attempt_id})
-
-    def forget(self, connection: Connection, attempt_id: uuid.UUID) -> None:
-        """An open attempt gives its places back."""
-        connection.execute(self._forget, {"attempt": attempt_id})
+        connection.execute(self._count, {"attempt": uuid.uuid4(), "buckets": keys, "now": now})
 
     def purge(self, connection: Connection, now: datetime.datetime) -> int:
         """Removes the attempts that are outside the window; gives the number of rows."""

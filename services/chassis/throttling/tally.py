@@ -33,7 +33,7 @@ class Tally:
             now = self._now()
             self.attempts.lock(connection, buckets)
             self._check(connection, buckets, now, refusal)
-            self.attempts.begin(connection, buckets, now, is_open=False)
+            self.attempts.count(connection, buckets, now)
 
     def check(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
         """Raises `refusal` when a bucket is full."""
@@ -57,5 +57,5 @@ class Tally:
         occupancy = self.attempts.occupancy(connection, buckets, now)
         for bucket in buckets:
             found = occupancy.get(bucket.key)
-            if found is not None and found.counting + found.open >= bucket.limit:
+            if found is not None and found.taken >= bucket.limit:
                 raise refusal(retry_after=found.oldest + self.attempts.window - now)

@@ -13,12 +13,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Table
 
 from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
-from services.chassis.throttling.attempts import Attempts, Bucket, Occupancy
+from services.chassis.throttling.attempts import Bucket
+from services.chassis.throttling.open_attempts import OpenAttempts
 from services.chassis.throttling.turnstiles import NoTurnError, Turnstiles
 
 # How often one that waits for the outcome of attempts at other replicas looks again.
@@ -26,8 +28,19 @@ LOOK_AGAIN_SECONDS = 0.1
 SOON = datetime.timedelta(seconds=2)
 
 
+@dataclass
+class Attempt:
+    """An attempt that has its places.
+
+    Whoever ends it within a statement of their own, by open_attempts.counted() or forgotten(), sets `is_over`.
+    """
+
+    id: uuid.UUID
+    is_over: bool = False
+
+
 class Throttle:
-    """Limits of one window in a table made by attempts_table(). Thread-safe."""
+    """Limits of one window in a table made by attempts_table(), with the function of begin_v1. Thread-safe."""
 
     def __init__(
         self,
@@ -40,7 +53,7 @@ class Throttle:
     ) -> None:
         """`patience` gives the seconds that the call now answered can still wait."""
         self._database = database
-        self._attempts = Attempts(table, window)
+        self._attempts = OpenAttempts(table, window)
         self._turnstiles = turnstiles
         self._now = now
         self._patience = patience
@@ -48,10 +61,9 @@ class Throttle:
     @contextlib.contextmanager
     def attempt(
         self, buckets: Sequence[Bucket], refusal: type[ThrottledError], counts: type[Exception]
-    ) -> Iterator[None]:
-        """Runs the block as an attempt that counts if the block raises `counts`, and else does not.
-
-        Raises `refusal` when a bucket is full.
+    ) -> Iterator[Attempt]:
+        """Runs the block as an attempt that counts if the block raises `counts`, and else does not; unless the
+        block has ended it itself. Raises `refusal` when a bucket is full.
         """
         with contextlib.ExitStack() as turns:
             # Most of those who would wait for each other's outcome wait here, without asking the database.
@@ -61,17 +73,17 @@ class Throttle:
                     turns.enter_context(turn)
                 except NoTurnError:
                     raise refusal(retry_after=SOON) from None
-            attempt_id = self._begin(buckets, refusal)
+            attempt = Attempt(self._begin(buckets, refusal))
+            end = self._attempts.forget
             try:
-                yield
+                yield attempt
             except counts:
-                with self._database.reading() as connection:
-                    self._attempts.count(connection, attempt_id)
+                end = self._attempts.count
                 raise
-            except BaseException:
-                self._forget(attempt_id)
-                raise
-            self._forget(attempt_id)
+            finally:
+                if not attempt.is_over:
+                    with self._database.direct() as connection:
+                        end(connection, attempt.id)
 
     def _begin(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> uuid.UUID:
         deadline = time.monotonic() + self._patience()
@@ -82,22 +94,11 @@ class Throttle:
         return attempt_id
 
     def _try_to_begin(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> uuid.UUID | None:
-        with self._database.transaction() as connection:
-            now = self._now()
-            self._attempts.lock(connection, buckets)
-            occupancy = self._attempts.occupancy(connection, buckets, now)
-            for bucket in buckets:
-                found = occupancy.get(bucket.key)
-                if found is not None and found.counting >= bucket.limit:
-                    raise refusal(retry_after=found.oldest + self._attempts.window - now)
-            if not all(_has_room(bucket, occupancy.get(bucket.key)) for bucket in buckets):
-                return None
-            return self._attempts.begin(connection, buckets, now, is_open=True)
-
-    def _forget(self, attempt_id: uuid.UUID) -> None:
-        with self._database.reading() as connection:
-            self._attempts.forget(connection, attempt_id)
-
-
-def _has_room(bucket: Bucket, found: Occupancy | None) -> bool:
-    return found is None or found.counting + found.open < bucket.limit
+        now, attempt_id = self._now(), uuid.uuid4()
+        with self._database.direct() as connection:
+            full = self._attempts.begin(connection, attempt_id, buckets, now)
+        for bucket in buckets:
+            found = full.get(bucket.key)
+            if found is not None and found.counting >= bucket.limit:
+                raise refusal(retry_after=found.oldest + self._attempts.window - now)
+        return None if full else attempt_id

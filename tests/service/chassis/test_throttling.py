@@ -21,16 +21,19 @@ from sqlalchemy import (
     literal,
     make_url,
     select,
+    text,
 )
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
+from services.chassis.throttling import begin_v1
 from services.chassis.throttling.attempts import Bucket, bucket_key
 from services.chassis.throttling.tables import attempts_table
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
 from services.chassis.throttling.turnstiles import Turnstiles
+from tests.waiting import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
 WINDOW = 15 * MINUTE
@@ -116,6 +119,8 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
     table = attempts_table(metadata, f"attempts_{uuid.uuid4().hex}")
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(begin_v1.creating(table.name))
     databases = [Database(url, pool_size=10) for _ in range(2)]
     clock = Clock()
     yield World(
@@ -130,6 +135,8 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
     )
     for database in databases:
         database.dispose()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP FUNCTION {table.name}_begin")
     metadata.drop_all(engine)
     engine.dispose()
 
@@ -187,6 +194,21 @@ def test_an_attempt_of_a_process_that_died_counts(world: World) -> None:
     assert world.guess(0, True) == "throttled"
     world.clock.moment += 14 * MINUTE
     assert world.guess(0, True) == "right"
+
+
+def test_an_attempt_looks_only_once_nobody_else_is_in_its_bucket(world: World) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    rows = [
+        {"attempt_id": uuid.uuid4(), "bucket": ALICE.key, "started_at": world.clock.now(), "is_open": False}
+        for _ in range(10)
+    ]
+    with ThreadPoolExecutor(1) as pool:
+        with world.engine.begin() as other, world.engine.connect() as watcher:
+            other.execute(select(func.pg_advisory_xact_lock(ALICE.lock)))
+            outcome = pool.submit(world.guess, 0, True)
+            wait_until(lambda: watcher.execute(waiting).scalar_one() == 1)
+            other.execute(insert(world.table), rows)
+        assert outcome.result(30) == "throttled"
 
 
 def test_of_200_things_counted_at_once_exactly_the_limit_is(world: World) -> None:
