@@ -1,10 +1,9 @@
 """From which networks each account was signed in to: there, guesses from elsewhere do not count."""
 
 import datetime
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists
+from sqlalchemy import CTE, ColumnElement, DateTime, Text, bindparam, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.database import Database
@@ -14,12 +13,6 @@ KEPT = datetime.timedelta(days=90)
 # Not every sign-in needs to write when the last one was.
 _REFRESHED_AFTER = datetime.timedelta(days=1)
 
-_new = insert(known_networks)
-_REMEMBER = _new.on_conflict_do_update(
-    index_elements=[known_networks.c.account_id, known_networks.c.network],
-    set_={"last_used": _new.excluded.last_used},
-    where=known_networks.c.last_used < bindparam("stale"),
-)
 _PURGE = delete(known_networks).where(known_networks.c.last_used <= bindparam("before"))
 
 
@@ -28,10 +21,25 @@ def is_known(network: ColumnElement[str]) -> ColumnElement[bool]:
     return exists().where(known_networks.c.account_id == accounts.c.id, known_networks.c.network == network)
 
 
-def remember(connection: Connection, account_id: uuid.UUID, network: str, now: datetime.datetime) -> None:
-    """The account was signed in to from `network` just now."""
-    values = {"account_id": account_id, "network": network, "last_used": now}
-    connection.execute(_REMEMBER, {**values, "stale": now - _REFRESHED_AFTER})
+def remembered(signed_in: CTE) -> CTE:
+    """SQL that remembers the network of the accounts `id` in `signed_in`, within a statement with values()."""
+    table = known_networks
+    who = select(
+        signed_in.c.id,
+        bindparam("network", type_=Text),
+        bindparam("last_used", type_=DateTime(timezone=True)),
+    )
+    new = insert(table).from_select([table.c.account_id, table.c.network, table.c.last_used], who)
+    return new.on_conflict_do_update(
+        index_elements=[table.c.account_id, table.c.network],
+        set_={"last_used": new.excluded.last_used},
+        where=table.c.last_used < bindparam("stale"),
+    ).cte("remembered")
+
+
+def values(network: str, now: datetime.datetime) -> Mapping[str, object]:
+    """What a statement with remembered() is executed with."""
+    return {"network": network, "last_used": now, "stale": now - _REFRESHED_AFTER}
 
 
 class KnownNetworksRetention:

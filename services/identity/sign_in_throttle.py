@@ -14,7 +14,7 @@ from services.chassis.errors import ThrottledError
 from services.chassis.throttling.attempts import Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
 from services.chassis.throttling.tally import Tally
-from services.chassis.throttling.throttle import Throttle
+from services.chassis.throttling.throttle import Attempt, Throttle
 
 SIGN_IN_WINDOW = datetime.timedelta(minutes=15)
 REGISTRATION_WINDOW = datetime.timedelta(hours=1)
@@ -56,7 +56,7 @@ class SignInThrottle:
     @contextlib.contextmanager
     def guess(
         self, account: str, network: str, is_known_network: bool, wrong: type[Exception]
-    ) -> Iterator[None]:
+    ) -> Iterator[Attempt]:
         """Runs the block as a guess that was wrong if it raises `wrong`. Raises SignInThrottledError.
 
         `account` is the key of the e-mail that was given, `network` the caller's by network_of().
@@ -66,8 +66,8 @@ class SignInThrottle:
             Bucket(bucket_key("network", network), self._limits.by_address),
             Bucket(bucket_key(*scope), self._limits.by_account),
         )
-        with self._sign_ins.attempt(buckets, SignInThrottledError, wrong):
-            yield
+        with self._sign_ins.attempt(buckets, SignInThrottledError, wrong) as attempt:
+            yield attempt
 
     def registration(self, address: str) -> None:
         """Counts one from the IP address `address`. Raises RegistrationThrottledError."""

@@ -4,21 +4,22 @@ import datetime
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
-from sqlalchemy import Row, Text, bindparam, func, select, update
+from sqlalchemy import bindparam, update
 
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.database import Database
 from services.chassis.errors import DomainError
 from services.chassis.throttling.client_networks import network_of
-from services.identity import known_networks
+from services.identity import credentials
 from services.identity.account_transactions import AccountTransactions
 from services.identity.accounts import END_TOKENS
+from services.identity.credentials import UNCHANGED
 from services.identity.emails import email_key
 from services.identity.password_hashing import PasswordHashing
 from services.identity.passwords import needs_upgrade
+from services.identity.sign_in_endings import SignInEndings
 from services.identity.sign_in_throttle import SignInThrottle
 from services.identity.tables import accounts
 from services.identity.tokens import Tokens
@@ -33,30 +34,9 @@ class WrongCredentialsError(DomainError):
     message: str = "邮箱或密码错误"
 
 
-_CREDENTIALS = select(
-    accounts.c.id,
-    accounts.c.email,
-    accounts.c.email_key,
-    accounts.c.password_hash,
-    known_networks.is_known(bindparam("network", type_=Text)).label("is_known_network"),
-)
-_BY_EMAIL = _CREDENTIALS.where(accounts.c.email_key == bindparam("key"))
-_BY_ID = _CREDENTIALS.where(accounts.c.id == bindparam("account_id"))
-# The hash that was compared must still be the account's: a password changed meanwhile lets nobody in.
-_UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_hash == bindparam("compared"))
-_issued = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)
-_ISSUE = (
-    update(accounts)
-    .where(_UNCHANGED)
-    .values(
-        newest_token=func.greatest(accounts.c.newest_token, _issued),
-        password_hash=bindparam("kept"),
-    )
-    .returning(_issued)
-)
 _SET_PASSWORD = (
     update(accounts)
-    .where(_UNCHANGED)
+    .where(UNCHANGED)
     .values(
         {**END_TOKENS, accounts.c.password_hash: bindparam("new"), accounts.c.updated_at: bindparam("now")}
     )
@@ -78,7 +58,7 @@ class SignIns:
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._database = database
-        self._audit = audit
+        self._endings = SignInEndings(database, audit)
         self._transactions = transactions
         self._passwords = passwords
         self._throttle = throttle
@@ -92,17 +72,22 @@ class SignIns:
         SignInThrottledError, HashingBusyError.
         """
         key, network = email_key(email), network_of(address)
-        with self._database.reading() as connection:
-            row = connection.execute(_BY_EMAIL, {"key": key, "network": network}).one_or_none()
-        is_known = row is not None and row.is_known_network
-        with self._throttle.guess(key, network, is_known, WrongCredentialsError):
-            if not self._passwords.matches(password, row.password_hash if row else None) or row is None:
-                self._record_wrong(row.id if row else None)
+        found = credentials.by_email(self._database, key, network)
+        is_known = found is not None and found.is_known_network
+        with self._throttle.guess(key, network, is_known, WrongCredentialsError) as attempt:
+            if not self._passwords.matches(password, found.password_hash if found else None) or found is None:
+                self._endings.wrong(
+                    attempt, found.account_id if found else None, WrongCredentialsError.reason
+                )
                 raise WrongCredentialsError
-        kept = row.password_hash
-        if needs_upgrade(kept):
-            kept = self._passwords.hash(password)
-        return self._issue(row, kept, network)
+            kept = found.password_hash
+            if needs_upgrade(kept):
+                kept = self._passwords.hash(password)
+            now = self._now()
+            issued = self._endings.right(attempt, found, kept, network, now)
+        if issued is None:
+            raise WrongCredentialsError
+        return self._tokens.issue(found.account_id, issued, now)
 
     def sign_out(self, account_id: uuid.UUID) -> None:
         """Ends every token given out so far. Idempotent."""
@@ -117,20 +102,19 @@ class SignIns:
         Raises WrongCredentialsError when `old` is not the password, SignInThrottledError, HashingBusyError.
         """
         network = network_of(address)
-        with self._database.reading() as connection:
-            values = {"account_id": account_id, "network": network}
-            row = connection.execute(_BY_ID, values).one_or_none()
-        if row is None:
+        found = credentials.by_id(self._database, account_id, network)
+        if found is None:
             raise WrongCredentialsError
-        with self._throttle.guess(row.email_key, network, row.is_known_network, WrongCredentialsError):
-            if not self._passwords.matches(old, row.password_hash):
-                self._record_wrong(account_id)
+        is_known = found.is_known_network
+        with self._throttle.guess(found.email_key, network, is_known, WrongCredentialsError) as attempt:
+            if not self._passwords.matches(old, found.password_hash):
+                self._endings.wrong(attempt, account_id, WrongCredentialsError.reason)
                 raise WrongCredentialsError
         replacement = self._passwords.hash(new)
         with self._transactions.begin() as transaction:
             values = {
                 "of_account": account_id,
-                "compared": row.password_hash,
+                "compared": found.password_hash,
                 "new": replacement,
                 "now": transaction.now,
             }
@@ -138,26 +122,3 @@ class SignIns:
                 raise WrongCredentialsError
             transaction.changed(account_id)
             transaction.record(Event("password_changed", str(account_id)))
-
-    def _record_wrong(self, account_id: uuid.UUID | None) -> None:
-        # What was typed as an e-mail is not recorded: now and then it is somebody's password.
-        target = str(account_id) if account_id is not None else ""
-        with self._database.transaction() as connection:
-            self._audit.record(connection, Event("sign_in", target, outcome=WrongCredentialsError.reason))
-
-    def _issue(self, account: Row[Any], kept: str, network: str) -> str:
-        with self._database.transaction() as connection:
-            now = self._now()
-            values = {
-                "of_account": account.id,
-                "compared": account.password_hash,
-                "kept": kept,
-                "now_seconds": int(now.timestamp()),
-            }
-            issued = connection.execute(_ISSUE, values).scalar_one_or_none()
-            if issued is None:
-                raise WrongCredentialsError
-            known_networks.remember(connection, account.id, network, now)
-            who = str(account.id)
-            self._audit.record(connection, Event("sign_in", who, actor=who, actor_email=account.email))
-        return self._tokens.issue(account.id, issued, now)

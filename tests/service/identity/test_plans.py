@@ -99,10 +99,10 @@ class Calls:
             7,
             lambda: stub.Register(pb.RegisterRequest(email="new@example.com", password=PASSWORD)),
         )
-        yield "Login", 6, lambda: stub.Login(pb.LoginRequest(email=first.email, password=PASSWORD))
+        yield "Login", 3, lambda: stub.Login(pb.LoginRequest(email=first.email, password=PASSWORD))
         yield (
             "Login, wrong",
-            4,
+            3,
             lambda: stub.Login(pb.LoginRequest(email=first.email, password="wrong password")),
         )
         yield "GetMe", 1, lambda: stub.GetMe(pb.GetMeRequest(), metadata=first.bearer)
