@@ -74,7 +74,9 @@ class Tokens:
     """Issues and verifies the tokens of one secret of at least 32 bytes."""
 
     def __init__(self, secret: str, lifetime: datetime.timedelta) -> None:
-        self._secret = secret.encode()
+        # Prepared once: PyJWT would look at a secret anew for each token, whether it might be another kind of key.
+        encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
+        self._key = jwt.PyJWK.from_dict({"kty": "oct", "k": encoded, "alg": ALGORITHM})
         self._lifetime = lifetime
 
     def issue(self, account_id: uuid.UUID, issued: int, now: datetime.datetime) -> str:
@@ -85,7 +87,7 @@ class Tokens:
             "exp": int((now + self._lifetime).timestamp()),
         }
         # Without this entry PyJWT writes "typ", which tells nobody anything.
-        return jwt.encode(payload, self._secret, ALGORITHM, headers={"typ": None})
+        return jwt.encode(payload, self._key, ALGORITHM, headers={"typ": None})
 
     def verify(self, token: str, now: datetime.datetime) -> Claims:
         """The claims of a token that this secret signed and that has not ended by itself at `now`.
@@ -95,7 +97,7 @@ class Tokens:
         if len(token) > LONGEST or not token.startswith(_HEADER):
             raise UnauthenticatedError
         try:
-            decoded = jwt.decode(token, self._secret, algorithms=[ALGORITHM], options=_DECODING, leeway=0)
+            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM], options=_DECODING, leeway=0)
             payload = _Payload.model_validate(decoded)
             account_id = _account_id(payload.sub)
         except (jwt.InvalidTokenError, ValidationError, ValueError):
