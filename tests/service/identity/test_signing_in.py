@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import bcrypt
 import grpc
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, text, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.database import Database
 from services.chassis.errors import reason_of
 from services.identity.passwords import hash_password
-from services.identity.tables import accounts
+from services.identity.tables import accounts, attempts, known_networks
 from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in
+from tests.waiting import wait_until
 
 WRONG = (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
 
@@ -181,6 +182,23 @@ def test_of_two_password_changes_at_once_only_one_finds_the_old_password(
         succeeded = [new for new in pool.map(change, ["first!", "second", "third!", "fourth"]) if new]
     assert len(succeeded) == 1
     assert counts(callers, again(callers, person, succeeded[0]))
+
+
+def test_a_password_that_is_changed_while_it_is_compared_lets_nobody_in_and_counts_as_no_guess(
+    callers: Callers, person: Account, database: Database
+) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    left = select(
+        select(func.count(attempts.c.bucket)).scalar_subquery(), func.count(known_networks.c.network)
+    )
+    with ThreadPoolExecutor(1) as pool, database.reading() as watcher:
+        before = watcher.execute(left).one()
+        with database.transaction() as other:
+            other.execute(update(accounts).values(password_hash="another"))
+            outcome = pool.submit(refusal, lambda: again(callers, person))
+            wait_until(lambda: watcher.execute(waiting).scalar_one() == 1)
+        assert outcome.result(10) == WRONG
+        assert watcher.execute(left).one() == before
 
 
 @pytest.mark.real_hashing
