@@ -21,14 +21,16 @@ def service_cluster(service: str, endpoints: Iterable[Endpoint], settings: Gatew
         for endpoint in endpoints
     ]
     addresses = [endpoint.address for endpoint in endpoints]
-    return _cluster(service, service, addresses, hosts, settings)
+    return _cluster(service, service, addresses, hosts, settings) | _watched(service)
 
 
 def operations_cluster(service: str, endpoints: Iterable[Endpoint], settings: GatewaySettings) -> Config:
     """The cluster that GET /health asks: a full pool of the service's does not starve its operations port."""
     addresses = [Address(endpoint.address.host, endpoint.operations_port) for endpoint in endpoints]
     hosts = [_host(address, {}) for address in addresses]
-    return _cluster(operations_cluster_name(service), service, addresses, hosts, settings)
+    cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, settings)
+    # A single replica is asked itself: there is no other to turn to, and its word needs no second opinion.
+    return cluster if len(addresses) == 1 and addresses[0].is_ip else cluster | _watched(service)
 
 
 def operations_cluster_name(service: str) -> str:
@@ -55,8 +57,6 @@ def _cluster(
             "ignore_new_hosts_until_first_hc": True,
         },
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
-        "health_checks": [_health_check(service)],
-        "outlier_detection": _outlier_detection(),
         "circuit_breakers": {"thresholds": [_thresholds()]},
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
@@ -71,6 +71,11 @@ def _cluster(
 def _host(address: Address, more: Config) -> Config:
     socket = {"address": address.host, "port_value": address.port}
     return {"endpoint": {"address": {"socket_address": socket}, **more}}
+
+
+def _watched(service: str) -> Config:
+    """What keeps calls away from replicas that do not answer them."""
+    return {"health_checks": [_health_check(service)], "outlier_detection": _outlier_detection()}
 
 
 def _health_check(service: str) -> Config:

@@ -7,15 +7,26 @@ local SERVING = "\0\0\0\0\2\8\1"
 
 local remembered = {at = -math.huge, states = nil}
 
-local function is_serving(handle, part)
-  local headers, body = handle:httpCall(part.cluster, {
+local function check(handle, part, cluster, content_type)
+  return handle:httpCall(cluster, {
     [":method"] = "POST",
     [":path"] = "/grpc.health.v1.Health/Check",
     [":authority"] = part.name,
-    ["content-type"] = "application/grpc",
+    ["content-type"] = content_type,
     ["te"] = "trailers",
   }, EMPTY_MESSAGE, timeout_milliseconds)
+end
+
+-- What the part says of itself, where a full pool of calls does not keep it from answering.
+local function is_serving(handle, part)
+  local headers, body = check(handle, part, part.operations, "application/grpc")
   return headers[":status"] == "200" and body == SERVING
+end
+
+-- Whether calls are sent to the part: where it has no replica for them Envoy itself answers, 503 unless it takes the
+-- request for gRPC. What a replica answers, and how long a busy one takes, does not matter here.
+local function is_sent_calls(handle, part)
+  return check(handle, part, part.calls, "application/octet-stream")[":status"] ~= "503"
 end
 
 local function states_now(handle, now)
@@ -24,7 +35,7 @@ local function states_now(handle, now)
     remembered.at = now
     local states = {}
     for index, part in ipairs(parts) do
-      states[index] = is_serving(handle, part)
+      states[index] = is_serving(handle, part) and is_sent_calls(handle, part)
     end
     remembered.states = states
   end

@@ -31,7 +31,8 @@ def health_route() -> Config:
 
 def _settings(services: Iterable[str], environment: str) -> str:
     parts = ", ".join(
-        f'{{name = "{service}", cluster = "{operations_cluster_name(service)}"}}' for service in services
+        f'{{name = "{one}", calls = "{one}", operations = "{operations_cluster_name(one)}"}}'
+        for one in services
     )
     about = _members({"name": "FastMP", "version": VERSION, "env": environment})
     failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body(

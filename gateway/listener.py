@@ -113,4 +113,5 @@ def connection_limit(settings: GatewaySettings) -> Config:
         "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         max_active_downstream_connections=settings.max_connections,
     )
-    return {"refresh_interval": "0.25s", "resource_monitors": [monitor]}
+    # This monitor counts as connections come and go, so nothing depends on how often Envoy looks at all monitors.
+    return {"refresh_interval": "5s", "resource_monitors": [monitor]}

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import requests
 
 from gateway import VERSION
+from services.chassis.credentials import TlsFiles
+from services.chassis.probe import serves
 from tests.gateway.conftest import Gateway, StartGateway, StartService
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import StandIn
@@ -51,6 +54,30 @@ def test_health_sees_a_service_that_is_gone(
     gone.server.stop(drain_seconds=0, grace_seconds=0)
     wait_until(lambda: _all_say(gateway, 503), "health notices")
     assert gateway.get("/health").json()["parts"]["wechat_cookie"] == "unavailable"
+
+
+def test_health_tells_of_a_part_that_is_well_and_gets_no_calls(
+    start_gateway: StartGateway,
+    start_service: StartService,
+    services: Mapping[str, StandIn],
+    certificates: Mapping[str, TlsFiles],
+) -> None:
+    def look_once(configuration: Any) -> None:
+        clusters = configuration["static_resources"]["clusters"]
+        (check,) = next(one["health_checks"] for one in clusters if one["name"] == "activation")
+        check["interval"] = check["no_traffic_interval"] = "600s"
+
+    late = start_service("activation")
+    late.is_ready.clear()
+    operations = f"127.0.0.1:{late.server.operations_port}"
+    wait_until(lambda: not serves("activation", operations, certificates["ops"], 3), "it is not ready")
+    gateway = start_gateway({**services, "activation": late}, look_once)
+    late.is_ready.set()
+    wait_until(lambda: serves("activation", operations, certificates["ops"], 3), "it is ready")
+    assert gateway.get("/activation/list").status_code == 503
+    answer = gateway.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == {"identity": "ok", "activation": "unavailable", "wechat_cookie": "ok"}
 
 
 def test_asking_often_asks_the_services_once_a_second_and_worker(start_gateway: StartGateway) -> None:

@@ -76,6 +76,20 @@ def test_addresses_are_static_and_names_are_asked_for_again(
     assert kinds["activation"] == kinds["activation_operations"] == "STATIC"
 
 
+def test_replicas_are_watched_unless_there_is_a_single_one_that_can_be_asked(
+    certificates: Mapping[str, TlsFiles], tmp_path: Path
+) -> None:
+    settings: Settings = {
+        "IDENTITY_ADDRESSES": "identity:1",
+        "ACTIVATION_ADDRESSES": "10.0.0.1:1,10.0.0.2:1",
+        "WECHAT_COOKIE_ADDRESSES": "10.0.0.1:2",
+    }
+    clusters = _write(tmp_path, certificates, settings)["static_resources"]["clusters"]
+    for watch in ("health_checks", "outlier_detection"):
+        unwatched = {cluster["name"] for cluster in clusters if watch not in cluster}
+        assert unwatched == {"wechat_cookie_operations"}
+
+
 def test_every_cluster_shows_a_certificate_and_asks_for_the_services_own_name(
     certificates: Mapping[str, TlsFiles], tmp_path: Path
 ) -> None:
