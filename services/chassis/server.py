@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from services.chassis.access import rules_of
 from services.chassis.credentials import TlsFiles, server_credentials
@@ -27,6 +27,7 @@ from services.chassis.interceptors.deadline import Deadline
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.error_mapping import ErrorMapping
 from services.chassis.interceptors.metrics import Metrics
+from services.chassis.metrics_server import MetricsServer
 from services.chassis.principals import Authenticator
 from services.chassis.registration import InterceptingRegistrar
 from services.chassis.telemetry import tracing_interceptors
@@ -155,16 +156,8 @@ class Server:
         self.operations_port = self._operations.add_secure_port(
             f"{listen.host}:{listen.operations_port}", credentials
         )
-        self._metrics_server, self._metrics_thread = start_http_server(
-            listen.metrics_port,
-            listen.host,
-            registry,
-            certfile=str(tls.certificate_file),
-            keyfile=str(tls.key_file),
-            client_cafile=str(tls.ca_file),
-            client_auth_required=True,
-        )
-        self.metrics_port = int(self._metrics_server.server_port)
+        self._metrics = MetricsServer(listen.host, listen.metrics_port, tls, registry)
+        self.metrics_port = self._metrics.port
         self._readiness = threading.Thread(target=self._watch_readiness, name="readiness", daemon=True)
 
     def add(self, add_servicer: Callable[[Any, grpc.Server], None], servicer: object) -> None:
@@ -179,6 +172,7 @@ class Server:
         """Starts to answer. Health follows `ready()`, asked every second."""
         self._server.start()
         self._operations.start()
+        self._metrics.start()
         self._readiness.start()
         _log.info("started", port=self.port, operations_port=self.operations_port)
 
@@ -193,9 +187,7 @@ class Server:
         self._operations.stop(0).wait()
         self._waiting_calls.shutdown()
         self._quick_calls.shutdown(wait=False)
-        self._metrics_server.shutdown()
-        self._metrics_server.server_close()
-        self._metrics_thread.join()
+        self._metrics.stop()
 
     def run_until_terminated(self, drain_seconds: float) -> None:
         """Starts, waits for SIGTERM or SIGINT, and drains. Belongs to the main thread."""

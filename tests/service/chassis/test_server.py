@@ -1,6 +1,7 @@
 """The server itself: health, reflection, metrics, drain, ports."""
 
 import functools
+import socket
 import ssl
 import threading
 import urllib.request
@@ -30,6 +31,16 @@ def health(running: Running, port: int) -> int:
 
 def is_serving(running: Running, port: int) -> bool:
     return health(running, port) == SERVING
+
+
+def metrics(running: Running, *, with_certificate: bool = True) -> bytes:
+    tls = running.certificates["ops"]
+    context = ssl.create_default_context(cafile=str(tls.ca_file))
+    if with_certificate:
+        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    url = f"https://127.0.0.1:{running.server.metrics_port}/metrics"
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        return bytes(answer.read())
 
 
 def test_health_follows_readiness_on_both_ports(running: Running) -> None:
@@ -66,14 +77,19 @@ def test_reflection_names_the_service_for_grpcurl(running: Running) -> None:
 
 
 def test_metrics_are_for_callers_with_a_certificate(running: Running) -> None:
-    tls = running.certificates["ops"]
-    context = ssl.create_default_context(cafile=str(tls.ca_file))
-    url = f"https://127.0.0.1:{running.server.metrics_port}/metrics"
     with pytest.raises(OSError, match=r"certificate|SSL|reset|EOF"):
-        urllib.request.urlopen(url, context=context, timeout=10).read()
-    context.load_cert_chain(tls.certificate_file, tls.key_file)
-    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
-        assert b"grpc_server_handling_seconds" in answer.read()
+        metrics(running, with_certificate=False)
+    assert b"grpc_server_handling_seconds" in metrics(running)
+
+
+def test_a_silent_caller_keeps_no_other_from_the_metrics_and_the_server_from_no_stop(
+    running: Running,
+) -> None:
+    with socket.create_connection(("127.0.0.1", running.server.metrics_port), timeout=10):
+        assert b"grpc_server_handling_seconds" in metrics(running)
+        running.server.stop(drain_seconds=0, grace_seconds=0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", running.server.metrics_port), timeout=10)
 
 
 def test_a_stranger_with_a_certificate_of_another_authority_is_turned_away(running: Running) -> None:
