@@ -100,5 +100,5 @@ class Listener:
             if self._only_beats and beat_at < begun + self._beat_seconds:
                 # Nothing that is said now brings the beat further forward: no need to wake for each word.
                 self._stopping.wait(pause)
-            else:
-                arrival.poll(pause * 1000)
+            elif not arrival.poll(pause * 1000):
+                return

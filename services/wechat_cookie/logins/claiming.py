@@ -5,8 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Select, Text, TextClause, bindparam, func, select, true, update
+from sqlalchemy import ARRAY, Connection, Text, TextClause, bindparam, func, select, true, update
 
+from services.chassis.database import DirectConnection
+from services.chassis.direct_statements import DirectStatement
 from services.wechat_cookie.logins.rows import COLUMNS, LoginRows
 from services.wechat_cookie.logins.state import LoginState
 from services.wechat_cookie.logins.tables import IS_ACT, IS_POLL, logins
@@ -51,8 +53,8 @@ _CLAIM_ACTS = (
     )
     .returning(*COLUMNS)
 )
-_NEXT_POLL = select(func.min(logins.c.next_poll_at)).where(IS_POLL)
-_NEXT_ACT = select(func.min(logins.c.next_poll_at)).where(IS_ACT)
+_NEXT_POLL = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_POLL))
+_NEXT_ACT = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_ACT))
 
 
 def claim_polls(
@@ -76,16 +78,16 @@ def claim_acts(
     return [rows.state_of(row) for row in claimed]
 
 
-def next_poll(connection: Connection) -> datetime.datetime | None:
+def next_poll(connection: Connection | DirectConnection) -> datetime.datetime | None:
     """When the next login is due for a poll; None when none waits."""
     return _time(connection, _NEXT_POLL)
 
 
-def next_act(connection: Connection) -> datetime.datetime | None:
+def next_act(connection: Connection | DirectConnection) -> datetime.datetime | None:
     """When the next login is due for another step; None when none waits."""
     return _time(connection, _NEXT_ACT)
 
 
-def _time(connection: Connection, statement: Select[Any]) -> datetime.datetime | None:
-    time: datetime.datetime | None = connection.execute(statement).scalar_one()
-    return time
+def _time(connection: Connection | DirectConnection, read: DirectStatement) -> datetime.datetime | None:
+    row = read.row(connection, {})
+    return None if row is None else row[0]

@@ -58,6 +58,7 @@ class Lane(Generic[WorkT]):
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._count = threads
+        self._idle = False
         self._queue: queue.SimpleQueue[WorkT | None] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -106,15 +107,23 @@ class Lane(Generic[WorkT]):
         free = self._count - len(busy)
         if free == 0:
             return self._tick_seconds
+        # Looking costs less than claiming, and hours pass in which nothing falls due.
+        if self._idle and (pause := self._until_due()) > self._tick_seconds:
+            return pause
         claimed = self._source.claim(free, busy)
+        if not claimed:
+            return self._until_due()
+        self._idle = False
         with self._lock:
             self._busy.update(self._source.key(work) for work in claimed)
         for work in claimed:
             self._queue.put(work)
-        if claimed:
-            return self._tick_seconds
+        return self._tick_seconds
+
+    def _until_due(self) -> float:
         due = self._source.next_due()
         until_due = IDLE_SECONDS if due is None else (due - self._now()).total_seconds()
+        self._idle = until_due >= IDLE_SECONDS
         return min(IDLE_SECONDS, max(self._tick_seconds, until_due))
 
     def _work_on(self) -> None:

@@ -101,11 +101,11 @@ class LoginPoller:
             return claim_acts(connection, self._rows, self._now(), most)
 
     def _next_poll(self) -> datetime.datetime | None:
-        with self._database.reading() as connection:
+        with self._database.direct() as connection:
             return next_poll(connection)
 
     def _next_act(self) -> datetime.datetime | None:
-        with self._database.reading() as connection:
+        with self._database.direct() as connection:
             return next_act(connection)
 
     def _take(self, state: LoginState) -> None:

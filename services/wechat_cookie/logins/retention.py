@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 
+from services.chassis.database import DirectConnection
+from services.chassis.direct_statements import DirectStatement
 from services.wechat_cookie.logins import rules
 from services.wechat_cookie.logins.rows import COLUMNS, LoginRows
 from services.wechat_cookie.logins.stages import Reason
@@ -31,7 +33,7 @@ _OVERDUE = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-_NEXT_DEADLINE = select(func.min(logins.c.deadline_at))
+_NEXT_DEADLINE = DirectStatement(select(func.min(logins.c.deadline_at)))
 _UNSEEN = (
     _RUNNING.where(logins.c.last_seen_at < bindparam("seen_before"))
     .where(logins.c.stage.in_([stage.value for stage in rules.ABANDONABLE]))
@@ -45,7 +47,7 @@ _SEEN = (
     .values(last_seen_at=bindparam("now"))
 )
 _REMOVE = delete(logins).where(logins.c.ended_at.is_not(None), logins.c.ended_at < bindparam("ended_before"))
-_ANY_RUNNING = select(exists().where(logins.c.ended_at.is_(None)))
+_ANY_RUNNING = DirectStatement(select(exists().where(logins.c.ended_at.is_(None))))
 _OWNERS = select(logins.c.owner_id).where(logins.c.ended_at.is_(None)).distinct()
 
 
@@ -57,9 +59,10 @@ class LoginRetention:
         self._limits = limits
         self._now = now
 
-    def seconds_to_deadline(self, connection: Connection) -> float | None:
+    def seconds_to_deadline(self, connection: Connection | DirectConnection) -> float | None:
         """How long until the next login is overdue, negative when one is; None while no login has a deadline."""
-        deadline: datetime.datetime | None = connection.execute(_NEXT_DEADLINE).scalar_one()
+        row = _NEXT_DEADLINE.row(connection, {})
+        deadline: datetime.datetime | None = row[0] if row is not None else None
         return None if deadline is None else (deadline - self._now()).total_seconds()
 
     def end_overdue(self, connection: Connection) -> list[LoginState]:
@@ -88,9 +91,9 @@ class LoginRetention:
         """The accounts that have running logins."""
         return list(connection.execute(_OWNERS).scalars())
 
-    def is_any_running(self, connection: Connection) -> bool:
+    def is_any_running(self, connection: Connection | DirectConnection) -> bool:
         """Whether any login is under way."""
-        return bool(connection.execute(_ANY_RUNNING).scalar_one())
+        return _ANY_RUNNING.row(connection, {}) == (True,)
 
     def mark_seen(self, connection: Connection, ids: Collection[str]) -> None:
         """Somebody has looked at these logins."""

@@ -71,7 +71,7 @@ class LoginUpkeep:
     def _end_overdue(self) -> float:
         """Ends what is overdue and gives the seconds until the next look."""
         while True:
-            with self._database.reading() as connection:
+            with self._database.direct() as connection:
                 left = self._retention.seconds_to_deadline(connection)
             if left is None or left > 0:
                 return MOST_SECONDS if left is None else min(MOST_SECONDS, max(LEAST_SECONDS, left))
@@ -84,15 +84,16 @@ class LoginUpkeep:
                 return LEAST_SECONDS
 
     def _sweep(self, seen: set[str]) -> None:
-        with self._database.transaction() as connection:
-            self._retention.mark_seen(connection, seen)
-        with self._database.transaction() as connection:
-            abandoned = self._retention.end_abandoned(connection)
-        for state in abandoned:
-            self._measures.ended(state)
-        with self._database.transaction() as connection:
-            self._retention.remove_old(connection)
-        with self._database.reading() as connection:
-            is_idle = not self._retention.is_any_running(connection)
-        if is_idle:
+        with self._database.direct() as connection:
+            is_any_running = self._retention.is_any_running(connection)
+        if is_any_running:
+            with self._database.transaction() as connection:
+                self._retention.mark_seen(connection, seen)
+            with self._database.transaction() as connection:
+                abandoned = self._retention.end_abandoned(connection)
+            for state in abandoned:
+                self._measures.ended(state)
+        else:
             self._on_idle()
+        with self._database.reading() as connection:
+            self._retention.remove_old(connection)
