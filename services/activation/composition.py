@@ -120,9 +120,10 @@ class Activation:
         self._database.dispose()
 
     def _is_ready(self) -> bool:
-        # Identity has a health of its own: while it is down, this service still answers what it can.
+        # Identity has a health of its own: while it is down, this service still answers what it can. Just after the
+        # start that is nothing, for nobody is known yet.
         try:
             with self._database.direct() as connection:
-                return self._schema.is_met_by(connection)
+                return self._schema.is_met_by(connection) and self._feed.was_awaited
         except DomainError:
             return False

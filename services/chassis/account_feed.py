@@ -34,6 +34,8 @@ from services.chassis.principals import CachingAuthenticator
 _log = structlog.get_logger(__name__)
 
 RECONNECT_SECONDS = 0.3
+# How long a service that has started waits for Identity before it answers what it can without.
+PATIENCE_SECONDS = 10.0
 # How often the stored cursor follows changes that ask nothing of the database. Whoever begins again at an older one
 # hears of some changes twice, and drops what it does not know yet.
 ADVANCE_SECONDS = 1.0
@@ -123,12 +125,23 @@ class AccountFeed:
         self._authenticator = authenticator
         self._cursor = cursor
         self._stopping = threading.Event()
+        self._was_heard = False
+        self._begun = time.monotonic()
         self._stream: grpc.Call | None = None
         self._thread = threading.Thread(target=self._run, name="account-feed", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
+        self._begun = time.monotonic()
         self._thread.start()
+
+    @property
+    def was_awaited(self) -> bool:
+        """Whether Identity has been heard since start(), or had PATIENCE_SECONDS to be; once true, it stays so.
+
+        Before that gRPC may still be waiting to connect anew, and refuse calls to an Identity that is up by now.
+        """
+        return self._was_heard or time.monotonic() - self._begun >= PATIENCE_SECONDS
 
     def stop(self) -> None:
         """Ends the stream and the thread."""
@@ -166,6 +179,7 @@ class AccountFeed:
         self._stream = stream
         advance_at = 0.0
         for event in stream:
+            self._was_heard = True
             for sequence, change in changes_of(event):
                 self._authenticator.drop(change.account_id, sequence)
                 if change.kind == "deleted":

@@ -55,7 +55,8 @@ def channel(
             ("grpc.service_config", json.dumps(config)),
             ("grpc.keepalive_time_ms", 20_000),
             ("grpc.keepalive_timeout_ms", 5_000),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
+            # Calls fail for as long as this after the other side is back; an attempt costs it next to nothing.
+            ("grpc.max_reconnect_backoff_ms", 500),
             ("grpc.initial_reconnect_backoff_ms", 200),
             *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),
         ),

@@ -43,7 +43,8 @@ BEAT_SECONDS = 1.0
 class WeChatCookie:
     """One replica: everything it is made of, started and stopped in the right order.
 
-    It needs neither its database nor Identity to start, and is ready while it reaches its own database.
+    It needs neither its database nor Identity to start, and is ready while it reaches its own database, once it has
+    heard Identity or waited for it in vain.
     """
 
     def __init__(self, settings: WeChatCookieSettings, now: Callable[[], datetime.datetime]) -> None:
@@ -123,11 +124,12 @@ class WeChatCookie:
         self._stop_background()
 
     def is_ready(self) -> bool:
-        """Whether its own database can be reached and has the schema."""
-        # Identity has a health of its own: while it is down, those whom it does not need are still served.
+        """Whether its own database can be reached and has the schema, and Identity has been waited for."""
+        # Identity has a health of its own: while it is down, those whom it does not need are still served. But a
+        # service that has just started knows nobody yet, and would refuse the first calls of all others.
         try:
             with self._database.direct() as connection:
-                return self._schema.is_met_by(connection)
+                return self._schema.is_met_by(connection) and self._feed.was_awaited
         except DomainError:
             return False
 

@@ -9,7 +9,6 @@ import pytest
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from tests.generous_limits import generous_environment
-from tests.waiting import wait_until
 from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People
 
@@ -52,7 +51,4 @@ def wechat(stack: LocalStack) -> Iterator[EmulatorControl]:
 @pytest.fixture(scope="session")
 def people(stack: LocalStack, jwt_secret: str) -> Iterator[People]:
     with People(stack, jwt_secret) as people:
-        # A service that was up before Identity may for a moment still wait to connect anew.
-        logs = ("/admin/audit/activation", "/admin/audit/wechat_cookie")
-        wait_until(lambda: all(people.rest("GET", log, people.admin).ok for log in logs))
         yield people

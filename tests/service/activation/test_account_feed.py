@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import text
 
-from services.chassis.channels import channel
 from services.chassis.credentials import TlsFiles
 from services.chassis.database import Database
+from services.chassis.probe import serves
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
@@ -146,18 +144,39 @@ def test_without_identity_the_service_stays_ready_and_says_who_is_missing(
     start: Start, admin: Account, identity: RunningIdentity, certificates: Mapping[str, TlsFiles]
 ) -> None:
     replica = start()
-    replica.list(admin)
+    wait_until(lambda: _is_serving(replica, certificates))
     identity.down()
     try:
         wait_until(lambda: _fails_for_want_of_identity(replica, admin))
-        address = f"127.0.0.1:{replica.activation.server.operations_port}"
-        with channel(address, "activation", certificates["gateway"]) as connection:
-            stub: Any = health_pb2_grpc.HealthStub(connection)
-            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert _is_serving(replica, certificates)
     finally:
         identity.up()
     wait_until(lambda: not _fails_for_want_of_identity(replica, admin))
+
+
+def test_a_service_that_comes_up_before_identity_is_ready_when_its_first_call_is_answered(
+    start: Start,
+    admin: Account,
+    identity: RunningIdentity,
+    certificates: Mapping[str, TlsFiles],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 600.0)
+    identity.down()
+    try:
+        replica = start()
+        # While it starts, too, it answers on its port.
+        wait_until(lambda: _fails_for_want_of_identity(replica, admin))
+        assert not _is_serving(replica, certificates)
+    finally:
+        identity.up()
+    wait_until(lambda: _is_serving(replica, certificates))
+    replica.list(admin)
+
+
+def _is_serving(replica: Replica, certificates: Mapping[str, TlsFiles]) -> bool:
+    address = f"127.0.0.1:{replica.activation.server.operations_port}"
+    return serves("activation", address, certificates["ops"], timeout_seconds=5)
 
 
 def _fails_for_want_of_identity(replica: Replica, admin: Account) -> bool:

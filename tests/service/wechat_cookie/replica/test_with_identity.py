@@ -1,7 +1,9 @@
 """A whole replica beside a real Identity: who is active, and what the deletion of an account takes with it."""
 
+import socket
 import threading
 import uuid
+from collections.abc import Mapping
 
 import grpc
 import pytest
@@ -9,9 +11,12 @@ from sqlalchemy import func, select
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import migrations
+from services.chassis.credentials import TlsFiles
 from services.wechat_cookie.composition import PACKAGE
 from services.wechat_cookie.cookies.tables import cookies, feed_cursor
 from services.wechat_cookie.logins.tables import logins
+from tests.postgres import FreshDatabase
+from tests.service.identity import replicas
 from tests.service.identity.replicas import Account
 from tests.service.wechat_cookie.api.conftest import refusal
 from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
@@ -125,8 +130,34 @@ def test_a_running_login_of_a_deleted_account_ends(
     stream.cancel()
 
 
-def test_it_is_ready_without_identity_and_answers_unavailable(surroundings: Surroundings) -> None:
+def test_the_first_call_to_a_ready_replica_is_answered_although_identity_came_later(
+    surroundings: Surroundings, fresh_database: FreshDatabase, certificates: Mapping[str, TlsFiles]
+) -> None:
+    url, clock = fresh_database("identity"), replicas.Clock()
+    with replicas.running(url, certificates, clock) as (former, callers):
+        ann = replicas.sign_up(callers, "ann@example.com")
+        port = former.server.port
+    with socket.create_server(("127.0.0.1", port)) as nobody:
+        nobody.settimeout(20)
+        replica = surroundings.start(f"127.0.0.1:{port}")
+        # Before each attempt to connect gRPC waits longer than before the one before.
+        for _ in range(5):
+            nobody.accept()[0].close()
+    stub = surroundings.stub(replica, "gateway")
+    with replicas.running(url, certificates, clock, identity_port=port) as (identity, _):
+        wait_until(identity.feed.beat, "Identity works")
+        wait_until(replica.is_ready, "the replica is ready")
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ListCookies(pb.ListCookiesRequest(), metadata=ann.bearer, timeout=5)
+    # It was Identity who told that ann has no access.
+    assert refusal(refused.value)[0] == "PERMISSION_DENIED"
+
+
+def test_it_waits_a_while_for_identity_and_then_is_ready_without_and_answers_unavailable(
+    surroundings: Surroundings,
+) -> None:
     replica = surroundings.start(NO_IDENTITY)
+    assert not replica.is_ready()
     wait_until(replica.is_ready, "the replica is ready")
     with pytest.raises(grpc.RpcError) as refused:
         surroundings.stub(replica, "gateway").ListCookies(
@@ -135,7 +166,25 @@ def test_it_is_ready_without_identity_and_answers_unavailable(surroundings: Surr
     assert refusal(refused.value)[:2] == ("UNAVAILABLE", "IDENTITY_UNAVAILABLE")
 
 
-def test_it_is_not_ready_while_its_database_is_away_or_not_migrated(surroundings: Surroundings) -> None:
+def test_a_ready_replica_stays_so_when_identity_goes(
+    surroundings: Surroundings, identity: IdentityReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 600.0)
+    replica = surroundings.start(identity.address)
+    wait_until(replica.is_ready, "the replica is ready")
+    identity.identity.stop(0)
+    with pytest.raises(grpc.RpcError) as refused:
+        surroundings.stub(replica, "gateway").ListCookies(
+            pb.ListCookiesRequest(), metadata=identity.admin.bearer, timeout=5
+        )
+    assert refusal(refused.value)[:2] == ("UNAVAILABLE", "IDENTITY_UNAVAILABLE")
+    assert replica.is_ready()
+
+
+def test_it_is_not_ready_while_its_database_is_away_or_not_migrated(
+    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 0.0)
     away = surroundings.start(
         NO_IDENTITY, wechat_cookie_database_url="postgresql://nobody:x@127.0.0.1:9/nothing"
     )
