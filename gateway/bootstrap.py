@@ -39,6 +39,8 @@ def bootstrap(
         "node": {"id": "gateway", "cluster": "fastmp"},
         "static_resources": {"listeners": [listener(routes, filters, gateway)], "clusters": clusters},
         "overload_manager": connection_limit(gateway),
+        # Nobody but the administration interface asks for them, so nothing is gathered from all threads every 5 s.
+        "stats_flush_on_admin": True,
         "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
         "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
     }
