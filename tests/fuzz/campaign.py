@@ -26,7 +26,9 @@ from tests.whole_stack.test_access_matrix import METHODS
 # A code that Identity was told of behind Activation's back is given up, with a refusal, by whoever redeems it: that
 # is right, and no business of the fuzzer's. These RPCs get codes that Activation does not have.
 STRANGE_CODES = {"activation_code": [f"{number:032x}" for number in range(5)]}
-BEHIND_ACTIVATIONS_BACK = {"ApplyActivation": STRANGE_CODES, "ClearActivation": STRANGE_CODES}
+BEHIND_ACTIVATIONS_BACK = dict.fromkeys(
+    ("ApplyActivation", "BatchApplyActivations", "ClearActivation"), STRANGE_CODES
+)
 # Looking at every table takes some milliseconds, so it is done for some of the refused calls.
 LOOK_AT_EVERY = 10
 
@@ -123,6 +125,7 @@ def campaign(stack: LocalStack, people: People) -> Iterator[Campaign]:
         "account_ids": [victim.id, active.id],
         "activation_code": codes,
         "token": [active.token],
+        "tokens": [active.token, pending.token],
     }
     with ExitStack() as opened:
         channels: dict[str, Any] = {

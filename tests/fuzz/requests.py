@@ -115,6 +115,8 @@ def _single_values(field: FieldDescriptor, known: Mapping[str, Sequence[str]]) -
         return st.one_of(ODD_INTEGERS, INT64)
     if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
         return st.tuples(INT64, INT32)
+    if field.message_type is not None and field.is_repeated:
+        return messages(field.message_type, known)
     raise TypeError(f"{field.full_name}: the fuzzer does not know this type yet")
 
 

@@ -8,6 +8,8 @@ IDEMPOTENT: Mapping[str, frozenset[str]] = {
         {
             "ApplyActivation",
             "Authenticate",
+            "BatchApplyActivations",
+            "BatchAuthenticate",
             "ClearActivation",
             "GetMe",
             "GetPrincipals",
