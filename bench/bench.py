@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.accounts import Accounts
-from bench.processes import cpu_seconds, pin
+from bench.processes import pin, tree_cpu_seconds
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.local.topology import SERVICES
@@ -47,14 +47,14 @@ class Cores:
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server under load: where it listens and which processes do its work."""
+    """A server under load: where it listens and which processes, with their children, do its work."""
 
     address: str
     pids: tuple[int, ...]
 
     def cpu_seconds(self) -> float:
         """CPU time that its processes have used so far."""
-        return sum(cpu_seconds(pid) for pid in self.pids)
+        return sum(tree_cpu_seconds(pid) for pid in self.pids)
 
 
 class Bench:

@@ -11,7 +11,7 @@ from bench.load.connection import LoadConnection
 from bench.load.driving import drive
 from bench.load.frames import rest_call
 from bench.measurement import Result, at_least, at_most, interleave, median
-from bench.processes import cpu_seconds
+from bench.processes import tree_cpu_seconds
 from deploy.local.stack import LocalStack
 
 NUMBERS = (13,)
@@ -61,7 +61,7 @@ def _logins(bench: Bench, stack: LocalStack, replicas: tuple[str, ...]) -> Calla
     pids = [stack.process(name).pid for name in replicas]
 
     def run() -> _Turn:
-        before = [cpu_seconds(pid) for pid in pids]
+        before = [tree_cpu_seconds(pid) for pid in pids]
         load = drive(
             connect,
             calls,
@@ -70,7 +70,7 @@ def _logins(bench: Bench, stack: LocalStack, replicas: tuple[str, ...]) -> Calla
             in_flight=IN_FLIGHT_A_REPLICA * len(replicas),
             connections=1,
         )
-        used = [cpu_seconds(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
+        used = [tree_cpu_seconds(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
         return _Turn(load.per_second, max(used) / min(used))
 
     return run

@@ -30,6 +30,7 @@ from services.identity.feed_reader import FeedReader
 from services.identity.feed_retention import FeedRetention
 from services.identity.feed_watch import FeedWatches
 from services.identity.hashing_admission import HashingAdmission
+from services.identity.hashing_processes import HashingProcesses
 from services.identity.known_networks import KnownNetworksRetention
 from services.identity.password_hashing import PasswordHashing
 from services.identity.settings import IdentitySettings
@@ -82,7 +83,8 @@ class Identity:
         self._admission = HashingAdmission(
             settings.hashing_threads, settings.hashing_queue, calls.remaining_time
         )
-        passwords = PasswordHashing(self._admission, secrets.token_bytes)
+        self._hashing = HashingProcesses()
+        passwords = PasswordHashing(self._admission, self._hashing, secrets.token_bytes)
         self._audit = Auditing(self._database, audit, settings.audit_key, now)
         transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
@@ -152,6 +154,7 @@ class Identity:
         self._housekeeping.stop()
         self.feed.stop()
         self._admission.close()
+        self._hashing.close()
         self._database.dispose()
 
     def _is_ready(self) -> bool:

@@ -13,9 +13,6 @@ from services.chassis.errors import ThrottledError
 
 T = TypeVar("T")
 
-# How much a hash gives way to the calls that want a core only for a moment.
-NICENESS = 10
-
 
 @dataclass(eq=False)
 class HashingBusyError(ThrottledError):
@@ -35,7 +32,7 @@ class HashingAdmission:
         self._lock = threading.Lock()
         self._free_places = at_once + queue
         self._patience = patience
-        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="hashing", initializer=_give_way)
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="hashing")
 
     @property
     def free_places(self) -> int:
@@ -85,9 +82,3 @@ def usable_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _give_way() -> None:
-    # Linux knows niceness by thread; elsewhere this would slow the whole process down.
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

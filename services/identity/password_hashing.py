@@ -5,15 +5,10 @@ from functools import partial
 
 import structlog
 
+from services.identity import passwords
 from services.identity.hashing_admission import HashingAdmission
-from services.identity.passwords import (
-    CHECKSUM_BYTES,
-    SALT_BYTES,
-    UnusableHashError,
-    hash_password,
-    unmatchable_hash,
-    verify_password,
-)
+from services.identity.hashing_processes import HashingProcesses
+from services.identity.passwords import CHECKSUM_BYTES, SALT_BYTES, UnusableHashError, unmatchable_hash
 
 _log = structlog.get_logger(__name__)
 
@@ -21,14 +16,21 @@ _log = structlog.get_logger(__name__)
 class PasswordHashing:
     """Password hashes by way of an admission. Thread-safe. `random_bytes(n)` gives n unguessable bytes."""
 
-    def __init__(self, admission: HashingAdmission, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        admission: HashingAdmission,
+        processes: HashingProcesses,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._admission = admission
+        self._processes = processes
         self._random_bytes = random_bytes
         self._nobodys = unmatchable_hash(random_bytes(SALT_BYTES + CHECKSUM_BYTES))
 
     def hash(self, password: str) -> str:
         """A new hash of `password`. Raises HashingBusyError."""
-        return self._admission.run(partial(hash_password, password, self._random_bytes(SALT_BYTES)))
+        salt = self._random_bytes(SALT_BYTES)
+        return self._admission.run(partial(self._processes.hash, password, salt, passwords.ROUNDS))
 
     def matches(self, password: str, stored: str | None) -> bool:
         """Whether `stored` was made from `password`; without a stored hash False, after the same work.
@@ -39,8 +41,8 @@ class PasswordHashing:
 
     def _compare(self, password: str, stored: str | None) -> bool:
         try:
-            return verify_password(password, stored or self._nobodys) and stored is not None
+            return self._processes.verify(password, stored or self._nobodys) and stored is not None
         except UnusableHashError as error:
             _log.warning("password_hash_refused", why=str(error))
-            verify_password(password, self._nobodys)
+            self._processes.verify(password, self._nobodys)
             return False

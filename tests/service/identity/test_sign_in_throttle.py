@@ -15,8 +15,7 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.database import Database
 from services.chassis.errors import reason_of
 from services.chassis.throttling.attempts import bucket_key
-from services.identity import password_hashing
-from services.identity.passwords import verify_password
+from services.identity.hashing_processes import HashingProcesses
 from services.identity.tables import attempts
 from tests.service.identity.conftest import Replica
 from tests.service.identity.logins import EMAIL, from_address, login
@@ -40,11 +39,13 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passwords that were really hashed and compared, in the order in which that began."""
     passwords: list[str] = []
 
-    def counting(password: str, stored: str) -> bool:
-        passwords.append(password)
-        return verify_password(password, stored)
+    verify = HashingProcesses.verify
 
-    monkeypatch.setattr(password_hashing, "verify_password", counting)
+    def counting(processes: HashingProcesses, password: str, stored: str) -> bool:
+        passwords.append(password)
+        return verify(processes, password, stored)
+
+    monkeypatch.setattr(HashingProcesses, "verify", counting)
     return passwords
 
 
