@@ -1,8 +1,8 @@
 """The process that hashes passwords for a replica: `python -m services.identity.hashing_process`.
 
 It reads questions from its standard input, one JSON object in a line, answers each in a line on its standard
-output, and ends with its input, so never long after the replica. It is of low priority, and in a session of its own:
-where Linux groups processes by session (autogroup, sched(7)), a priority counts only within one.
+output, and ends with its input, so never long after the replica. It is of low priority, and in a session of its
+own: where Linux groups processes by session (autogroup, sched(7)), a priority counts only within one.
 """
 
 import contextlib
