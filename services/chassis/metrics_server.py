@@ -18,6 +18,8 @@ _log = structlog.get_logger(__name__)
 
 # For each read and write of a caller's, the handshake included.
 CALLER_SECONDS = 10.0
+# At a time; who comes beyond them is turned away.
+MOST_CALLERS = 16
 
 
 class MetricsServer:
@@ -63,7 +65,22 @@ class _HttpsServer(ThreadingMixIn, WSGIServer):
         )[0]
         self.address_family = family
         self._context = context
+        self._free = threading.Semaphore(MOST_CALLERS)
         super().__init__((str(address[0]), port), _SilentHandler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Takes a caller, if there is room: before the handshake it may be anybody."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a caller, and makes room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """The handshake and the answer, in the caller's thread."""

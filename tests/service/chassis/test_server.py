@@ -1,5 +1,6 @@
 """The server itself: health, reflection, metrics, drain, ports."""
 
+import contextlib
 import functools
 import socket
 import ssl
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.credentials import TlsFiles
+from services.chassis.metrics_server import MOST_CALLERS
 from services.chassis.server import Listen, Pool, Server
 from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running
 from tests.waiting import wait_until
@@ -90,6 +92,25 @@ def test_a_silent_caller_keeps_no_other_from_the_metrics_and_the_server_from_no_
         running.server.stop(drain_seconds=0, grace_seconds=0)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", running.server.metrics_port), timeout=10)
+
+
+def test_of_many_silent_callers_of_the_metrics_those_beyond_the_bound_are_turned_away(
+    running: Running,
+) -> None:
+    address = ("127.0.0.1", running.server.metrics_port)
+    with contextlib.ExitStack() as held:
+        for _ in range(MOST_CALLERS):
+            held.enter_context(socket.create_connection(address, timeout=10))
+        with socket.create_connection(address, timeout=5) as one_too_many:
+            assert one_too_many.recv(1) == b""
+    wait_until(lambda: _is_told(running))
+
+
+def _is_told(running: Running) -> bool:
+    try:
+        return b"grpc_server_handling_seconds" in metrics(running)
+    except OSError:
+        return False
 
 
 def test_a_stranger_with_a_certificate_of_another_authority_is_turned_away(running: Running) -> None:
