@@ -25,7 +25,7 @@ from services.chassis.database import Database
 from services.chassis.errors import ConflictError, DatabaseUnavailableError, DomainError
 from services.chassis.jobs import Jobs
 
-# As many as there may be threads for calls: no more can wait.
+# By then one more costs as much in a batch as in the next.
 LARGEST_BATCH = 64
 
 

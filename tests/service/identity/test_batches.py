@@ -54,12 +54,12 @@ def remembered(database: Database, codes: list[str]) -> set[str]:
 
 
 @pytest.fixture
-def locked(database: Database, people: list[Account]) -> Iterator[Account]:
-    """An account whose row another transaction has locked."""
+def first_is_locked(database: Database, people: list[Account]) -> Iterator[None]:
+    """Another transaction has locked the row of the first of the people."""
     row = select(accounts.c.id).where(accounts.c.id == uuid.UUID(people[0].id))
     with database.transaction() as connection:
         connection.execute(row.with_for_update())
-        yield people[0]
+        yield
 
 
 def test_each_account_gets_the_days_of_its_code(
@@ -138,8 +138,9 @@ def test_an_account_takes_one_code_at_a_time_and_a_code_goes_to_one_account(
     assert statuses == ["active", "pending"]
 
 
+@pytest.mark.usefixtures("first_is_locked")
 def test_a_locked_account_holds_nobody_up(
-    callers: Callers, people: list[Account], locked: Account, database: Database
+    callers: Callers, people: list[Account], database: Database
 ) -> None:
     codes = [new_code() for _ in people]
 
@@ -148,7 +149,6 @@ def test_a_locked_account_holds_nobody_up(
     assert set(given) == {1, 2, 3}
     # The locked one's code is still to be had.
     assert remembered(database, codes) == set(codes[1:])
-    assert locked is people[0]
 
 
 def test_batches_and_single_calls_that_race_leave_no_gap_in_the_feed(
