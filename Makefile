@@ -34,23 +34,23 @@ bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 
 chaos: ## Kill parts under load, check that nothing is lost or doubled (make chaos SEED=… SECONDS=…)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+	@exec $(BIN)/python -m tests.proofs.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 fuzz: ## Send 20,000 hostile calls over gRPC and REST (make fuzz CALLS=… SEED=…)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.fuzz $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.proofs.fuzz $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
 
 prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and REST at once
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.single_redeem
+	@exec $(BIN)/python -m tests.proofs.single_redeem
 
 prove-logins-survive: ## Kill replicas under 60 logins in flight (make prove-logins-survive SEED=…)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.logins_survive $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.proofs.logins_survive $(if $(SEED),--seed $(SEED))
 
 prove-abandoned-logins: ## Abandon 1,000 logins and look for what they leave behind
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.abandoned_logins
+	@exec $(BIN)/python -m tests.proofs.abandoned_logins
 
 rotate-cookie-keys: ## Put every stored cookie of the local stack under a new key, also while it runs
 	$(RUNTIME)

@@ -5,9 +5,9 @@ import uuid
 
 from sqlalchemy import update
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.identity.tables import accounts
-from tests.ready_accounts import ReadyAccount, ReadyAccounts
+from tests.support.ready_accounts import ReadyAccount, ReadyAccounts
 
 ACCESS = datetime.timedelta(days=30)
 

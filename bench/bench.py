@@ -18,7 +18,7 @@ from bench.processes import pin, tree_cpu_seconds
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.local.topology import SERVICES
-from tests.generous_limits import generous_environment
+from tests.support.generous_limits import generous_environment
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "a password of the benchmarks"

@@ -4,8 +4,8 @@ import datetime
 import secrets
 import uuid
 
-from services.activation.generation import Generation, generate
-from services.chassis.database import Database
+from services.activation.codes.generation import Generation, generate
+from services.chassis.postgres.database import Database
 
 VALID_DAYS = 30
 

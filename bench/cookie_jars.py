@@ -6,9 +6,9 @@ import uuid
 
 from sqlalchemy import insert, update
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.tables import cookies
-from tests.ready_accounts import ReadyAccount
+from tests.support.ready_accounts import ReadyAccount
 
 KEPT = datetime.timedelta(hours=88)
 AVATAR_BYTES = 20_000

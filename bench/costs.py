@@ -18,8 +18,8 @@ from bench.logins import ENVIRONMENT, Logins, phone
 from bench.processes import tree_cpu_seconds
 from deploy.local.stack import LocalStack
 from deploy.local.topology import SERVICES
-from tests.ready_accounts import ReadyAccount
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.ready_accounts import ReadyAccount
 
 PENDING = 1000
 PENDING_SECONDS = 30.0

@@ -23,11 +23,11 @@ from bench.logins import ENVIRONMENT
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.local.topology import SERVICES
-from services.identity.passwords import SALT_BYTES, hash_password
+from services.identity.passwords.hashes import SALT_BYTES, hash_password
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
 from services.wechat_cookie.vault import Vault
-from tests.generous_limits import generous_environment
-from tests.postgres import cluster_folder
+from tests.support.generous_limits import generous_environment
+from tests.support.postgres import cluster_folder
 
 FIRST_TOKEN = 1_000_000_000
 # The number of a filled account that is active and has cookies.

@@ -12,11 +12,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from tests.direct_calls import bearer, channels
-from tests.ready_accounts import ReadyAccount
-from tests.wechat_emulator.control import EmulatorControl
+from tests.support.direct_calls import bearer, channels
+from tests.support.ready_accounts import ReadyAccount
 
 BEGUN_AT_ONCE = 16
 CALL_SECONDS = 60.0

@@ -5,7 +5,7 @@ import time
 
 from bench.bench import PASSWORD
 from bench.measurement import median
-from services.identity.passwords import ROUNDS, SALT_BYTES
+from services.identity.passwords.hashes import ROUNDS, SALT_BYTES
 
 HASHES = 3
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from gateway.bootstrap import bootstrap
 from gateway.contract import Contract
+from gateway.envoy.bootstrap import bootstrap
 from gateway.pages.static import pages
 from gateway.settings import Settings, load
 

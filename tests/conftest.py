@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.certificates", "tests.postgres"]
+pytest_plugins = ["tests.support.certificates", "tests.support.postgres"]
 
 # Proofs that take more than their share of the six minutes of `make test`: `make prove` runs them.
 LONG = (

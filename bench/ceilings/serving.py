@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from services.chassis.credentials import TlsFiles, server_credentials
+from services.chassis.mutual_tls import TlsFiles, server_credentials
 
 SERVICE = "bench.Ceiling"
 # As many as a service of the product has for unary calls.

@@ -13,7 +13,7 @@ from bench.rates import rate_result
 from bench.rpcs import ACTIVATE, connecting
 from fastmp.activation.v1 import activation_service_pb2 as activation_pb
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
-from tests.ready_accounts import ReadyAccount
+from tests.support.ready_accounts import ReadyAccount
 
 NUMBERS = (3,)
 ACCOUNTS = 512

@@ -13,7 +13,7 @@ from bench.load.frames import grpc_call
 from bench.measurement import Result, at_most, interleave, median
 from bench.rpcs import GENERATE_CODES, connecting
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.iso_time import iso_text
+from services.activation.codes.iso_time import iso_text
 
 NUMBERS = (6,)
 CODES = 10_000

@@ -16,11 +16,11 @@ from bench.measurement import Result, at_most, median, percentile
 from bench.processes import cpu_seconds, memory_bytes
 from bench.rpcs import CALLER, LIST_COOKIES
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.wechat_cookie.logins.state import LoginLimits
-from tests.ready_accounts import ReadyAccount
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from tests.support.ready_accounts import ReadyAccount
+from tests.support.waiting import wait_until
 
 NUMBERS = (9, 10)
 LOGINS = 1000

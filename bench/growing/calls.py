@@ -24,8 +24,8 @@ from fastmp.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as cookie
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as cookie_grpc
 from services.chassis.channels import channel
-from tests.direct_calls import bearer
-from tests.ready_accounts import ReadyAccount
+from tests.support.direct_calls import bearer
+from tests.support.ready_accounts import ReadyAccount
 
 # More than each RPC is called.
 SUPPLY = 40

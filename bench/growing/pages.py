@@ -11,10 +11,10 @@ from bench.measurement import Result, at_most, interleave, median
 from bench.rpcs import CALLER
 from deploy.local.stack import LocalStack
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.listing import Filter, page_query, read_page
+from services.activation.codes.listing import Filter, page_query, read_page
 from services.activation.tables import activation_codes
-from services.chassis.database import Database
 from services.chassis.pages import DEFAULT_PAGE, Position, page_token
+from services.chassis.postgres.database import Database
 
 LIST_CODES = "/fastmp.activation.v1.ActivationService/ListCodes"
 CALLS = 100

@@ -23,7 +23,7 @@ from bench.load.frames import (
     is_status_200,
     opening,
 )
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 60.0

@@ -11,7 +11,7 @@ from deploy.demo.walk import StepFailedError, Walk
 from deploy.local.errors import LocalStackError
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
 
 
 def main() -> int:

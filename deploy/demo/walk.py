@@ -11,7 +11,7 @@ import qrcode
 
 from deploy.demo.rest import RefusedError, RestCaller
 from deploy.local.stack import LocalStack
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
 
 EMAIL = "alice@example.com"
 PASSWORD = "correct horse battery"  # noqa: S105 - of an account that lives as long as the demo

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from deploy.local.private_files import write_private
-from services.chassis.credentials import TRUST_DOMAIN, TlsFiles
+from services.chassis.mutual_tls import TRUST_DOMAIN, TlsFiles
 
 AUTHORITY = "ca"
 AUTHORITY_LIFETIME = datetime.timedelta(days=365)

@@ -11,7 +11,7 @@ import sqlalchemy.exc
 
 from deploy.local.processes import BAD_SETTING
 from deploy.local.topology import SERVICES
-from services.chassis.migrations import upgrade
+from services.chassis.postgres.migrations import upgrade
 
 
 def main() -> int:

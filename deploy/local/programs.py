@@ -38,7 +38,7 @@ class Programs:
     ) -> Program:
         """The tests' stand-in for mp.weixin.qq.com, over TLS; its authority goes to `authority`/ca.pem."""
         where = ("--host", LOOPBACK, "--port", str(port), "--make-ca", str(authority))
-        return self.module(name, "tests.wechat_emulator", environment, (*where, *arguments))
+        return self.module(name, "deploy.wechat_emulator", environment, (*where, *arguments))
 
     def log(self, name: str) -> Path:
         """The log file of the program `name`."""

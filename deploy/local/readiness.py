@@ -12,7 +12,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import RunningProgram
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 READY_TIMEOUT_SECONDS = 60.0
 PROBE_INTERVAL_SECONDS = 0.05

@@ -16,7 +16,7 @@ from deploy.local.processes import Launcher, RunningProgram
 from deploy.local.settings import LocalSettings
 from deploy.local.startup import FirstAdmin, Startup
 from deploy.local.topology import GATEWAY, Topology
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 
 class LocalStack:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from fastmp.access.v1 import access_pb2
 from gateway.contract import Rpc
-from gateway.error_replies import REPLIES
+from gateway.envoy.error_replies import REPLIES
 from gateway.openapi.constraints import Schema
 
 # How Envoy's transcoder maps the codes that the contract uses.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.extensions import Config, set_header
+from gateway.envoy.extensions import Config, set_header
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import uuid
 
 from sqlalchemy import Connection
 
-from services.activation import codes
+from services.activation.codes import codes
 from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
 
 

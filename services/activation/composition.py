@@ -8,27 +8,27 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation import codes
 from services.activation.account_deletion import AccountDeletion
-from services.activation.api import ActivationServicer
-from services.activation.entitlements import Entitlements
-from services.activation.export import Exports
-from services.activation.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
-from services.activation.guessing import WINDOW, CodeGuessing, Limits
-from services.activation.redemption import Redemption
+from services.activation.api.servicer import ActivationServicer
+from services.activation.codes import codes
+from services.activation.codes.export import Exports
+from services.activation.redeeming.entitlements import Entitlements
+from services.activation.redeeming.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
+from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
+from services.activation.redeeming.redemption import Redemption
+from services.activation.redeeming.settled_jobs import SettledJobs
 from services.activation.settings import ActivationSettings
-from services.activation.settled_jobs import SettledJobs
 from services.activation.tables import attempts, audit, feed_cursor
-from services.chassis.account_feed import AccountFeed, FeedCursor
 from services.chassis.audit.auditing import Auditing
-from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.housekeeping import Housekeeping
-from services.chassis.identity_client import IdentityClient, identity_channel
-from services.chassis.jobs import Jobs
-from services.chassis.migrations import SchemaCheck
-from services.chassis.principals import CachingAuthenticator
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.identity.client import IdentityClient, identity_channel
+from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.jobs.queue import Jobs
+from services.chassis.postgres.database import Database
+from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.tally import Tally
 
 PACKAGE = "services.activation"

@@ -14,9 +14,9 @@ from sqlalchemy import (
     Uuid,
 )
 
-from services.activation.iso_time import PATTERN, IsoTime
-from services.chassis.account_feed import feed_cursor_table
+from services.activation.codes.iso_time import PATTERN, IsoTime
 from services.chassis.audit.tables import audit_tables
+from services.chassis.identity.feed_follower import feed_cursor_table
 from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
@@ -117,7 +117,7 @@ generation_requests = Table(
     CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
 )
 
-# Guesses of codes that do not exist; see services.activation.guessing.
+# Guesses of codes that do not exist; see services.activation.redeeming.guessing.
 attempts = attempts_table(metadata, "activation_attempts")
 feed_cursor = feed_cursor_table(metadata)
 audit = audit_tables(metadata)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import grpc
 from grpc.experimental import ChannelOptions
 
-from services.chassis.credentials import TlsFiles, channel_credentials
+from services.chassis.mutual_tls import TlsFiles, channel_credentials
 
 
 def target_of(addresses: str) -> str:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 
-from services.chassis import migrations
+from services.chassis.postgres import migrations
 from services.chassis.settings import SettingsT, load
 
 Command = Callable[[SettingsT], None]

@@ -9,8 +9,8 @@ from functools import cached_property
 
 import grpc
 
-from services.chassis.credentials import peer_name
-from services.chassis.principals import Principal
+from services.chassis.identity.principals import Principal
+from services.chassis.mutual_tls import peer_name
 
 # Outside any call, and for callers without a deadline, outgoing work is still bounded.
 DEFAULT_TIMEOUT_SECONDS = 15.0

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, PostgresDsn, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 from services.chassis.strong_secret import StrongSecret
 
 

@@ -5,8 +5,8 @@ from functools import partial
 
 from services.chassis import command_line
 from services.chassis.telemetry import configure_logging
+from services.identity.accounts.first_admin import ensure_admin
 from services.identity.composition import PACKAGE, Identity
-from services.identity.first_admin import ensure_admin
 from services.identity.settings import IdentitySettings
 
 

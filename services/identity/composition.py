@@ -12,37 +12,37 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
 from services.chassis.audit.auditing import Auditing
-from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.housekeeping import Housekeeping
-from services.chassis.migrations import SchemaCheck
-from services.chassis.principals import CachingAuthenticator
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.postgres.database import Database
+from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
 from services.chassis.throttling.turnstiles import Turnstiles
-from services.identity.account_transactions import AccountTransactions
-from services.identity.administration import Administration
-from services.identity.api import IdentityServicer
-from services.identity.applying import Applying
-from services.identity.authentication import TokenAuthentication
-from services.identity.feed_reader import FeedReader
-from services.identity.feed_retention import FeedRetention
-from services.identity.feed_watch import FeedWatches
-from services.identity.hashing_admission import HashingAdmission
-from services.identity.hashing_processes import HashingProcesses
-from services.identity.known_networks import KnownNetworksRetention
-from services.identity.password_hashing import PasswordHashing
+from services.identity.accounts.administration import Administration
+from services.identity.accounts.applying import Applying
+from services.identity.accounts.transactions import AccountTransactions
+from services.identity.api.servicer import IdentityServicer
+from services.identity.feed.reader import FeedReader
+from services.identity.feed.retention import FeedRetention
+from services.identity.feed.watch import FeedWatches
+from services.identity.passwords.admission import HashingAdmission
+from services.identity.passwords.hashing import PasswordHashing
+from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
-from services.identity.sign_in_throttle import (
+from services.identity.sign_in.authentication import TokenAuthentication
+from services.identity.sign_in.known_networks import KnownNetworksRetention
+from services.identity.sign_in.sign_in_throttle import (
     REGISTRATION_WINDOW,
     SIGN_IN_WINDOW,
     Limits,
     SignInThrottle,
 )
-from services.identity.sign_ins import SignIns
+from services.identity.sign_in.sign_ins import SignIns
+from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import attempts, audit
-from services.identity.tokens import Tokens
 
 PACKAGE = "services.identity"
 HASHING_PATHS = frozenset(

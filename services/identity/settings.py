@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 from services.chassis.strong_secret import StrongSecret
-from services.identity.emails import LONGEST, checked_email
-from services.identity.hashing_admission import usable_cores
+from services.identity.accounts.emails import LONGEST, checked_email
+from services.identity.passwords.admission import usable_cores
 
 
 class IdentitySettings(ServiceSettings):

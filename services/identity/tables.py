@@ -34,7 +34,7 @@ accounts = Table(
     Column("id", Uuid, primary_key=True),
     # As registered.
     Column("email", Text, nullable=False),
-    # What makes two spellings the same address; see services.identity.emails.
+    # What makes two spellings the same address; see services.identity.accounts.emails.
     Column("email_key", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
@@ -42,7 +42,7 @@ accounts = Table(
     Column("activation_status", Text, nullable=False),
     Column("activation_code", Text, unique=True),
     Column("expired_time", DateTime(timezone=True)),
-    # Unix seconds; see services.identity.tokens for what the two mean together.
+    # Unix seconds; see services.identity.sign_in.tokens for what the two mean together.
     Column("tokens_valid_after", BigInteger, nullable=False, server_default="0"),
     Column("newest_token", BigInteger, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
@@ -119,7 +119,7 @@ account_activations = Table(
     Column("cleared_at", DateTime(timezone=True)),
 )
 
-# Wrong guesses and registrations; see services.identity.sign_in_throttle.
+# Wrong guesses and registrations; see services.identity.sign_in.sign_in_throttle.
 attempts = attempts_table(metadata, "sign_in_attempts")
 
 # From where an account was signed in to.

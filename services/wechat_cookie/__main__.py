@@ -6,7 +6,7 @@ import sys
 import structlog
 
 from services.chassis import command_line
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.chassis.telemetry import configure_logging
 from services.wechat_cookie.composition import PACKAGE, WeChatCookie
 from services.wechat_cookie.rotation import rotate

@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from services.chassis.account_feed import AccountFeed, FeedCursor
 from services.chassis.audit.auditing import Auditing
-from services.chassis.database import Database
 from services.chassis.errors import DomainError
-from services.chassis.identity_client import IdentityClient, identity_channel
-from services.chassis.migrations import SchemaCheck
-from services.chassis.notifications import Listener
-from services.chassis.principals import CachingAuthenticator
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.client import IdentityClient, identity_channel
+from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.postgres.database import Database
+from services.chassis.postgres.migrations import SchemaCheck
+from services.chassis.postgres.notifications import Listener
+from services.wechat_cookie.account_deletion import AccountDeletion
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
@@ -27,11 +28,10 @@ from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import feed_cursor
-from services.wechat_cookie.deletion import AccountDeletion
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.exported.keeper import FolderKeeper
-from services.wechat_cookie.logins.engine import LoginEngine
+from services.wechat_cookie.logins.work.engine import LoginEngine
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.settings import WeChatCookieSettings
 

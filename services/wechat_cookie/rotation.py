@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Column, bindparam, select, update
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.tables import cookies
-from services.wechat_cookie.logins.tables import logins
+from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
 _log = structlog.get_logger(__name__)

@@ -8,11 +8,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from bench.data import ACTIVE_OWNER, account_id, fill
-from services.activation.listing import Filter, read_page
-from services.chassis.database import Database
-from services.identity import accounts
-from services.identity.listing import AccountFilter, list_accounts
-from services.identity.passwords import verify_password
+from services.activation.codes.listing import Filter, read_page
+from services.chassis.postgres.database import Database
+from services.identity.accounts import accounts
+from services.identity.accounts.listing import AccountFilter, list_accounts
+from services.identity.passwords.hashes import verify_password
 from services.identity.tables import accounts as accounts_table
 from services.wechat_cookie.cookies.reading import list_cookies
 from services.wechat_cookie.cookies.tables import cookies
@@ -20,7 +20,7 @@ from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.vault import Vault
-from tests.postgres import FreshDatabase
+from tests.support.postgres import FreshDatabase
 
 ROWS = 300
 SERVICES = ("identity", "activation", "wechat_cookie")

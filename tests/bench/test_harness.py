@@ -22,7 +22,7 @@ from bench.measurement import Result, at_least, at_most, interleave, median, per
 from bench.processes import pin
 from bench.report import Report
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 CALLS = 500
 

@@ -16,7 +16,7 @@ import zxingcpp
 from PIL import Image
 
 from tests.cli.program import COMMAND, PATIENCE_SECONDS, Program
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 # Of each module, so that the reader has something to look at.
 PIXELS = 4

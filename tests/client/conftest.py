@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from fastmp.client import TlsFiles, WeChatCookieClient
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from services.chassis import credentials
-from services.chassis.principals import Principal, UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis import mutual_tls
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.principals import Principal, UnauthenticatedError
 
 TOKEN = "a-token-of-the-tests"
 SERVICE = pb.DESCRIPTOR.services_by_name["WeChatCookieService"]
@@ -68,7 +68,7 @@ class Replica:
 
 
 @pytest.fixture
-def start_replica(certificates: Mapping[str, credentials.TlsFiles]) -> Iterator[Callable[..., Replica]]:
+def start_replica(certificates: Mapping[str, mutual_tls.TlsFiles]) -> Iterator[Callable[..., Replica]]:
     """Starts a replica; by default with the certificate of WeChatCookie."""
     with contextlib.ExitStack() as held:
 
@@ -99,7 +99,7 @@ def replica(start_replica: Callable[..., Replica]) -> Replica:
 
 
 @pytest.fixture
-def tls(certificates: Mapping[str, credentials.TlsFiles]) -> TlsFiles:
+def tls(certificates: Mapping[str, mutual_tls.TlsFiles]) -> TlsFiles:
     """The certificate of an internal program."""
     files = certificates["collector"]
     return TlsFiles(files.ca_file, files.certificate_file, files.key_file)

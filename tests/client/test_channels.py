@@ -15,7 +15,7 @@ from fastmp.client import (
     WeChatCookieClient,
 )
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis import credentials
+from services.chassis import mutual_tls
 from services.chassis.errors import DatabaseUnavailableError
 from tests.client.conftest import TOKEN, Replica
 
@@ -101,7 +101,7 @@ def test_a_server_of_another_name_is_not_believed(
 
 
 def test_a_caller_of_another_authority_is_turned_away(
-    replica: Replica, certificates: Mapping[str, credentials.TlsFiles]
+    replica: Replica, certificates: Mapping[str, mutual_tls.TlsFiles]
 ) -> None:
     files = certificates["stranger"]
     stranger = TlsFiles(files.ca_file, files.certificate_file, files.key_file)

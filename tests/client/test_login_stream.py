@@ -23,7 +23,7 @@ from services.wechat_cookie.logins.errors import (
     TooManyLoginsError,
 )
 from tests.client.conftest import TOKEN, Replica
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 KEY = "0" * 32
 LAST = 6

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, sync_playwright
 from deploy import chromium
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.console.tab import Tab
-from tests.generous_limits import generous_environment
-from tests.wechat_emulator.control import EmulatorControl
+from tests.support.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
 ARGUMENTS = (

@@ -12,8 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.console.tab import Tab
-from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People, Person
 
 SIZES = {"phone": (390, 844), "tablet": (768, 1024), "desk": (1440, 900)}

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.knobs import FinalLogin
 from tests.console.tab import Tab
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.knobs import FinalLogin
 from tests.whole_stack.people import People
 
 

@@ -4,8 +4,8 @@ import secrets
 
 from playwright.sync_api import expect
 
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.console.tab import Tab
-from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People
 
 PASSWORD = "correct horse battery"

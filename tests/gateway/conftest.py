@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from services.chassis.credentials import TlsFiles
-from tests.envoy import Edit, RunningEnvoy, Settings, running_envoy
+from services.chassis.mutual_tls import TlsFiles
 from tests.gateway.stand_ins import ADMIN_TOKEN, SERVICES, StandIn, start
+from tests.support.envoy import Edit, RunningEnvoy, Settings, running_envoy
 
 StartService = Callable[..., StandIn]
 StartGateway = Callable[..., "Gateway"]

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from fastmp.activation.v1 import activation_service_pb2, activation_service_pb2_grpc
 from fastmp.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2, wechat_cookie_service_pb2_grpc
-from services.chassis.credentials import TlsFiles
-from services.chassis.principals import Principal, UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.principals import Principal, UnauthenticatedError
+from services.chassis.mutual_tls import TlsFiles
 
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 ADMIN_TOKEN = "the-admins-token"

@@ -13,12 +13,12 @@ import requests
 
 from deploy.local.processes import Launcher
 from deploy.local.programs import Programs
-from services.chassis.credentials import TlsFiles
-from tests.envoy import configuration_environment, write_configuration
+from services.chassis.mutual_tls import TlsFiles
 from tests.gateway.conftest import Gateway, StartGateway
 from tests.gateway.error_shape import RETRY_INFO, assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN
-from tests.waiting import wait_until
+from tests.support.envoy import configuration_environment, write_configuration
+from tests.support.waiting import wait_until
 
 
 def test_the_client_address_is_the_sockets_whatever_the_client_says(gateway: Gateway) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import requests
 
 from gateway import VERSION
-from services.chassis.credentials import TlsFiles
-from services.chassis.probe import serves
+from services.chassis.grpc_server.probe import serves
+from services.chassis.mutual_tls import TlsFiles
 from tests.gateway.conftest import Gateway, StartGateway, StartService
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import StandIn
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_health_is_ok_when_every_part_is(start_gateway: StartGateway) -> None:

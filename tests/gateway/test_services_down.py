@@ -12,7 +12,7 @@ from services.chassis.errors import DatabaseUnavailableError
 from tests.gateway.conftest import Gateway, StartGateway, StartService, addresses, route
 from tests.gateway.error_shape import RETRY_INFO, assert_error
 from tests.gateway.stand_ins import StandIn
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_a_service_that_is_gone_is_503_in_the_same_shape(

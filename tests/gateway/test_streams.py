@@ -9,11 +9,11 @@ import grpc
 from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis.access import AccountNotActivatedError
+from services.chassis.grpc_server.access import AccountNotActivatedError
 from tests.gateway.conftest import Gateway, StartGateway, route
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def _open(gateway: Gateway, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:

@@ -11,9 +11,9 @@ from deploy import chromium
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from tests.console.tab import Tab
-from tests.generous_limits import generous_environment
 from tests.pictures.terminal_page import terminal_page
 from tests.pictures.terminal_scan import scan_in_a_terminal
+from tests.support.generous_limits import generous_environment
 from tests.whole_stack.people import PASSWORD, People, Person
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"

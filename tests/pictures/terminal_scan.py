@@ -7,7 +7,7 @@ import pyte
 from tests.cli.conftest import sign_in
 from tests.cli.program import Program
 from tests.cli.terminal import Terminal
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import Person
 
 COLUMNS, ROWS = 56, 30

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.generous_limits import generous_environment
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
 ROOT = Path(__file__).parents[2]

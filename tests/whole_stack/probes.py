@@ -9,7 +9,7 @@ import grpc
 import requests
 
 from services.chassis.errors import reason_of
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PAUSE_SECONDS = 0.01
 CALL_SECONDS = 5.0

@@ -15,13 +15,13 @@ from psycopg import sql
 
 from deploy.local.kept_secrets import read_kept
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from tests.crashes.belongings import qr_text
-from tests.direct_calls import channels
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
+from tests.proofs.crashes.belongings import qr_text
+from tests.support.direct_calls import channels
+from tests.support.waiting import wait_until
 from tests.whole_stack.canaries import Canaries
 
 # Of a session's cookies, those that open it; the others are an account's public numbers.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from tests.gateway_calls import Answer, GatewayCaller
+from tests.support.gateway_calls import Answer, GatewayCaller
 
 # Steady, and little enough for the machine that runs everything else as well.
 PAUSE_SECONDS = 0.1

@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from deploy.local.stack import LocalStack
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import PASSWORD, People
 
 PATHS = {

@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from fastmp.client import LoginStream
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from tests.gateway_calls import GatewayCaller
-from tests.serving import wait_until_served
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from tests.support.gateway_calls import GatewayCaller
+from tests.support.serving import wait_until_served
+from tests.support.waiting import wait_until
 from tests.whole_stack.client_callers import connect
 from tests.whole_stack.people import People
 

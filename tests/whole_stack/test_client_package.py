@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from fastmp.activation.v1 import activation_service_pb2 as activation_pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as activation_grpc
 from fastmp.client import (
@@ -19,7 +20,6 @@ from fastmp.client import (
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from tests.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.client_callers import connect, tls
 from tests.whole_stack.people import People, Person
 

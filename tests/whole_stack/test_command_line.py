@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.cli.program import Program, ProgramInside
 from tests.cli.terminal import Terminal
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import PASSWORD, People
 
 NO_COLOUR = {"NO_COLOR": "1"}

@@ -1,7 +1,7 @@
 """A short campaign of hostile calls; `make fuzz` makes a long one."""
 
 from deploy.local.stack import LocalStack
-from tests.fuzz.campaign import campaign
+from tests.proofs.fuzz.campaign import campaign
 from tests.whole_stack.people import People
 
 

@@ -18,13 +18,13 @@ import pytest
 
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.crashes.belongings import qr_text, rows
-from tests.gateway_calls import GatewayCaller
-from tests.generous_limits import generous_environment
-from tests.ready_accounts import ReadyAccounts
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault, FaultKind
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault, FaultKind
+from tests.proofs.crashes.belongings import qr_text, rows
+from tests.support.gateway_calls import GatewayCaller
+from tests.support.generous_limits import generous_environment
+from tests.support.ready_accounts import ReadyAccounts
+from tests.support.waiting import wait_until
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 BEFORE_THE_QR = (

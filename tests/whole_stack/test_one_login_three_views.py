@@ -16,8 +16,8 @@ import zxingcpp
 from PIL import Image
 
 from deploy.local.stack import LocalStack
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import People, Person
 
 GRPCURL = Path(sys.executable).with_name("grpcurl")

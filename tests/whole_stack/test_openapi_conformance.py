@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from deploy.local.stack import LocalStack
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import People, Person
 
 PROGRAM = Path(sys.executable).with_name("st")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import LocalStack
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People
 from tests.whole_stack.test_openapi_conformance import caller, conformance, settings, what_exists
 

@@ -21,14 +21,14 @@ from fastmp.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as cookie_pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as cookie_grpc
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database
-from services.identity import accounts
-from services.identity.account_transactions import AccountTransactions
+from services.chassis.postgres.database import Database
+from services.identity.accounts import accounts
+from services.identity.accounts.transactions import AccountTransactions
 from services.identity.tables import audit
-from tests.direct_calls import bearer, channels
-from tests.gateway_calls import GatewayCaller
-from tests.serving import wait_until_served
-from tests.waiting import wait_until
+from tests.support.direct_calls import bearer, channels
+from tests.support.gateway_calls import GatewayCaller
+from tests.support.serving import wait_until_served
+from tests.support.waiting import wait_until
 from tests.whole_stack.people import PASSWORD, People, Person
 from tests.whole_stack.probes import CALL_SECONDS, LET_IN, Probe, Probing
 

@@ -11,12 +11,12 @@ import requests
 
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.gateway_calls import Answer, GatewayCaller
-from tests.generous_limits import generous_environment
-from tests.login_watchers import LoginWatcher, WatchedLogin
-from tests.ready_accounts import ReadyAccount, ReadyAccounts
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.gateway_calls import Answer, GatewayCaller
+from tests.support.generous_limits import generous_environment
+from tests.support.login_watchers import LoginWatcher, WatchedLogin
+from tests.support.ready_accounts import ReadyAccount, ReadyAccounts
+from tests.support.waiting import wait_until
 from tests.whole_stack.steady_load import Call, SteadyLoad
 
 SERVICES = ("identity", "activation", "wechat_cookie")

@@ -19,9 +19,9 @@ from psycopg import sql
 from deploy.local.kept_secrets import read_kept
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.generous_limits import generous_environment
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
+from tests.support.generous_limits import generous_environment
+from tests.support.waiting import wait_until
 from tests.whole_stack.canaries import Canaries, files_below
 from tests.whole_stack.secret_story import SecretStory, command_lines
 from tests.whole_stack.trace_collector import TraceCollector, collecting

@@ -12,7 +12,7 @@ import pytest
 
 from deploy import dist
 from deploy.local.stack import LocalStack
-from tests.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.whole_stack.people import People, Person
 
 ROOT = Path(__file__).parents[2]

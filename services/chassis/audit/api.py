@@ -10,9 +10,9 @@ from fastmp.audit.v1 import audit_pb2 as pb
 from services.chassis.audit.listing import Filters, page
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.verifying import Anchor, verify
-from services.chassis.database import Database
 from services.chassis.errors import FieldViolation, InvalidArgumentError
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.postgres.database import Database
 from services.chassis.validation import Text, Values, parse
 
 LARGEST_POSITION = 2**63 - 1

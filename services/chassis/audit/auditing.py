@@ -9,7 +9,7 @@ from services.chassis.audit.api import AuditReader
 from services.chassis.audit.recording import AuditLog
 from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import AuditTables
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 
 
 class Auditing:

@@ -22,9 +22,9 @@ from sqlalchemy import (
 
 from services.chassis.audit.chain import FACTS, digest
 from services.chassis.audit.tables import AuditTables
-from services.chassis.database import Database
-from services.chassis.direct_statements import DirectStatement
 from services.chassis.errors import DomainError
+from services.chassis.postgres.database import Database
+from services.chassis.postgres.direct_statements import DirectStatement
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import grpc
 
-from services.chassis.access import AccessRule
+from services.chassis.grpc_server.access import AccessRule
 
 # Takes the request and the context. Gives the response, or the iterator of responses for a streaming method.
 Handler = Callable[[Any, grpc.ServicerContext], Any]

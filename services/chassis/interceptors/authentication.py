@@ -7,9 +7,14 @@ from contextlib import contextmanager
 import grpc
 
 from services.chassis import context as calls
-from services.chassis.access import lets_in
+from services.chassis.grpc_server.access import lets_in
+from services.chassis.identity.principals import (
+    Authenticator,
+    Principal,
+    TokenMissingError,
+    UnauthenticatedError,
+)
 from services.chassis.interceptors import Handler, Method, around
-from services.chassis.principals import Authenticator, Principal, TokenMissingError, UnauthenticatedError
 
 # The contract's tokens have at most 153 characters; nothing longer is worth looking at.
 LONGEST_TOKEN = 512

@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.database import DirectConnection
-from services.chassis.direct_statements import DirectStatement
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
 from services.chassis.throttling.attempts import Bucket
 
 # No attempt takes this long; one that is still open after it belongs to a process that died.

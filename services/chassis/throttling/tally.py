@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Table
 
-from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
+from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import Attempts, Bucket
 
 

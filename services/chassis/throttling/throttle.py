@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table
 
-from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
+from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import Bucket
 from services.chassis.throttling.open_attempts import OpenAttempts
 from services.chassis.throttling.turnstiles import NoTurnError, Turnstiles

@@ -11,7 +11,7 @@ from google.api import httpbody_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import context as calls
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import AcquireValues, ReportValues, TokenValues
 from services.wechat_cookie.cookies import changing, reading, reports

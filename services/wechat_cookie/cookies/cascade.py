@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.chassis.account_feed import BATCH
+from services.chassis.identity.feed_follower import BATCH
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.tables import cookies, deleted_owners
 

@@ -9,8 +9,8 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.database import Database
-from services.chassis.principals import ADMIN_ROLE, Principal
+from services.chassis.identity.principals import ADMIN_ROLE, Principal
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
 from services.wechat_cookie.cookies.errors import (
     CookieNotFoundError,

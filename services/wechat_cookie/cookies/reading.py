@@ -5,8 +5,8 @@ import uuid
 
 from sqlalchemy import Connection, bindparam, select
 
-from services.chassis.database import DirectConnection
-from services.chassis.direct_statements import DirectStatement
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import AvatarNotFoundError, CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, exc, insert, or_, select, update
 
-from services.chassis.database import constraint_of
+from services.chassis.postgres.database import constraint_of
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError

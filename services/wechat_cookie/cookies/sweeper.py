@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from services.chassis.database import Database
 from services.chassis.errors import DomainError
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import expiry
 
 _log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from services.chassis.account_feed import feed_cursor_table
+from services.chassis.identity.feed_follower import feed_cursor_table
 from services.wechat_cookie.metadata import metadata
 
 cookies = Table(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import structlog
 from sqlalchemy import Connection, bindparam, select, text
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.exported.contents import ExportedCookie, files_of

@@ -11,21 +11,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis.database import Database
-from services.chassis.principals import TokenRevokedError
+from services.chassis.identity.principals import TokenRevokedError
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS as COOKIE_COLUMNS
 from services.wechat_cookie.cookies.cookie import Cookie, cookie_of
 from services.wechat_cookie.cookies.tables import cookies, deleted_owners
-from services.wechat_cookie.logins import rules
 from services.wechat_cookie.logins.errors import LoginNotFoundError, TooManyLoginsError
-from services.wechat_cookie.logins.hub import EventHub, Watcher
-from services.wechat_cookie.logins.measures import LoginMeasures
-from services.wechat_cookie.logins.rows import COLUMNS, LoginRows
-from services.wechat_cookie.logins.stages import Reason, Stage
-from services.wechat_cookie.logins.state import LoginLimits
-from services.wechat_cookie.logins.tables import logins
-from services.wechat_cookie.logins.watching import EventReader
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
+from services.wechat_cookie.logins.store.tables import logins
+from services.wechat_cookie.logins.streams.hub import EventHub, Watcher
+from services.wechat_cookie.logins.streams.watching import EventReader
+from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
 TRY_AGAIN = datetime.timedelta(seconds=30)
 # How often a call that waits for the first QR code looks at its own deadline.

@@ -3,14 +3,14 @@
 import datetime
 from collections.abc import Callable
 
-from services.activation.claiming import Claiming
-from services.activation.fulfilment import Fulfilment, tasks
-from services.activation.guessing import WINDOW, CodeGuessing, Limits
-from services.activation.redemption import Redemption
+from services.activation.redeeming.claiming import Claiming
+from services.activation.redeeming.fulfilment import Fulfilment, tasks
+from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
+from services.activation.redeeming.redemption import Redemption
 from services.activation.tables import attempts, audit
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database
-from services.chassis.jobs import Jobs
+from services.chassis.jobs.queue import Jobs
+from services.chassis.postgres.database import Database
 from services.chassis.throttling.tally import Tally
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import text
 
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
-from tests.postgres import DatabaseTemplates
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
 from tests.service.identity.replicas import Clock
+from tests.support.postgres import DatabaseTemplates
 
 
 @dataclass

@@ -14,8 +14,8 @@ from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation.composition import Activation
 from services.activation.settings import ActivationSettings
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
 from services.chassis.errors import reason_of
+from services.chassis.mutual_tls import TlsFiles
 from tests.service.activation.scripted_identity import Account
 
 

@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
-from services.activation.entitlements import REFUSALS
-from services.activation.messages import timestamp_of
-from services.chassis.credentials import TlsFiles
+from services.activation.api.messages import timestamp_of
+from services.activation.redeeming.entitlements import REFUSALS
 from services.chassis.errors import DomainError
-from services.chassis.principals import UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.principals import UnauthenticatedError
+from services.chassis.mutual_tls import TlsFiles
 
 SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"]
 HEARTBEAT_SECONDS = 0.1

@@ -7,13 +7,13 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
-from services.chassis.probe import serves
+from services.chassis.grpc_server.probe import serves
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 Start = Callable[[], Replica]
 
@@ -161,7 +161,7 @@ def test_a_service_that_comes_up_before_identity_is_ready_when_its_first_call_is
     certificates: Mapping[str, TlsFiles],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 600.0)
     identity.down()
     try:
         replica = start()

@@ -10,16 +10,16 @@ from functools import partial
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from services.activation.claiming import Claim, Claimant, Claiming, ClaimWish
-from services.activation.codes import get
-from services.activation.guessing import Guesser
+from services.activation.codes.codes import get
+from services.activation.redeeming.claiming import Claim, Claimant, Claiming, ClaimWish
+from services.activation.redeeming.guessing import Guesser
 from services.activation.tables import activation_codes, attempts, audit
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_claiming
 from tests.service.activation.replicas import Replica, at_once
 from tests.service.activation.scripted_identity import Account, World
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from services.activation.copy_out import copy_out
-from services.chassis.database import driver_url
+from services.activation.codes.copy_out import copy_out
+from services.chassis.postgres.database import driver_url
 
 ROWS = 20_000
 LONG = "COPY (SELECT n, repeat('x', 100) FROM generate_series(1, %(rows)s) n) TO STDOUT (FORMAT csv)"

@@ -7,12 +7,12 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from services.activation.claiming import Claimant
-from services.chassis.database import Database
+from services.activation.redeeming.claiming import Claimant
+from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_redemption
 from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 IDENTITY_UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "IDENTITY_UNAVAILABLE")
 

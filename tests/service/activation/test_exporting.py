@@ -10,14 +10,14 @@ from google.api.httpbody_pb2 import HttpBody
 from sqlalchemy import text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.export import BLOCK_BYTES, EXPORTS_AT_ONCE
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
+from services.activation.codes.export import BLOCK_BYTES, EXPORTS_AT_ONCE
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refusal, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
 from tests.service.identity.replicas import Clock
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_codes")
 

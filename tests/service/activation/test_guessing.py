@@ -14,14 +14,14 @@ from sqlalchemy import func, select
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.tables import attempts
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
 from services.chassis.errors import reason_of
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, at_once, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity, World
 from tests.service.identity.replicas import Clock
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 LIMIT = 10
 

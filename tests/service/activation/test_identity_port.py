@@ -11,15 +11,15 @@ import grpc
 import pytest
 
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
-from services.activation.entitlements import EntitlementRefusedError, Entitlements
-from services.chassis.credentials import TlsFiles
-from services.chassis.identity_client import IdentityClient, identity_channel
-from services.chassis.principals import Principal
-from tests.postgres import FreshDatabase
+from services.activation.redeeming.entitlements import EntitlementRefusedError, Entitlements
+from services.chassis.identity.client import IdentityClient, identity_channel
+from services.chassis.identity.principals import Principal
+from services.chassis.mutual_tls import TlsFiles
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity
 from tests.service.identity import replicas as real
-from tests.waiting import wait_until
+from tests.support.postgres import FreshDatabase
+from tests.support.waiting import wait_until
 
 UNTIL = datetime.datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=datetime.UTC)
 LATER = UNTIL + datetime.timedelta(days=9)

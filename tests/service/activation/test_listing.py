@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock

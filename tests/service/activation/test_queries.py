@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation import codes, redemption
-from services.activation.claiming import Claimant, Claiming, ClaimWish
-from services.activation.listing import Filter, read_page
-from services.chassis.database import Database
+from services.activation.codes import codes
+from services.activation.codes.listing import Filter, read_page
+from services.activation.redeeming import redemption
+from services.activation.redeeming.claiming import Claimant, Claiming, ClaimWish
 from services.chassis.errors import DomainError
 from services.chassis.pages import Position
+from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_claiming
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
 from tests.service.activation.scripted_identity import Account

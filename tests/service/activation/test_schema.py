@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, exc, make_url, text
 
 from services.activation.composition import PACKAGE
-from services.chassis import migrations
-from services.chassis.database import constraint_of
-from tests.postgres import FreshDatabase
+from services.chassis.postgres import migrations
+from services.chassis.postgres.database import constraint_of
+from tests.support.postgres import FreshDatabase
 
 CODE = "0123456789abcdef" * 2
 TIME = "2026-01-02T03:04:05.000006Z"

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
-from services.chassis.credentials import TlsFiles, channel_credentials
-from services.chassis.principals import Principal, UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.principals import Principal, UnauthenticatedError
+from services.chassis.mutual_tls import TlsFiles, channel_credentials
 
 QUEUEING = "/fastmp.identity.v1.IdentityService/Login"
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)

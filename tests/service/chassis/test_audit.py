@@ -16,9 +16,9 @@ from services.chassis.audit.schema_v1 import CREATE, DROP
 from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import AuditTables, audit_tables
 from services.chassis.audit.verifying import Anchor, Verdict, verify
-from services.chassis.database import Database
-from tests.held_locks import held_rows
-from tests.waiting import wait_until
+from services.chassis.postgres.database import Database
+from tests.support.held_locks import held_rows
+from tests.support.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
 KEY = b"k" * 32

@@ -22,11 +22,11 @@ from services.chassis.errors import (
     ThrottledError,
     reason_of,
 )
+from services.chassis.grpc_server.server import Pool, interceptors
+from services.chassis.identity.principals import Principal
 from services.chassis.interceptors.metrics import Metrics
-from services.chassis.principals import Principal
-from services.chassis.server import Pool, interceptors
 from tests.service.chassis.conftest import NOW, Running
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 USER = Principal("u", "u@example.com", "user", "pending")
 ADMIN = Principal("a", "a@example.com", "admin", "pending")

@@ -8,9 +8,9 @@ import sqlalchemy
 from sqlalchemy import exc, text
 
 from deploy.local.postgres import PostgresServer
-from services.chassis.database import Database, constraint_of, driver_connection
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
-from tests.waiting import wait_until
+from services.chassis.postgres.database import Database, constraint_of, driver_connection
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

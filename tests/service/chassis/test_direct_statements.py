@@ -22,11 +22,11 @@ from sqlalchemy import (
     text,
 )
 
-from services.activation.iso_time import IsoTime
-from services.chassis.database import Database, DirectConnection, driver_connection
-from services.chassis.direct_statements import DirectStatement
+from services.activation.codes.iso_time import IsoTime
 from services.chassis.errors import DatabaseUnavailableError
-from tests.postgres import FreshDatabase
+from services.chassis.postgres.database import Database, DirectConnection, driver_connection
+from services.chassis.postgres.direct_statements import DirectStatement
+from tests.support.postgres import FreshDatabase
 
 THINGS = Table(
     "things", MetaData(), Column("id", Uuid), Column("made", DateTime(timezone=True)), Column("due", IsoTime)

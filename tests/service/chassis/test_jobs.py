@@ -9,10 +9,10 @@ import pytest
 import structlog
 from sqlalchemy import func, literal, select, text
 
-from services.chassis.database import Database, driver_url
-from services.chassis.jobs import Jobs, UntilItSucceeds
-from tests.postgres import FreshDatabase
-from tests.waiting import wait_until
+from services.chassis.jobs.queue import Jobs, UntilItSucceeds
+from services.chassis.postgres.database import Database, driver_url
+from tests.support.postgres import FreshDatabase
+from tests.support.waiting import wait_until
 
 
 class Recorder:

@@ -12,9 +12,9 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import exc
 
-from services.chassis import migrations
-from tests.postgres import FreshDatabase
+from services.chassis.postgres import migrations
 from tests.service.chassis.old_rows import ACTIVATION, IDENTITY, WECHAT_COOKIE, OldRows
+from tests.support.postgres import FreshDatabase
 
 SERVICES = {"identity": IDENTITY, "activation": ACTIVATION, "wechat_cookie": WECHAT_COOKIE}
 # A lock is waited for 4 seconds; the rest is the machine's.

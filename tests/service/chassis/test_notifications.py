@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from deploy.local.postgres import PostgresServer
-from services.chassis.notifications import Listener
-from tests.waiting import wait_until
+from services.chassis.postgres.notifications import Listener
+from tests.support.waiting import wait_until
 
 
 class Heard:

@@ -16,11 +16,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.credentials import TlsFiles
-from services.chassis.metrics_server import MOST_CALLERS
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.metrics_server import MOST_CALLERS
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.mutual_tls import TlsFiles
 from tests.service.chassis.conftest import NOW, SERVICE, Principals, Running
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

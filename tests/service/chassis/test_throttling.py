@@ -25,15 +25,15 @@ from sqlalchemy import (
 )
 
 from deploy.local.postgres import PostgresServer
-from services.chassis.database import Database
 from services.chassis.errors import ThrottledError
+from services.chassis.postgres.database import Database
 from services.chassis.throttling import begin_v1
 from services.chassis.throttling.attempts import Bucket, bucket_key
 from services.chassis.throttling.tables import attempts_table
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
 from services.chassis.throttling.turnstiles import Turnstiles
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
 WINDOW = 15 * MINUTE

@@ -22,7 +22,7 @@ from deploy.local.databases import ensure_owned_database
 from deploy.local.postgres import PostgresServer
 from deploy.local.settings import LocalSettings
 from deploy.local.topology import SERVICES
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 READY = re.compile(r"FastMP is ready: (http://\S+) \(state and logs in (\S+); Ctrl-C stops it\)\n")
 FIRST_ADMIN = re.compile(r"first admin: (\S+), password (\S+) \(shown only this once\)\n")

@@ -16,7 +16,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.postgres import PostgresServer
 from deploy.local.processes import Launcher
 from deploy.local.wheels import package_folder
-from tests.postgres import THROW_AWAY
+from tests.support.postgres import THROW_AWAY
 
 PASSWORD = secrets.token_hex(16)
 

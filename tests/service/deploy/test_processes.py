@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local.errors import LocalStackError
 from deploy.local.processes import Launcher, Program, RunningProgram
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 READY = "print('up', flush=True)"
 SLEEP = f"import time; {READY}; time.sleep(600)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 SERVICES = ("identity", "activation", "wechat_cookie")
 REFUSED = 2

@@ -15,16 +15,16 @@ from deploy.local.certificates import tls_files
 from deploy.local.kept_secrets import read_kept
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
-from tests.crashes.belongings import log_in, qr_text, rows
-from tests.gateway_calls import GatewayCaller
-from tests.ready_accounts import ReadyAccount, ReadyAccounts
+from services.chassis.mutual_tls import TlsFiles
+from tests.proofs.crashes.belongings import log_in, qr_text, rows
 from tests.service.deploy.test_lifecycle import environment, running
-from tests.waiting import wait_until
-from tests.wechat_emulator.control import EmulatorControl
+from tests.support.gateway_calls import GatewayCaller
+from tests.support.ready_accounts import ReadyAccount, ReadyAccounts
+from tests.support.waiting import wait_until
 
 JARS = "SELECT jar FROM cookies UNION ALL SELECT cookies FROM logins WHERE cookies IS NOT NULL"
 

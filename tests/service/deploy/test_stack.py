@@ -13,7 +13,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.readiness import await_serving
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PASSWORD = secrets.token_urlsafe(16)
 pytestmark = pytest.mark.xdist_group("stack")

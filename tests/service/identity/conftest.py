@@ -6,10 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
 from services.identity.composition import Identity
-from tests.postgres import FreshDatabase
 from tests.service.identity.replicas import (
     ADMIN_EMAIL,
     ADMIN_PASSWORD,
@@ -20,6 +19,7 @@ from tests.service.identity.replicas import (
     sign_in,
     sign_up,
 )
+from tests.support.postgres import FreshDatabase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ CHEAP_ROUNDS = 1000
 def cheap_hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes with fewer rounds, but for tests with the mark `real_hashing`."""
     if request.node.get_closest_marker("real_hashing") is None:
-        monkeypatch.setattr("services.identity.passwords.ROUNDS", CHEAP_ROUNDS)
+        monkeypatch.setattr("services.identity.passwords.hashes.ROUNDS", CHEAP_ROUNDS)
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 import grpc
 from sqlalchemy import Connection, insert, text
 
-from services.activation import codes
 from services.activation.account_deletion import AccountDeletion
+from services.activation.codes import codes
 from services.activation.tables import activation_codes, audit, feed_cursor
-from services.chassis.account_feed import AccountFeed, FeedCursor
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database
-from services.chassis.identity_client import IdentityClient
-from services.chassis.principals import CachingAuthenticator
+from services.chassis.identity.client import IdentityClient
+from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.postgres.database import Database
 
 # Of so many cascades one dies before its commit and one after it; also one resynchronisation dies.
 CASCADES_A_CRASH = 8

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database
-from services.identity import account_feed, accounts
-from services.identity.account_transactions import AccountTransaction, AccountTransactions
-from services.identity.accounts import AccountNotFoundError, AccountUpdate, NewAccount
+from services.chassis.postgres.database import Database
+from services.identity.accounts import accounts
+from services.identity.accounts.accounts import AccountNotFoundError, AccountUpdate, NewAccount
+from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
+from services.identity.feed import changes
 from services.identity.tables import audit
 from tests.service.identity.replicas import Clock
 
@@ -89,7 +90,7 @@ class Writer:
         def create(transaction: AccountTransaction) -> list[str]:
             for one in new:
                 accounts.create(transaction, NewAccount(one, f"{one.hex}@example.com", "no hash"))
-            return [account_feed.CHANGED] * len(new)
+            return [changes.CHANGED] * len(new)
 
         if self._commits(create):
             for one in new:
@@ -104,7 +105,7 @@ class Writer:
         def change(transaction: AccountTransaction) -> list[str]:
             for one in chosen:
                 accounts.change(transaction, one, AccountUpdate(activation_status=status))
-            return [account_feed.CHANGED] * len(chosen)
+            return [changes.CHANGED] * len(chosen)
 
         self._commits(change)
 
@@ -114,7 +115,7 @@ class Writer:
         def delete(transaction: AccountTransaction) -> list[str]:
             for one in chosen:
                 accounts.remove(transaction, one)
-            return [account_feed.DELETED] * len(chosen)
+            return [changes.DELETED] * len(chosen)
 
         if self._commits(delete):
             with self._truth.lock:
@@ -123,7 +124,7 @@ class Writer:
     def _burn(self) -> None:
         """Takes a sequence and does not keep it."""
         with contextlib.suppress(ChangedMindError), self._database.transaction() as connection:
-            account_feed.append(connection, uuid.uuid4(), account_feed.CHANGED, self._clock.now())
+            changes.append(connection, uuid.uuid4(), changes.CHANGED, self._clock.now())
             raise ChangedMindError
         with self._truth.lock:
             self._truth.counts["rolled back"] += 1

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 from services.identity.composition import Identity
 from services.identity.settings import IdentitySettings
 

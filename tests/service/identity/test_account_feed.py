@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database
-from services.identity import account_feed
-from services.identity.account_feed import CHANGED, FeedPrunedError
-from services.identity.account_transactions import AccountTransactions
-from services.identity.feed_retention import FeedRetention
+from services.chassis.postgres.database import Database
+from services.identity.accounts.transactions import AccountTransactions
+from services.identity.feed import changes
+from services.identity.feed.changes import CHANGED, FeedPrunedError
+from services.identity.feed.retention import FeedRetention
 from services.identity.tables import account_changes, audit
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -45,7 +45,7 @@ def follow(database: Database, until: Callable[[int], bool]) -> list[int]:
     seen: list[int] = []
     while not until(len(seen)):
         with database.reading() as connection:
-            batch = account_feed.changes_after(connection, seen[-1] if seen else 0, at_most=7)
+            batch = changes.changes_after(connection, seen[-1] if seen else 0, at_most=7)
         seen += [change.sequence for change in batch]
     return seen
 
@@ -61,7 +61,7 @@ def test_readers_see_every_change_in_order_without_gaps_while_writers_race(datab
                 write(database, 1)
             else:
                 with database.transaction() as connection:
-                    account_feed.append(connection, uuid.uuid4(), CHANGED, NOW)
+                    changes.append(connection, uuid.uuid4(), CHANGED, NOW)
                     connection.rollback()
 
     with ThreadPoolExecutor(writers + 2) as pool:
@@ -83,8 +83,8 @@ def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(d
         assert told == []
     assert told == [(str(first), 1), (str(second), 2)]
     with database.reading() as connection:
-        changes = account_feed.changes_after(connection, 0)
-    assert [(change.account_id, change.kind, change.time) for change in changes] == [
+        found = changes.changes_after(connection, 0)
+    assert [(change.account_id, change.kind, change.time) for change in found] == [
         (first, "changed", NOW),
         (second, "deleted", NOW),
     ]
@@ -116,9 +116,9 @@ def test_pruning_removes_what_is_too_old_and_says_so_to_whoever_asks_for_it(data
     assert retention.prune() == 0
     assert kept(database) == [4, 5]
     with database.reading() as connection:
-        assert [change.sequence for change in account_feed.changes_after(connection, 3)] == [4, 5]
+        assert [change.sequence for change in changes.changes_after(connection, 3)] == [4, 5]
         with pytest.raises(FeedPrunedError):
-            account_feed.changes_after(connection, 2)
+            changes.changes_after(connection, 2)
     write(database, 1)
     assert kept(database) == [4, 5, 6]
 
@@ -127,10 +127,10 @@ def test_pruning_everything_still_knows_where_the_feed_ended(database: Database)
     write(database, 3, NOW - datetime.timedelta(days=2))
     assert FeedRetention(database, datetime.timedelta(days=1), now).prune() == 3
     with database.reading() as connection:
-        assert account_feed.changes_after(connection, 3) == []
-        assert account_feed.extent(connection) == account_feed.FeedExtent(head=3, pruned_up_to=3)
+        assert changes.changes_after(connection, 3) == []
+        assert changes.extent(connection) == changes.FeedExtent(head=3, pruned_up_to=3)
         with pytest.raises(FeedPrunedError):
-            account_feed.changes_after(connection, 0)
+            changes.changes_after(connection, 0)
     write(database, 1)
     assert kept(database) == [4]
 
@@ -144,10 +144,10 @@ def test_a_late_clock_keeps_what_came_after_it(database: Database) -> None:
 
 
 def test_more_than_one_batch_is_pruned(database: Database) -> None:
-    count = account_feed.BATCH + 3
+    count = changes.BATCH + 3
     with database.transaction() as connection:
         for _ in range(count):
-            account_feed.append(connection, uuid.uuid4(), CHANGED, NOW - datetime.timedelta(days=2))
+            changes.append(connection, uuid.uuid4(), CHANGED, NOW - datetime.timedelta(days=2))
     assert FeedRetention(database, datetime.timedelta(days=1), now).prune() == count
     assert kept(database) == []
 
@@ -175,6 +175,6 @@ def test_pruning_replicas_and_writers_do_not_disturb_each_other(database: Databa
 def test_a_sequence_that_the_feed_has_not_come_to_is_another_feeds(database: Database) -> None:
     write(database, 2)
     with database.reading() as connection:
-        assert account_feed.changes_after(connection, 2) == []
+        assert changes.changes_after(connection, 2) == []
         with pytest.raises(FeedPrunedError):
-            account_feed.changes_after(connection, 3)
+            changes.changes_after(connection, 3)

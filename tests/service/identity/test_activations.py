@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import func, select
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.identity.tables import account_changes
 from tests.service.identity.replicas import Account, Callers, Clock, refusal, sign_up
 

@@ -12,9 +12,9 @@ import sqlalchemy
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database
-from services.identity import account_feed
-from services.identity.tokens import Tokens
+from services.chassis.postgres.database import Database
+from services.identity.feed import changes
+from services.identity.sign_in.tokens import Tokens
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, SECRET, Account, Callers, Clock, eventually, refusal
 
@@ -31,7 +31,7 @@ def authenticate(callers: Callers, token: str) -> pb.AuthenticateResponse:
 
 def head(database: Database) -> int:
     with database.reading() as connection:
-        return account_feed.extent(connection).head
+        return changes.extent(connection).head
 
 
 def test_another_service_learns_whose_token_it_is(

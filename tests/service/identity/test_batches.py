@@ -13,10 +13,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database
-from services.identity import account_feed
+from services.chassis.postgres.database import Database
+from services.identity.feed import changes
+from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import account_activations, account_changes, accounts, audit
-from services.identity.tokens import Tokens
 from tests.service.identity.replicas import SECRET, Account, Callers, Clock, refusal, sign_up
 
 END = Timestamp(seconds=1_900_000_000, nanos=123_456_000)
@@ -93,7 +93,7 @@ def test_each_account_gets_the_days_of_its_code(
 
 def head(database: Database) -> int:
     with database.reading() as connection:
-        return account_feed.extent(connection).head
+        return changes.extent(connection).head
 
 
 def test_what_must_be_refused_or_is_done_already_is_left_to_the_single_call(

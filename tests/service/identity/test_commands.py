@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
-from services.identity.passwords import verify_password
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
+from services.identity.passwords.hashes import verify_password
 from services.identity.tables import accounts
 from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET
 

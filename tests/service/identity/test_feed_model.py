@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from tests.service.identity.conftest import Replica
 from tests.service.identity.feed_model import Truth, Watcher, Writer
 from tests.service.identity.replicas import Clock

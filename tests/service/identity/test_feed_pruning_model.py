@@ -11,17 +11,17 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.chassis.account_feed import FeedCursor
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
-from services.chassis.database import Database
-from services.identity.feed_retention import FeedRetention
-from tests.postgres import FreshDatabase
+from services.chassis.identity.feed_follower import FeedCursor
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.database import Database
+from services.identity.feed.retention import FeedRetention
 from tests.service.identity.conftest import Replica
 from tests.service.identity.feed_followers import CrashingCursor, cascades, following, owners, redeem
 from tests.service.identity.feed_model import Truth, Writer
 from tests.service.identity.replicas import Clock
-from tests.waiting import wait_until
+from tests.support.postgres import FreshDatabase
+from tests.support.waiting import wait_until
 
 ROUNDS = 12
 STEPS_A_ROUND = 50

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.identity.hashing_process import NICENESS
-from services.identity.hashing_processes import HashingProcesses
-from services.identity.passwords import ROUNDS, UnusableHashError, hash_password
-from tests.waiting import wait_until
+from services.identity.passwords.hashes import ROUNDS, UnusableHashError, hash_password
+from services.identity.passwords.worker_main import NICENESS
+from services.identity.passwords.workers import HashingProcesses
+from tests.support.waiting import wait_until
 
 SALT = b"0123456789abcdef"
 CHEAP = 1000
@@ -38,7 +38,7 @@ def running() -> list[psutil.Process]:
 
 def is_hashing(process: psutil.Process) -> bool:
     try:
-        return "services.identity.hashing_process" in process.cmdline()
+        return "services.identity.passwords.worker_main" in process.cmdline()
     except psutil.Error:
         return False
 
@@ -106,7 +106,7 @@ def test_closed_ones_end_and_leave_nothing(processes: HashingProcesses) -> None:
 
 def test_they_end_when_the_service_is_killed() -> None:
     program = (
-        "from services.identity.hashing_processes import HashingProcesses; import sys; "
+        "from services.identity.passwords.workers import HashingProcesses; import sys; "
         f"HashingProcesses().hash('x', {SALT!r}, {CHEAP}); print('ready', flush=True); sys.stdin.read()"
     )
     root = str(Path(__file__).parents[3])

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import delete, insert
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis import migrations
-from services.chassis.database import Database
-from services.identity.emails import email_key
-from services.identity.listing import AccountFilter, list_accounts
+from services.chassis.postgres import migrations
+from services.chassis.postgres.database import Database
+from services.identity.accounts.emails import email_key
+from services.identity.accounts.listing import AccountFilter, list_accounts
 from services.identity.tables import accounts
 from tests.service.identity.replicas import Account, Callers, refusal
 

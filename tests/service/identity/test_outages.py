@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from deploy.local.postgres import PostgresServer
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.channels import channel
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, Account, eventually, refusal
 

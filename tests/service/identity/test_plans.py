@@ -14,10 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Engine, event, text
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database, DirectConnection
+from services.chassis.postgres.database import Database, DirectConnection
 from services.chassis.throttling.attempts import Bucket, bucket_key
 from services.chassis.throttling.open_attempts import OpenAttempts
-from services.identity.sign_in_throttle import SIGN_IN_WINDOW
+from services.identity.sign_in.sign_in_throttle import SIGN_IN_WINDOW
 from services.identity.tables import attempts
 from tests.service.identity.replicas import PASSWORD, Account, Callers, sign_up
 

@@ -3,8 +3,8 @@
 import sqlalchemy
 from sqlalchemy import text
 
-from services.chassis import migrations
-from services.chassis.database import Database
+from services.chassis.postgres import migrations
+from services.chassis.postgres.database import Database
 from services.identity.composition import PACKAGE
 
 

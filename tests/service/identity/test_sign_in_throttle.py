@@ -12,10 +12,10 @@ from grpc_status import rpc_status
 from sqlalchemy import func, insert, select
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database
 from services.chassis.errors import reason_of
+from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import bucket_key
-from services.identity.hashing_processes import HashingProcesses
+from services.identity.passwords.workers import HashingProcesses
 from services.identity.tables import attempts
 from tests.service.identity.conftest import Replica
 from tests.service.identity.logins import EMAIL, from_address, login

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.database import Database
 from services.chassis.errors import reason_of
-from services.identity.passwords import hash_password
+from services.chassis.postgres.database import Database
+from services.identity.passwords.hashes import hash_password
 from services.identity.tables import accounts, attempts, known_networks
 from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 WRONG = (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
 

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.account_feed import changes_of
-from services.chassis.database import Database
 from services.chassis.errors import reason_of
-from services.identity import account_feed as feed
-from services.identity.feed_reader import REMEMBERED
+from services.chassis.identity.feed_follower import changes_of
+from services.chassis.postgres.database import Database
+from services.identity.feed import changes as feed
+from services.identity.feed.reader import REMEMBERED
 from services.identity.tables import account_feed
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, Account, Callers, eventually, sign_up

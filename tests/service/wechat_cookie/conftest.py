@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.vault import Vault
-from tests.postgres import FreshDatabase
 from tests.service.wechat_cookie.store import Clock, Store
+from tests.support.postgres import FreshDatabase
 
 
 @pytest.fixture

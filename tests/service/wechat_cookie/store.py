@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from services.chassis.database import Database
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import reading, saving
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.tables import cookies

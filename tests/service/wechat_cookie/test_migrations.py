@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from services.chassis import migrations
-from services.chassis.database import Database
-from tests.postgres import FreshDatabase
+from services.chassis.postgres import migrations
+from services.chassis.postgres.database import Database
+from tests.support.postgres import FreshDatabase
 
 PACKAGE = "services.wechat_cookie"
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from services.chassis.audit.recording import AuditLog
-from services.chassis.database import Database, driver_connection
-from services.chassis.principals import Principal
+from services.chassis.identity.principals import Principal
+from services.chassis.postgres.database import Database, driver_connection
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import cascade, changing, expiry, reading, reports, saving
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted

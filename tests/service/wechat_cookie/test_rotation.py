@@ -8,10 +8,10 @@ from sqlalchemy import select, text, update
 
 from services.wechat_cookie import rotation
 from services.wechat_cookie.cookies.tables import cookies
-from services.wechat_cookie.logins import rules
-from services.wechat_cookie.logins.rows import LoginRows
-from services.wechat_cookie.logins.state import LoginLimits
-from services.wechat_cookie.logins.tables import logins
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.metadata import metadata
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.rotation import Rotated, rotate

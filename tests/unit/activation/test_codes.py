@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from services.activation.codes import Code
+from services.activation.codes.codes import Code
 
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 SECOND = datetime.timedelta(seconds=1)

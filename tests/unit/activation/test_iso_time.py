@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from services.activation.iso_time import PATTERN, IsoTime, iso_text
+from services.activation.codes.iso_time import PATTERN, IsoTime, iso_text
 
 times = st.datetimes(
     # What a zone adds or takes must not leave the calendar.

@@ -2,8 +2,8 @@
 
 import threading
 
-from services.activation.stalled_clients import cancelled_when_stalled
-from tests.waiting import wait_until
+from services.activation.codes.stalled_clients import cancelled_when_stalled
+from tests.support.waiting import wait_until
 
 
 def test_without_a_sign_of_progress_the_call_is_cancelled_once() -> None:

@@ -12,7 +12,7 @@ from fastmp.access.v1 import access_pb2
 from fastmp.activation.v1 import activation_service_pb2
 from fastmp.identity.v1 import identity_service_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2
-from services.chassis.access import (
+from services.chassis.grpc_server.access import (
     AccessRule,
     AccountNotActivatedError,
     ActivationExpiredError,
@@ -22,7 +22,7 @@ from services.chassis.access import (
     check_peer,
     rules_of,
 )
-from services.chassis.principals import Principal
+from services.chassis.identity.principals import Principal
 
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 USER = Principal("a", "a@example.com", "user", "pending")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.chassis.batching import Batching, TurnNotReachedError
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 LARGEST = 8
 PATIENCE = 20.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from services.chassis.principals import (
+from services.chassis.identity.principals import (
     TRUST_SECONDS,
     AuthenticatedToken,
     CachingAuthenticator,

@@ -7,8 +7,8 @@ from concurrent.futures import wait
 
 import pytest
 
-from services.chassis.thread_pool import ElasticThreadPool
-from tests.waiting import wait_until
+from services.chassis.grpc_server.thread_pool import ElasticThreadPool
+from tests.support.waiting import wait_until
 
 NAME = "elastic"
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from deploy.local.certificates import LEAF_LIFETIME, RENEW_BEFORE, ensure_certificates, tls_files
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 
 NOW = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
 NAMES = ("identity", "wechat_cookie")

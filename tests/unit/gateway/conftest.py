@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import GatewaySettings, Settings, load
-from services.chassis.credentials import TlsFiles
-from tests.envoy import configuration_environment
+from services.chassis.mutual_tls import TlsFiles
+from tests.support.envoy import configuration_environment
 
 Load = Callable[..., Settings]
 

@@ -11,8 +11,8 @@ import yaml
 
 from deploy.local.programs import ROOT
 from deploy.local.wheels import package_folder
-from services.chassis.credentials import TlsFiles
-from tests.envoy import Settings, configuration_environment, write_configuration
+from services.chassis.mutual_tls import TlsFiles
+from tests.support.envoy import Settings, configuration_environment, write_configuration
 
 
 def _write(folder: Path, certificates: Mapping[str, TlsFiles], settings: Settings) -> Any:

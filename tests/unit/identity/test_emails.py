@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.emails import checked_email, email_key
+from services.identity.accounts.emails import checked_email, email_key
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from services.identity.hashing_admission import HashingAdmission, HashingBusyError
+from services.identity.passwords.admission import HashingAdmission, HashingBusyError
 
 AT_ONCE = 2
 QUEUE = 3

@@ -7,7 +7,7 @@ import time
 import bcrypt
 import pytest
 
-from services.identity.passwords import (
+from services.identity.passwords.hashes import (
     ROUNDS,
     UnusableHashError,
     hash_password,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
 from services.chassis.settings import load
 from services.identity.settings import IdentitySettings
 

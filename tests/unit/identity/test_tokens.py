@@ -10,8 +10,8 @@ import uuid
 import jwt
 import pytest
 
-from services.chassis.principals import TokenExpiredError, UnauthenticatedError
-from services.identity.tokens import CLOCK_SKEW_SECONDS, Claims, Tokens
+from services.chassis.identity.principals import TokenExpiredError, UnauthenticatedError
+from services.identity.sign_in.tokens import CLOCK_SKEW_SECONDS, Claims, Tokens
 
 SECRET = "k3J9-unit-test-secret-Zq7xW2vB5nM8pL"
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)

@@ -9,7 +9,7 @@ import requests
 import zxingcpp
 from PIL import Image
 
-from tests.wechat_emulator.running import RunningEmulator
+from deploy.wechat_emulator.running import RunningEmulator
 
 _COMMON = {"token": "", "lang": "zh_CN", "f": "json", "ajax": "1"}
 

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.running import RunningEmulator, running_emulator
 
 
 @pytest.fixture(scope="session")

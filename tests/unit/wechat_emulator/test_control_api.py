@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from deploy.wechat_emulator.control import TOKEN_HEADER, EmulatorControl, EmulatorRefusedError
+from deploy.wechat_emulator.knobs import Knobs
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import TOKEN_HEADER, EmulatorControl, EmulatorRefusedError
-from tests.wechat_emulator.knobs import Knobs
-from tests.wechat_emulator.running import RunningEmulator
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "würong"])

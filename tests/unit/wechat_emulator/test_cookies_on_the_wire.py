@@ -4,11 +4,11 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.cookies import parse_cookies
+from deploy.wechat_emulator.knobs import UuidIn
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser, set_cookie_lines
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.cookies import parse_cookies
-from tests.wechat_emulator.knobs import UuidIn
-from tests.wechat_emulator.running import RunningEmulator
 
 DASHED = re.compile(r"Expires=(\w{3}, \d\d-\w{3}-\d{4} \d\d:\d\d:\d\d GMT)")
 

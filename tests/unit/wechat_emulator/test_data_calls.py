@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.running import RunningEmulator
 
 ARTICLE_KEYS = {
     "aid",

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from deploy.wechat_emulator.control import EmulatorControl, EmulatorRefusedError
+from deploy.wechat_emulator.fault_spec import Fault, FaultKind, InvalidFaultError
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl, EmulatorRefusedError
-from tests.wechat_emulator.fault_spec import Fault, FaultKind, InvalidFaultError
-from tests.wechat_emulator.running import RunningEmulator
 
 ASK = "/cgi-bin/scanloginqrcode?action=ask"
 LOGIN = "/cgi-bin/bizlogin?action=login"

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.knobs import FinalLogin
 from tests.unit.wechat_emulator.browser import Browser, set_cookie_lines, token_of
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.knobs import FinalLogin
 
 
 def confirmed(browser: Browser, control: EmulatorControl) -> str:

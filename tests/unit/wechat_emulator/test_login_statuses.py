@@ -1,8 +1,8 @@
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl, EmulatorRefusedError
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl, EmulatorRefusedError
-from tests.wechat_emulator.running import RunningEmulator
 
 ASK_KEYS = {"acct_size", "base_resp", "binduin", "status", "user_category"}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.running import RunningEmulator
+from deploy.wechat_emulator.serving import Serving
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.running import RunningEmulator
-from tests.wechat_emulator.serving import Serving
 
 REPOSITORY = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "tests.wechat_emulator"]
+COMMAND = [sys.executable, "-m", "deploy.wechat_emulator"]
 
 
 @contextmanager

@@ -3,8 +3,8 @@ import re
 
 from PIL import Image
 
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl
 
 
 def test_the_qr_is_a_jpeg_that_says_what_wechats_says(browser: Browser) -> None:

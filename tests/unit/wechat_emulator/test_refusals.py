@@ -1,8 +1,8 @@
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.running import RunningEmulator
 
 INVALID_SESSION = {"base_resp": {"err_msg": "invalid session", "ret": 200003}}
 INVALID_TOKEN = {"base_resp": {"err_msg": "invalid csrf token", "ret": 200040}}

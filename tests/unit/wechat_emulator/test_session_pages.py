@@ -8,11 +8,11 @@ import pytest
 import requests
 from PIL import Image
 
+from deploy.wechat_emulator.accounts import DEFAULT_NAMES
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.knobs import AvatarUrl
+from deploy.wechat_emulator.running import RunningEmulator
 from tests.unit.wechat_emulator.browser import Browser
-from tests.wechat_emulator.accounts import DEFAULT_NAMES
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.knobs import AvatarUrl
-from tests.wechat_emulator.running import RunningEmulator
 
 NICK_NAME = {1: r'wx\.cgiData\.nick_name = "([^"]*)";', 2: r'\n +nick_name: "([^"]*)",'}
 HEAD_IMG = {1: r'wx\.cgiData\.head_img = "([^"]*)";', 2: r"\n +head_img: '([^']*)',"}

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.chassis import jobs_schema
+from services.chassis.jobs import schema
 
 revision = "0001"
 down_revision = None
@@ -122,7 +122,7 @@ def upgrade() -> None:
         sa.CheckConstraint("only_row", name="feed_cursor_only_row"),
     )
     op.execute("INSERT INTO feed_cursor DEFAULT VALUES")
-    jobs_schema.create()
+    schema.create()
 
 
 def _create_code_count() -> None:
@@ -145,7 +145,7 @@ def _create_code_count() -> None:
 
 
 def downgrade() -> None:
-    jobs_schema.drop()
+    schema.drop()
     for table in ("feed_cursor", "generation_requests", "activation_codes", "code_count_deltas"):
         op.drop_table(table)
     op.execute("DROP FUNCTION code_count_changed()")

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.audit.recording import AuditLog
-from services.chassis.credentials import TlsFiles, channel_credentials
-from services.chassis.identity_client import IdentityUnavailableError
-from services.chassis.principals import Principal, UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.client import IdentityUnavailableError
+from services.chassis.identity.principals import Principal, UnauthenticatedError
+from services.chassis.mutual_tls import TlsFiles, channel_credentials
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut

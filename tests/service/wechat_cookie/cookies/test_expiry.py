@@ -10,7 +10,7 @@ from services.wechat_cookie.cookies.errors import CookieNotFoundError
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import acquisitions, cookies, deleted_owners
 from tests.service.wechat_cookie.store import ANN, BOB, Store
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_an_expired_cookie_is_hidden_before_it_is_swept(store: Store) -> None:

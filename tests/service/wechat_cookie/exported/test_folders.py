@@ -16,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from services.chassis.notifications import Listener
+from services.chassis.postgres.notifications import Listener
 from services.wechat_cookie.cookies import cascade, changing, owners, saving
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.exported.directory import WORKSHOP, ExportDirectory
@@ -25,7 +25,7 @@ from services.wechat_cookie.exported.keeper import FolderKeeper
 from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.vault import Vault
 from tests.service.wechat_cookie.store import ANN, JPEG, SECRET, Store
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 READ_THE_JAR = """
 import pickle, sys, requests

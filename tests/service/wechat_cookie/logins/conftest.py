@@ -7,13 +7,13 @@ from contextlib import ExitStack
 import pytest
 from cryptography.fernet import Fernet
 
-from services.chassis.credentials import TlsFiles
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.running import RunningEmulator, running_emulator
+from services.chassis.mutual_tls import TlsFiles
 from services.wechat_cookie.vault import Vault
-from tests.postgres import FreshDatabase
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import Cluster, Replica
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.running import RunningEmulator, running_emulator
+from tests.support.postgres import FreshDatabase
 
 
 class RunningClock:

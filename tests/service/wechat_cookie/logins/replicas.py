@@ -12,20 +12,20 @@ from pathlib import Path
 import grpc
 from prometheus_client import CollectorRegistry
 
+from deploy.wechat_emulator.running import RunningEmulator
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from services.chassis.credentials import TlsFiles, channel_credentials
-from services.chassis.database import Database
-from services.chassis.principals import Principal, UnauthenticatedError
-from services.chassis.server import Listen, Pool, Server
+from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.principals import Principal, UnauthenticatedError
+from services.chassis.mutual_tls import TlsFiles, channel_credentials
+from services.chassis.postgres.database import Database
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts, LoginRpcs
-from services.wechat_cookie.logins.engine import LoginEngine, LoginThreads
-from services.wechat_cookie.logins.state import LoginLimits
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from services.wechat_cookie.logins.work.engine import LoginEngine, LoginThreads
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.settings import MpSettings
 from services.wechat_cookie.vault import Vault
 from tests.service.wechat_cookie.logins.callers import Caller
-from tests.wechat_emulator.running import RunningEmulator
 
 SERVICE = pb.DESCRIPTOR.services_by_name["WeChatCookieService"]
 QUICK = LoginLimits(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.service.wechat_cookie.logins.callers import Caller, Story, eventually
-from tests.wechat_emulator.control import EmulatorControl
 
 ASK_APPROVAL = "/cgi-bin/loginauth?action=ask"
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 import grpc
 import sqlalchemy as sa
 
+from deploy.wechat_emulator.control import EmulatorControl
 from services.chassis.errors import DomainError
-from services.chassis.principals import TokenRevokedError
+from services.chassis.identity.principals import TokenRevokedError
 from services.wechat_cookie.cookies.cascade import delete_owner
-from services.wechat_cookie.logins.tables import login_events, logins
+from services.wechat_cookie.logins.store.tables import login_events, logins
 from tests.service.wechat_cookie.logins.callers import Caller, eventually, refusal
 from tests.service.wechat_cookie.logins.conftest import RunningClock
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster, Replica
-from tests.wechat_emulator.control import EmulatorControl
 
 
 def rows_in(replica: Replica, table: sa.Table) -> int:

@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
+from deploy.wechat_emulator.knobs import FinalLogin
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.results import FinishedLogin
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import Cluster
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
-from tests.wechat_emulator.knobs import FinalLogin
 
 FINISH = "/cgi-bin/bizlogin?action=login"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
+from deploy.wechat_emulator.knobs import HomePage
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from tests.service.wechat_cookie.logins.callers import Caller, Story
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
-from tests.wechat_emulator.knobs import HomePage
 
 HOME = "/cgi-bin/home"
 

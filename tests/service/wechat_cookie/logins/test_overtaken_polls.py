@@ -10,14 +10,15 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.wechat_cookie.logins.exchanges import Exchanges
-from services.wechat_cookie.logins.measures import LoginMeasures
-from services.wechat_cookie.logins.outcomes import Outcome
-from services.wechat_cookie.logins.poller import LoginPoller
-from services.wechat_cookie.logins.qr_reading import read_qr
-from services.wechat_cookie.logins.rows import LoginRows
-from services.wechat_cookie.logins.state import LoginState, Step
+from deploy.wechat_emulator.control import EmulatorControl
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.logins.rules.outcomes import Outcome
+from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.work.exchanges import Exchanges
+from services.wechat_cookie.logins.work.metrics import LoginMeasures
+from services.wechat_cookie.logins.work.poller import LoginPoller
+from services.wechat_cookie.logins.work.qr_reading import read_qr
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.results import Ask
@@ -25,7 +26,6 @@ from services.wechat_cookie.mp.settings import MpSettings
 from tests.service.wechat_cookie.logins.callers import eventually
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
 from tests.service.wechat_cookie.logins.test_two_replicas import FINISH, PATIENT, Frozen, frozen_replicas
-from tests.wechat_emulator.control import EmulatorControl
 
 
 class HeldRows(LoginRows):

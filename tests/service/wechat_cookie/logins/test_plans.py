@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
-from services.chassis.database import Database
-from services.wechat_cookie.logins.claiming import claim_acts, claim_polls, next_act, next_poll
-from services.wechat_cookie.logins.retention import LoginRetention
-from services.wechat_cookie.logins.rows import LoginRows
-from services.wechat_cookie.logins.state import LoginLimits
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from services.wechat_cookie.logins.store.claiming import claim_acts, claim_polls, next_act, next_poll
+from services.wechat_cookie.logins.store.retention import LoginRetention
+from services.wechat_cookie.logins.store.rows import LoginRows
 from services.wechat_cookie.vault import Vault
-from tests.postgres import FreshDatabase
+from tests.support.postgres import FreshDatabase
 
 NOW = datetime.datetime(2026, 3, 1, 8, tzinfo=datetime.UTC)
 ROWS = LoginRows(Vault([Fernet.generate_key().decode()]), uuid.uuid4)

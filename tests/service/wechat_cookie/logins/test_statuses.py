@@ -2,8 +2,8 @@
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.service.wechat_cookie.logins.callers import Caller, eventually
-from tests.wechat_emulator.control import EmulatorControl
 
 
 def asks_of(phone: EmulatorControl, login: str) -> int:

@@ -6,11 +6,11 @@ import time
 import grpc
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
 from services.chassis.errors import reason_of
 from tests.service.wechat_cookie.logins.callers import eventually
 from tests.service.wechat_cookie.logins.replicas import Cluster
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
 
 OURS = ("polls", "acts", "listener", "login-upkeep")
 

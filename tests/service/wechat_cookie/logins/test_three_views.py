@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from tests.service.wechat_cookie.logins.callers import Caller, Story, eventually
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
 
 
 def in_thread(work: Callable[[], object]) -> threading.Thread:

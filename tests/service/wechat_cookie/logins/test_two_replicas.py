@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 
-from services.wechat_cookie.logins.state import LoginLimits
+from deploy.wechat_emulator.control import EmulatorControl
+from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.errors import DroppedError
@@ -19,7 +20,6 @@ from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
 from services.wechat_cookie.mp.settings import MpSettings
 from tests.service.wechat_cookie.logins.callers import Story, eventually
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster, Replica
-from tests.wechat_emulator.control import EmulatorControl
 
 FINISH = "/cgi-bin/bizlogin?action=login"
 # On a busy machine sixty exchanges at once may take longer than the other tests' short lease.

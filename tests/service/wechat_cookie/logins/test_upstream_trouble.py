@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from deploy.wechat_emulator.control import EmulatorControl
+from deploy.wechat_emulator.fault_spec import Fault
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
-from tests.wechat_emulator.control import EmulatorControl
-from tests.wechat_emulator.fault_spec import Fault
 
 ASK = "/cgi-bin/scanloginqrcode?action=ask"
 

@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 
-from services.chassis.database import driver_url
+from deploy.wechat_emulator.control import EmulatorControl
+from services.chassis.postgres.database import driver_url
 from tests.service.wechat_cookie.logins.callers import Caller, Story
 from tests.service.wechat_cookie.logins.replicas import Cluster, Replica
-from tests.wechat_emulator.control import EmulatorControl
 
 
 def test_a_watcher_gets_what_came_after_its_sequence(ann: Caller, phone: EmulatorControl) -> None:

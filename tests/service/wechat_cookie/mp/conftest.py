@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.settings import MpSettings
-from tests.wechat_emulator.running import RunningEmulator, running_emulator
 
 MakeClient = Callable[..., MpClient]
 

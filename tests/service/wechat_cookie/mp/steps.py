@@ -1,8 +1,8 @@
 """The steps of a login that tests of later ones begin with."""
 
+from deploy.wechat_emulator.running import RunningEmulator
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import UUID_COOKIE, MpCookies
-from tests.wechat_emulator.running import RunningEmulator
 
 
 def pending_login(client: MpClient) -> tuple[MpCookies, str]:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from deploy.wechat_emulator.fault_spec import Fault, FaultKind
+from deploy.wechat_emulator.running import RunningEmulator
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.statuses import ScanOutcome
 from tests.service.wechat_cookie.mp.conftest import MakeClient
 from tests.service.wechat_cookie.mp.steps import confirmed_login, pending_login
-from tests.wechat_emulator.fault_spec import Fault, FaultKind
-from tests.wechat_emulator.running import RunningEmulator
 
 ASK = "/cgi-bin/scanloginqrcode?action=ask"
 ANY = "/*"

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from deploy.wechat_emulator.running import RunningEmulator
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import UUID_COOKIE, MpCookies
 from services.wechat_cookie.mp.statuses import ApprovalOutcome, ScanOutcome
 from tests.service.wechat_cookie.mp.conftest import MakeClient
 from tests.service.wechat_cookie.mp.steps import confirmed_login, pending_login
-from tests.wechat_emulator.running import RunningEmulator
 
 
 def test_a_login_goes_from_the_front_page_to_name_and_avatar(

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from deploy.wechat_emulator.running import RunningEmulator
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.statuses import ScanOutcome
 from tests.service.wechat_cookie.mp.conftest import MakeClient
 from tests.service.wechat_cookie.mp.raw_server import answering, dripping, raw_server, read_request
 from tests.service.wechat_cookie.mp.steps import pending_login
-from tests.wechat_emulator.running import RunningEmulator
 
 
 @pytest.fixture

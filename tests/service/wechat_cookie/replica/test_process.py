@@ -22,7 +22,7 @@ from services.wechat_cookie.vault import UnreadableSecretError, Vault
 from tests.service.wechat_cookie.api.conftest import refusal
 from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
 from tests.service.wechat_cookie.store import SECRET
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PROGRAM = [sys.executable, "-m", "services.wechat_cookie"]
 TOKEN = "987654321"

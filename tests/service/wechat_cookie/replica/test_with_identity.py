@@ -10,18 +10,18 @@ import pytest
 from sqlalchemy import func, select
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis import migrations
-from services.chassis.credentials import TlsFiles
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres import migrations
 from services.wechat_cookie.composition import PACKAGE
 from services.wechat_cookie.cookies.tables import cookies, feed_cursor
-from services.wechat_cookie.logins.tables import logins
-from tests.postgres import FreshDatabase
+from services.wechat_cookie.logins.store.tables import logins
 from tests.service.identity import replicas
 from tests.service.identity.replicas import Account
 from tests.service.wechat_cookie.api.conftest import refusal
 from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
 from tests.service.wechat_cookie.store import SECRET
-from tests.waiting import wait_until
+from tests.support.postgres import FreshDatabase
+from tests.support.waiting import wait_until
 
 NO_IDENTITY = "127.0.0.1:9"
 
@@ -169,7 +169,7 @@ def test_it_waits_a_while_for_identity_and_then_is_ready_without_and_answers_una
 def test_a_ready_replica_stays_so_when_identity_goes(
     surroundings: Surroundings, identity: IdentityReplica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 600.0)
     replica = surroundings.start(identity.address)
     wait_until(replica.is_ready, "the replica is ready")
     identity.identity.stop(0)
@@ -184,7 +184,7 @@ def test_a_ready_replica_stays_so_when_identity_goes(
 def test_it_is_not_ready_while_its_database_is_away_or_not_migrated(
     surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.account_feed.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 0.0)
     away = surroundings.start(
         NO_IDENTITY, wechat_cookie_database_url="postgresql://nobody:x@127.0.0.1:9/nothing"
     )

@@ -5,10 +5,10 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from services.wechat_cookie.logins import rules
-from services.wechat_cookie.logins.outcomes import Asked, Outcome, QrFetched, SessionTaken
-from services.wechat_cookie.logins.state import LoginLimits, LoginState
-from services.wechat_cookie.logins.transition import Transition
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.outcomes import Asked, Outcome, QrFetched, SessionTaken
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState
+from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
 from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.mp.results import Ask, FinishedLogin

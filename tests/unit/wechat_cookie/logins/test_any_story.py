@@ -8,12 +8,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.wechat_cookie.logins import rules
-from services.wechat_cookie.logins.events import Event, Failed, Progressed, QrShown, Succeeded
-from services.wechat_cookie.logins.outcomes import ApprovalAsked, Broken, Described, Outcome, SessionTaken
-from services.wechat_cookie.logins.stages import Reason, Stage
-from services.wechat_cookie.logins.state import POLLS, LoginState, Step
-from services.wechat_cookie.logins.transition import Transition
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, QrShown, Succeeded
+from services.wechat_cookie.logins.rules.outcomes import (
+    ApprovalAsked,
+    Broken,
+    Described,
+    Outcome,
+    SessionTaken,
+)
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import POLLS, LoginState, Step
+from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.results import Profile
 from services.wechat_cookie.mp.statuses import ApprovalOutcome

@@ -4,8 +4,8 @@ import inspect
 import re
 from pathlib import Path
 
-from services.wechat_cookie.logins import wording
-from services.wechat_cookie.logins.stages import Reason, Stage
+from services.wechat_cookie.logins.rules import wording
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.mp import errors
 
 PROTO = Path(__file__).parents[4] / "protos/fastmp/wechat_cookie/v1/wechat_cookie_service.proto"

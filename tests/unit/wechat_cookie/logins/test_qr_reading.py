@@ -5,9 +5,9 @@ import io
 import pytest
 from PIL import Image as Pictures
 
-from services.wechat_cookie.logins.qr_reading import MOST_BYTES, read_qr
+from deploy.wechat_emulator.qr_image import qr_jpeg, scan_url
+from services.wechat_cookie.logins.work.qr_reading import MOST_BYTES, read_qr
 from services.wechat_cookie.mp.images import Image
-from tests.wechat_emulator.qr_image import qr_jpeg, scan_url
 
 
 def encoded(picture: Pictures.Image, kind: str) -> bytes:

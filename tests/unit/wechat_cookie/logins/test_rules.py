@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.wechat_cookie.logins import rules, wording
-from services.wechat_cookie.logins.events import Failed, Progressed, QrShown, Succeeded
-from services.wechat_cookie.logins.outcomes import (
+from services.wechat_cookie.logins.rules import rules, wording
+from services.wechat_cookie.logins.rules.events import Failed, Progressed, QrShown, Succeeded
+from services.wechat_cookie.logins.rules.outcomes import (
     ApprovalAsked,
     Asked,
     Broken,
@@ -15,9 +15,9 @@ from services.wechat_cookie.logins.outcomes import (
     Faulted,
     SessionTaken,
 )
-from services.wechat_cookie.logins.stages import Reason, Stage
-from services.wechat_cookie.logins.state import LoginState, Step
-from services.wechat_cookie.logins.transition import Transition
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
 from services.wechat_cookie.mp.results import Profile

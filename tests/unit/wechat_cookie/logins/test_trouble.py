@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.wechat_cookie.logins import rules, wording
-from services.wechat_cookie.logins.events import Failed, Progressed
-from services.wechat_cookie.logins.outcomes import Broken
-from services.wechat_cookie.logins.stages import Reason, Stage
-from services.wechat_cookie.logins.state import LoginState, Step
+from services.wechat_cookie.logins.rules import rules, wording
+from services.wechat_cookie.logins.rules.events import Failed, Progressed
+from services.wechat_cookie.logins.rules.outcomes import Broken
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.mp import errors
 from tests.unit.wechat_cookie.logins.states import LIMITS, NOW, applied, ask, begun, later, waiting
 

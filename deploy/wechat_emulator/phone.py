@@ -1,0 +1,54 @@
+"""What the control API lets a person at the phone, or an administrator, do to a login."""
+
+from collections.abc import Callable
+from typing import Any
+
+from deploy.wechat_emulator.login import Login
+from deploy.wechat_emulator.state import WeChatState
+
+
+def _scan(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    knobs = state.knobs_for(login)
+    name, acct_size, status = body.get("account"), body.get("acct_size"), body.get("status")
+    login.scan(
+        state.accounts.fresh() if name is None else state.accounts.named(name),
+        knobs.acct_size if acct_size is None else int(acct_size),
+        knobs.scanned_status if status is None else int(status),
+        state.clock.now(),
+    )
+
+
+def _confirm(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    name = body.get("account")
+    login.confirm(None if name is None else state.accounts.named(name), state.clock.now())
+
+
+def _cancel(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    login.end_pending("cancelled")
+
+
+def _expire(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    login.end_pending("expired")
+
+
+def _cannot_login(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    login.end_pending("cannot_login", int(body.get("binduin") or 0))
+
+
+def _raw_status(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    login.raw_status = None if body["status"] is None else int(body["status"])
+
+
+def _approval(state: WeChatState, login: Login, body: dict[str, Any]) -> None:
+    login.approval = int(body["status"])
+
+
+PHONE_ACTS: dict[str, Callable[[WeChatState, Login, dict[str, Any]], None]] = {
+    "scan": _scan,
+    "confirm": _confirm,
+    "cancel": _cancel,
+    "expire": _expire,
+    "cannot_login": _cannot_login,
+    "raw_status": _raw_status,
+    "approval": _approval,
+}

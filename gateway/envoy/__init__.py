@@ -1,0 +1,1 @@
+"""Builders of Envoy's configuration, one for each part of it."""

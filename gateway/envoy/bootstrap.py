@@ -1,0 +1,55 @@
+"""The whole of Envoy's configuration, put together from its parts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.contract import Contract
+from gateway.envoy.clusters import operations_cluster, service_cluster
+from gateway.envoy.extensions import Config
+from gateway.envoy.filters import http_filters
+from gateway.envoy.health import health_route
+from gateway.envoy.listener import connection_limit, listener
+from gateway.envoy.routes import route_configuration
+from gateway.settings import LOOPBACK, Settings
+
+# Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
+_RUNTIME = {"re2.max_program_size.error_level": 10_000}
+# Envoy's default wakes every thread ten times a second to say that it is not stuck.
+_WATCHDOG = {"miss_timeout": "2s", "megamiss_timeout": "10s"}
+
+
+def bootstrap(
+    contract: Contract, settings: Settings, descriptor_set: Path, pages: Mapping[str, Config]
+) -> Config:
+    """What Envoy starts with.
+
+    `descriptor_set` is the file that Envoy reads; `pages` holds further routes by path, beside GET /health.
+    Raises LookupError when a service of the contract has no addresses in the settings.
+    """
+    gateway = settings.gateway
+    routes = route_configuration(contract.rpcs, {"/health": health_route(), **pages}, gateway)
+    filters = http_filters(contract, str(descriptor_set), gateway.fastmp_env)
+    upstreams = {service: settings.upstreams[service] for service in contract.services}
+    clusters = [
+        make(service, endpoints, gateway)
+        for make in (service_cluster, operations_cluster)
+        for service, endpoints in upstreams.items()
+    ]
+    configuration: Config = {
+        "node": {"id": "gateway", "cluster": "fastmp"},
+        "static_resources": {"listeners": [listener(routes, filters, gateway)], "clusters": clusters},
+        "overload_manager": connection_limit(gateway),
+        # Nobody but the administration interface asks for them, so nothing is gathered from all threads every 5 s.
+        "stats_flush_on_admin": True,
+        "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
+        "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
+    }
+    if gateway.envoy_admin_port is not None:
+        configuration["admin"] = _admin(gateway.envoy_admin_port)
+    return configuration
+
+
+def _admin(port: int) -> Config:
+    # Its requests change a running Envoy, so it listens on loopback whatever the gateway listens on.
+    socket = {"address": LOOPBACK, "port_value": port}
+    return {"address": {"socket_address": socket}, "ignore_global_conn_limit": True}

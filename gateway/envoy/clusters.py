@@ -1,0 +1,159 @@
+"""Upstream clusters: each service's replicas over mutual TLS, watched by gRPC health checks."""
+
+from collections.abc import Iterable
+
+from gateway.envoy.extensions import Config, extension, typed
+from gateway.settings import Address, Endpoint, GatewaySettings
+from services.chassis.mutual_tls import TRUST_DOMAIN
+
+# A service that drains says NOT_SERVING for longer than this before it stops.
+HEALTH_CHECK_SECONDS = 1
+# Silence is judged more slowly than a clear word: a busy machine answers late and is still the only one.
+HEALTH_CHECK_TIMEOUT_SECONDS = 3
+# grpcio's streams on one connection share its flow control and one core of the caller's.
+STREAMS_PER_CONNECTION = 100
+
+
+def service_cluster(service: str, endpoints: Iterable[Endpoint], settings: GatewaySettings) -> Config:
+    """The cluster `service` that calls go to. Its health is asked at the operations port."""
+    hosts = [
+        _host(endpoint.address, {"health_check_config": {"port_value": endpoint.operations_port}})
+        for endpoint in endpoints
+    ]
+    addresses = [endpoint.address for endpoint in endpoints]
+    return _cluster(service, service, addresses, hosts, settings) | _watched(service)
+
+
+def operations_cluster(service: str, endpoints: Iterable[Endpoint], settings: GatewaySettings) -> Config:
+    """The cluster that GET /health asks: a full pool of the service's does not starve its operations port."""
+    addresses = [Address(endpoint.address.host, endpoint.operations_port) for endpoint in endpoints]
+    hosts = [_host(address, {}) for address in addresses]
+    cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, settings)
+    # A single replica is asked itself: there is no other to turn to, and its word needs no second opinion.
+    return cluster if len(addresses) == 1 and addresses[0].is_ip else cluster | _watched(service)
+
+
+def operations_cluster_name(service: str) -> str:
+    """The name of the cluster that `operations_cluster` makes."""
+    return f"{service}_operations"
+
+
+def _cluster(
+    name: str, service: str, addresses: list[Address], hosts: list[Config], settings: GatewaySettings
+) -> Config:
+    is_static = all(address.is_ip for address in addresses)
+    return {
+        "name": name,
+        # A headless Kubernetes service has a record for each replica: STRICT_DNS balances over all of them.
+        "type": "STATIC" if is_static else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "dns_refresh_rate": "2s",
+        "connect_timeout": "2s",
+        # Long streams count as load, so new calls go where fewer of them are open.
+        "lb_policy": "LEAST_REQUEST",
+        "common_lb_config": {
+            # With the default, half of the replicas being down would send calls to dead ones.
+            "healthy_panic_threshold": {"value": 0},
+            "ignore_new_hosts_until_first_hc": True,
+        },
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
+        "circuit_breakers": {"thresholds": [_thresholds()]},
+        "upstream_connection_options": {
+            "tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http_options()
+        },
+        "transport_socket": _transport_socket(service, settings),
+    }
+
+
+def _host(address: Address, more: Config) -> Config:
+    socket = {"address": address.host, "port_value": address.port}
+    return {"endpoint": {"address": {"socket_address": socket}, **more}}
+
+
+def _watched(service: str) -> Config:
+    """What keeps calls away from replicas that do not answer them."""
+    return {"health_checks": [_health_check(service)], "outlier_detection": _outlier_detection()}
+
+
+def _health_check(service: str) -> Config:
+    interval = f"{HEALTH_CHECK_SECONDS}s"
+    return {
+        "grpc_health_check": {"authority": service},
+        "interval": interval,
+        # Envoy's default of a minute would leave a cluster without traffic wrong for that long.
+        "no_traffic_interval": interval,
+        "no_traffic_healthy_interval": interval,
+        "timeout": f"{HEALTH_CHECK_TIMEOUT_SECONDS}s",
+        # For silence and broken connections only: one NOT_SERVING is enough in any case.
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 1,
+    }
+
+
+def _outlier_detection() -> Config:
+    # Only failures to connect count. UNAVAILABLE from a service is its word on its database, which every
+    # replica shares: ejecting for it would take healthy replicas away and cure nothing.
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 3,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "enforcing_local_origin_success_rate": 0,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "max_ejection_percent": 50,
+        "interval": "1s",
+        "base_ejection_time": "5s",
+    }
+
+
+def _thresholds() -> Config:
+    return {
+        "max_connections": 4096,
+        "max_pending_requests": 20_000,
+        "max_requests": 20_000,
+        # Envoy's default of 3 at a time would lose calls when a replica goes; a budget still stops a storm.
+        "retry_budget": {"budget_percent": {"value": 25}, "min_retry_concurrency": 100},
+    }
+
+
+def _http_options() -> Config:
+    http2 = {
+        "max_concurrent_streams": STREAMS_PER_CONNECTION,
+        "initial_stream_window_size": 1 << 20,
+        "initial_connection_window_size": 4 << 20,
+        "connection_keepalive": {"interval": "30s", "timeout": "10s"},
+    }
+    return typed(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config={"http2_protocol_options": http2},
+    )
+
+
+def _transport_socket(service: str, settings: GatewaySettings) -> Config:
+    exact_name = {"san_type": "URI", "matcher": {"exact": TRUST_DOMAIN + service}}
+    return extension(
+        "envoy.transport_sockets.tls",
+        "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        sni=service,
+        common_tls_context={
+            "tls_params": {
+                "tls_minimum_protocol_version": "TLSv1_2",
+                "tls_maximum_protocol_version": "TLSv1_3",
+            },
+            "alpn_protocols": ["h2"],
+            "tls_certificates": [
+                {
+                    "certificate_chain": {"filename": str(settings.tls_certificate_file.absolute())},
+                    "private_key": {"filename": str(settings.tls_key_file.absolute())},
+                }
+            ],
+            "validation_context": {
+                "trusted_ca": {"filename": str(settings.tls_ca_file.absolute())},
+                "match_typed_subject_alt_names": [exact_name],
+            },
+        },
+    )

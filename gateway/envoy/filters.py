@@ -1,0 +1,66 @@
+"""The HTTP filters, in the order in which a request passes them."""
+
+from gateway.contract import Contract
+from gateway.envoy import filter_names
+from gateway.envoy.extensions import Config, extension
+from gateway.envoy.headers import header_mutation
+from gateway.envoy.health import health_filter
+from gateway.envoy.rate_limits import RATE_LIMIT
+from gateway.envoy.rpc_routes import BUFFER, LARGEST_REQUEST_BYTES
+
+# 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
+LARGEST_UNARY_ANSWER_BYTES = 16 << 20
+
+
+def http_filters(contract: Contract, descriptor_set: str, environment: str) -> list[Config]:
+    """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
+    return [
+        header_mutation(),
+        extension(filter_names.CORS, "envoy.extensions.filters.http.cors.v3.Cors"),
+        extension(
+            filter_names.RATE_LIMIT,
+            RATE_LIMIT,
+            # Without a bucket it does nothing: the limits are at the routes.
+            stat_prefix="public",
+        ),
+        health_filter(contract.services, environment),
+        {**_buffer(), "disabled": True},
+        _transcoder(contract, descriptor_set),
+        extension(
+            "envoy.filters.http.router",
+            "envoy.extensions.filters.http.router.v3.Router",
+            suppress_envoy_headers=True,
+        ),
+    ]
+
+
+def _buffer() -> Config:
+    # Off where a route does not switch it on: it would keep a refusal waiting for the rest of the request.
+    return extension(filter_names.BUFFER, BUFFER, max_request_bytes=LARGEST_REQUEST_BYTES)
+
+
+def _transcoder(contract: Contract, descriptor_set: str) -> Config:
+    return extension(
+        filter_names.TRANSCODER,
+        "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+        proto_descriptor=descriptor_set,
+        services=list(contract.grpc_services),
+        # Routes match the REST path, so a gRPC path matches none.
+        match_incoming_request_route=True,
+        convert_grpc_status=True,
+        print_options={
+            "preserve_proto_field_names": True,
+            # `is_current: false` and `total: 0` are answers. Optional and message fields are still left out.
+            "always_print_primitive_fields": True,
+            "stream_sse_style_delimited": True,
+        },
+        request_validation_options={
+            "reject_unknown_method": True,
+            "reject_unknown_query_parameters": True,
+            "reject_binding_body_field_collisions": True,
+        },
+        # As HTML forms and every HTTP library encode a space.
+        query_param_unescape_plus=True,
+        max_request_body_size={"value": LARGEST_REQUEST_BYTES},
+        max_response_body_size={"value": LARGEST_UNARY_ANSWER_BYTES},
+    )

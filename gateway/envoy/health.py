@@ -1,0 +1,56 @@
+"""GET /health: a Lua filter that is on for that route only."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from gateway import VERSION
+from gateway.envoy import filter_names
+from gateway.envoy.clusters import operations_cluster_name
+from gateway.envoy.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, ErrorReply
+from gateway.envoy.extensions import Config, extension, typed
+
+_LUA = "envoy.extensions.filters.http.lua.v3.Lua"
+_SCRIPT = Path(__file__).with_name("health.lua")
+# The parts are asked one after the other.
+TIMEOUT_MILLISECONDS = 500
+REMEMBER_MILLISECONDS = 1000
+
+
+def health_filter(services: Iterable[str], environment: str) -> Config:
+    """The filter, switched off where a route does not switch it on."""
+    script = _settings(services, environment) + _SCRIPT.read_text("utf-8")
+    filter_ = extension(filter_names.HEALTH, _LUA, default_source_code={"inline_string": script})
+    return {**filter_, "disabled": True}
+
+
+def health_route() -> Config:
+    """The route's action: the filter answers, and if it could not, the status says so."""
+    switched_on = typed("envoy.config.route.v3.FilterConfig", config=typed(_LUA + "PerRoute"), disabled=False)
+    return {"direct_response": {"status": 503}, "typed_per_filter_config": {filter_names.HEALTH: switched_on}}
+
+
+def _settings(services: Iterable[str], environment: str) -> str:
+    parts = ", ".join(
+        f'{{name = "{one}", calls = "{one}", operations = "{operations_cluster_name(one)}"}}'
+        for one in services
+    )
+    about = _members({"name": "FastMP", "version": VERSION, "env": environment})
+    failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body(
+        {"parts": "%s"}, request_id="%s"
+    )
+    lines = {
+        "parts": f"{{{parts}}}",
+        "about": f"[==[{about}]==]",
+        "unavailable": f"[==[{_members(failure)}]==]",
+        "answered_namespace": f'"{ANSWERED_NAMESPACE}"',
+        "answered_key": f'"{ANSWERED_KEY}"',
+        "timeout_milliseconds": str(TIMEOUT_MILLISECONDS),
+        "remember_milliseconds": str(REMEMBER_MILLISECONDS),
+    }
+    return "".join(f"local {name} = {value}\n" for name, value in lines.items())
+
+
+def _members(value: Config) -> str:
+    """A JSON object without its braces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[1:-1]

@@ -1,0 +1,117 @@
+"""The listener: where callers connect, and what the gateway demands of their HTTP."""
+
+from gateway.envoy.access_log import access_log
+from gateway.envoy.error_replies import local_reply_config
+from gateway.envoy.extensions import Config, extension
+from gateway.settings import GatewaySettings
+
+LARGEST_HEADERS_KIB = 8
+MOST_HEADERS = 64
+REQUEST_HEADERS_SECONDS = 10
+REQUEST_SECONDS = 30
+IDLE_CONNECTION_SECONDS = 300
+# For requests that no route has taken up yet; routes set their own.
+IDLE_STREAM_SECONDS = 60
+STREAMS_PER_CONNECTION = 128
+CONNECTION_BUFFER_BYTES = 256 * 1024
+
+
+def listener(routes: Config, filters: list[Config], settings: GatewaySettings) -> Config:
+    """The one listener, with its routes and HTTP filters."""
+    chain: Config = {"filters": [_connection_manager(routes, filters, settings)]}
+    if settings.gateway_tls_certificate_file and settings.gateway_tls_key_file:
+        chain["transport_socket"] = _https(
+            str(settings.gateway_tls_certificate_file.absolute()),
+            str(settings.gateway_tls_key_file.absolute()),
+        )
+    return {
+        "name": "gateway",
+        "address": {
+            "socket_address": {"address": settings.gateway_host, "port_value": settings.gateway_port}
+        },
+        # With it a second Envoy on an occupied port would start silently and share its connections.
+        "enable_reuse_port": False,
+        "connection_balance_config": {"exact_balance": {}},
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
+        "tcp_backlog_size": 4096,
+        "filter_chains": [chain],
+    }
+
+
+def _connection_manager(routes: Config, filters: list[Config], settings: GatewaySettings) -> Config:
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="gateway",
+        route_config=routes,
+        http_filters=filters,
+        access_log=[access_log()],
+        local_reply_config=local_reply_config(),
+        **_trust(settings),
+        **_limits(),
+        # A path that two programs could read differently is no path of ours.
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action="REJECT_REQUEST",
+        server_header_transformation="PASS_THROUGH",
+    )
+
+
+def _trust(settings: GatewaySettings) -> Config:
+    return {
+        "use_remote_address": True,
+        "xff_num_trusted_hops": settings.trusted_proxies,
+        # Requests from "internal" addresses may give Envoy orders and choose their request id. No client has
+        # the address here; an empty list would not do, it was measured to let everybody in.
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
+        # The id is the gateway's own: a client's could hide its calls among somebody else's in the logs.
+        "generate_request_id": True,
+        "preserve_external_request_id": False,
+        "always_set_request_id_in_response": True,
+    }
+
+
+def _limits() -> Config:
+    return {
+        "codec_type": "AUTO",
+        "max_request_headers_kb": LARGEST_HEADERS_KIB,
+        "request_headers_timeout": f"{REQUEST_HEADERS_SECONDS}s",
+        "request_timeout": f"{REQUEST_SECONDS}s",
+        "stream_idle_timeout": f"{IDLE_STREAM_SECONDS}s",
+        "common_http_protocol_options": {
+            "idle_timeout": f"{IDLE_CONNECTION_SECONDS}s",
+            "max_headers_count": MOST_HEADERS,
+            # Many programs take "x_request_id" and "x-request-id" for the same header.
+            "headers_with_underscores_action": "DROP_HEADER",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": STREAMS_PER_CONNECTION,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1 << 20,
+        },
+    }
+
+
+def _https(certificate: str, key: str) -> Config:
+    return extension(
+        "envoy.transport_sockets.tls",
+        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        common_tls_context={
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificates": [
+                {"certificate_chain": {"filename": certificate}, "private_key": {"filename": key}}
+            ],
+        },
+    )
+
+
+def connection_limit(settings: GatewaySettings) -> Config:
+    """The overload manager's part: how many connections the gateway holds in all."""
+    monitor = extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=settings.max_connections,
+    )
+    # This monitor counts as connections come and go, so nothing depends on how often Envoy looks at all monitors.
+    return {"refresh_interval": "5s", "resource_monitors": [monitor]}

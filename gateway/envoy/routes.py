@@ -1,0 +1,58 @@
+"""All routes in their order: the gateway's own pages, one for each RPC on REST, and nothing else."""
+
+from collections.abc import Mapping, Sequence
+
+from gateway.contract import Rpc
+from gateway.envoy import filter_names
+from gateway.envoy.cors import cors_policy, preflight_route
+from gateway.envoy.extensions import Config, set_header
+from gateway.envoy.path_matching import has_query
+from gateway.envoy.rate_limits import rate_limit
+from gateway.envoy.refusals import malformed_path, native_grpc, nothing_else, transcoder_off, unknown_query
+from gateway.envoy.rpc_routes import rpc_route
+from gateway.settings import GatewaySettings
+
+LARGEST_PAGE_BYTES = 8 << 20
+
+
+def route_configuration(
+    rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
+) -> Config:
+    """All routes, in order. `pages` holds the routes of the gateway's own pages by path; they answer GET only."""
+    return {
+        "name": "fastmp",
+        "virtual_hosts": [_virtual_host(rpcs, pages, settings)],
+        # A page is a file that the gateway was configured with; Envoy's default would refuse it beyond 4 KiB.
+        "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
+        # Services have no use for them, and the path holds what no log of theirs shall show.
+        "request_headers_to_remove": ["x-envoy-original-path", "x-forwarded-for", "x-forwarded-proto"],
+        "request_headers_to_add": [
+            set_header("x-fastmp-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
+        ],
+    }
+
+
+def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings) -> Config:
+    return {
+        "name": "fastmp",
+        "domains": ["*"],
+        "routes": [
+            native_grpc(),
+            malformed_path(),
+            # After these two, since it leads to a service.
+            preflight_route(rpcs[0].service),
+            *(_page(path, route, settings) for path, route in pages.items()),
+            *(rpc_route(rpc, settings) for rpc in rpcs),
+            unknown_query([*pages, *(rpc.template for rpc in rpcs if not rpc.query_fields)]),
+            nothing_else(),
+        ],
+        "typed_per_filter_config": {filter_names.CORS: cors_policy(settings)},
+    }
+
+
+def _page(path: str, route: Config, settings: GatewaySettings) -> Config:
+    per_filter = {**transcoder_off(), filter_names.RATE_LIMIT: rate_limit(settings)}
+    per_filter.update(route.get("typed_per_filter_config", {}))
+    only_get = {"name": ":method", "string_match": {"exact": "GET"}}
+    match = {"path": path, "headers": [only_get, has_query(invert=True)]}
+    return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}

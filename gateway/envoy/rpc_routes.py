@@ -1,0 +1,83 @@
+"""One route for each RPC that the protos map to REST."""
+
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from fastmp.access.v1 import access_pb2
+from gateway.contract import Rpc
+from gateway.envoy import filter_names
+from gateway.envoy.extensions import Config, set_header, typed
+from gateway.envoy.path_matching import has_query, path_pattern
+from gateway.envoy.rate_limits import rate_limit
+from gateway.settings import GatewaySettings
+
+# Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
+UNARY_SECONDS = 31
+# A login's QR code comes "at once": the service's own limits end well before this.
+UNARY_SECONDS_OF = {"BeginLogin": 20}
+# Login streams send a heartbeat every 15 s and a download moves all the time: after this nobody is there any more.
+STREAM_IDLE_SECONDS = 60
+LARGEST_REQUEST_BYTES = 64 * 1024
+BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
+
+
+def route_name(rpc: Rpc) -> str:
+    """What the access log calls the route: "IdentityService.GetMe" never holds a secret, a path may."""
+    return rpc.path.rpartition(".")[2].replace("/", ".")
+
+
+def rpc_route(rpc: Rpc, settings: GatewaySettings) -> Config:
+    """The route of `rpc`, on its REST path and verb alone."""
+    headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
+    if not rpc.query_fields:
+        # The transcoder would let a query overrule the path or the body, and what is in a URL is soon in a log.
+        headers.append(has_query(invert=True))
+    per_filter: Config = {filter_names.BUFFER: _buffered()}
+    if rpc.access == access_pb2.PUBLIC:
+        per_filter[filter_names.RATE_LIMIT] = rate_limit(settings)
+    return {
+        "name": route_name(rpc),
+        "match": {**path_pattern(rpc.template), "headers": headers},
+        "route": {"cluster": rpc.service, **_timeouts(rpc), "retry_policy": _retry_policy(rpc)},
+        "request_headers_to_add": _deadline(rpc),
+        "typed_per_filter_config": per_filter,
+    }
+
+
+def _buffered() -> Config:
+    limit = typed(f"{BUFFER}PerRoute", buffer={"max_request_bytes": LARGEST_REQUEST_BYTES})
+    return typed("envoy.config.route.v3.FilterConfig", config=limit)
+
+
+def _timeouts(rpc: Rpc) -> Config:
+    if rpc.is_streaming:
+        return {"timeout": "0s", "idle_timeout": f"{STREAM_IDLE_SECONDS}s"}
+    seconds = _unary_seconds(rpc) + 1
+    return {"timeout": f"{seconds}s", "idle_timeout": f"{seconds + 5}s"}
+
+
+def _deadline(rpc: Rpc) -> list[Config]:
+    # Envoy's route timeout does not reach the service, and the client has no say in it.
+    return [] if rpc.is_streaming else [set_header("grpc-timeout", f"{_unary_seconds(rpc)}S")]
+
+
+def _unary_seconds(rpc: Rpc) -> int:
+    return UNARY_SECONDS_OF.get(rpc.name, UNARY_SECONDS)
+
+
+def _retry_policy(rpc: Rpc) -> Config:
+    # A call that found no connection, or that HTTP/2 says was not looked at, has done nothing yet.
+    retry_on = ["connect-failure", "refused-stream"]
+    if rpc.idempotency != MethodOptions.IDEMPOTENCY_UNKNOWN:
+        retry_on += ["reset", "unavailable"]
+    return {
+        "retry_on": ",".join(retry_on),
+        "num_retries": 2,
+        "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }

@@ -1,0 +1,1 @@
+"""Activation's RPCs: protobuf into calls, results into protobuf."""

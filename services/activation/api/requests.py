@@ -1,0 +1,66 @@
+"""What a request's fields may hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+
+from services.activation.codes.listing import Filter
+from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.validation import Text, Values
+
+# Case does not matter to callers; the database has lower case only.
+ActivationCode = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
+Status = Literal["pending", "active", "expired", "revoked"]
+ValidDays = Annotated[int, Field(ge=1, le=3650)]
+LARGEST_PAGE_TOKEN = 64
+
+
+class GenerateCodesValues(Values):
+    """The values of a GenerateCodesRequest."""
+
+    valid_days: ValidDays
+    count: int = Field(ge=1, le=10_000)
+    request_id: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+
+
+class FilterValues(Values):
+    """What selects codes; an empty e-mail selects all."""
+
+    status: Status | None = None
+    email: Annotated[Text, Field(max_length=254)] | None = None
+
+    @property
+    def filter(self) -> Filter:
+        return Filter(self.status, self.email or None)
+
+
+class ExportCodesValues(FilterValues):
+    """The values of an ExportCodesRequest."""
+
+
+class ListCodesValues(FilterValues):
+    """The values of a ListCodesRequest."""
+
+    page: Annotated[int, Field(ge=1)] | None = None
+    size: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE)
+    page_token: Annotated[Text, Field(min_length=1, max_length=LARGEST_PAGE_TOKEN)] | None = None
+
+    @field_validator("page_token")
+    @classmethod
+    def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
+        if token is not None and values.data.get("page") is not None:
+            raise ValueError("must not be sent together with page")
+        return token
+
+
+class CodeValues(Values):
+    """The values of requests that name a code and nothing else."""
+
+    activation_code: ActivationCode
+
+
+class UpdateCodeValues(CodeValues):
+    """The values of an UpdateCodeRequest."""
+
+    valid_days: ValidDays | None = None
+    status: Status | None = None

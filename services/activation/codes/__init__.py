@@ -1,0 +1,1 @@
+"""Activation codes: generated, listed, exported, changed and deleted."""

@@ -1,0 +1,149 @@
+"""Activation codes one by one: what they are, and what admins do to them."""
+
+import datetime
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from services.activation.tables import activation_codes
+from services.chassis.errors import DomainError
+from services.chassis.identity.feed_follower import BATCH
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code. The fields that name an account and its times are set together, when it is redeemed."""
+
+    id: uuid.UUID
+    # Whoever knows it can redeem it.
+    activation_code: str = field(repr=False)
+    valid_days: int
+    # As stored; see status_at.
+    activation_status: str
+    user_email: str | None
+    account_id: uuid.UUID | None
+    expiry_date: datetime.datetime | None
+    activation_time: datetime.datetime | None
+    create_time: datetime.datetime
+    update_time: datetime.datetime
+
+    def status_at(self, now: datetime.datetime) -> str:
+        """The status at `now`: an active code past its expiry_date is "expired"."""
+        if self.activation_status == "active" and self.expiry_date is not None and self.expiry_date <= now:
+            return "expired"
+        return self.activation_status
+
+
+COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
+_BY_CODE = DirectStatement(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
+
+
+@dataclass(eq=False)
+class CodeNotFoundError(DomainError):
+    """There is no such code, or it was deleted."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "CODE_NOT_FOUND"
+    message: str = "激活码不存在"
+
+
+@dataclass(eq=False)
+class CodeBoundError(DomainError):
+    """An account has redeemed the code, so it cannot be offered again."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CODE_BOUND"
+    message: str = "激活码已被账号使用，不能恢复为未使用"
+
+
+def code_of(row: Row[Any]) -> Code:
+    """The code in a row that begins with COLUMNS."""
+    return Code(*row[: len(COLUMNS)])
+
+
+def get(connection: Connection | DirectConnection, activation_code: str) -> Code:
+    """Raises CodeNotFoundError."""
+    row = _BY_CODE.row(connection, {"code": activation_code})
+    if row is None:
+        raise CodeNotFoundError
+    return Code(*row)
+
+
+def revoke(connection: Connection, activation_code: str, now: datetime.datetime) -> Code:
+    """Makes the code unredeemable; an account that redeemed it keeps its days.
+
+    Idempotent: a repeat changes nothing. Raises CodeNotFoundError.
+    """
+    statement = (
+        update(activation_codes)
+        .where(activation_codes.c.activation_code == activation_code)
+        .where(activation_codes.c.activation_status != "revoked")
+        .values(activation_status="revoked", update_time=now)
+        .returning(*COLUMNS)
+    )
+    row = connection.execute(statement).one_or_none()
+    return code_of(row) if row is not None else get(connection, activation_code)
+
+
+def change(
+    connection: Connection,
+    activation_code: str,
+    valid_days: int | None,
+    status: str | None,
+    now: datetime.datetime,
+) -> Code:
+    """Changes what is not None. The account that redeemed the code, and its expiry_date, stay as they are.
+
+    Needs a transaction. Idempotent: a repeat changes nothing. Raises CodeNotFoundError, and CodeBoundError when
+    a redeemed code would become pending.
+    """
+    found = activation_codes.c.activation_code == activation_code
+    code = _found(connection.execute(select(*COLUMNS).where(found).with_for_update()).one_or_none())
+    if status == "pending" and code.account_id is not None:
+        raise CodeBoundError
+    values = {
+        "valid_days": code.valid_days if valid_days is None else valid_days,
+        "activation_status": code.activation_status if status is None else status,
+    }
+    if values == {"valid_days": code.valid_days, "activation_status": code.activation_status}:
+        return code
+    statement = update(activation_codes).where(found).values(**values, update_time=now).returning(*COLUMNS)
+    return code_of(connection.execute(statement).one())
+
+
+def remove(connection: Connection, activation_code: str) -> uuid.UUID:
+    """Deletes the code and gives its id. Raises CodeNotFoundError."""
+    found = activation_codes.c.activation_code == activation_code
+    statement = delete(activation_codes).where(found).returning(activation_codes.c.id)
+    removed: uuid.UUID | None = connection.scalar(statement)
+    if removed is None:
+        raise CodeNotFoundError
+    return removed
+
+
+def remove_of_account(connection: Connection, account_id: uuid.UUID) -> int:
+    """Deletes the codes that an account has redeemed, which is gone, and counts them. Idempotent."""
+    statement = delete(activation_codes).where(activation_codes.c.account_id == account_id)
+    return connection.execute(statement).rowcount
+
+
+def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:
+    """The ids of all accounts that have redeemed codes, each once, in lists of at most 1,000."""
+    account_id = activation_codes.c.account_id
+    batch = select(account_id).where(account_id.is_not(None)).distinct().order_by(account_id).limit(BATCH)
+    ids = list(connection.execute(batch).scalars())
+    while ids:
+        yield ids
+        ids = list(connection.execute(batch.where(account_id > ids[-1])).scalars())
+
+
+def _found(row: Row[Any] | None) -> Code:
+    if row is None:
+        raise CodeNotFoundError
+    return code_of(row)

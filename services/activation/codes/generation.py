@@ -1,0 +1,117 @@
+"""Makes codes, many at a time and once for each request_id."""
+
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.activation.codes.codes import Code
+from services.activation.codes.iso_time import iso_text
+from services.activation.tables import generation_requests
+from services.chassis.errors import DomainError
+from services.chassis.postgres.database import driver_connection
+
+ID_BYTES = 16
+CODE_BYTES = 16
+_COPY = """
+COPY activation_codes (id, activation_code, activation_status, valid_days, create_time, update_time)
+FROM STDIN
+"""
+
+
+@dataclass(eq=False)
+class RequestIdReusedError(DomainError):
+    """The request_id stands for another request."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "REQUEST_ID_REUSED"
+    message: str = "该 request_id 已用于另一个请求"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A wish for `count` codes of `valid_days` each, by an admin. The same request_id means the same wish."""
+
+    admin_account_id: uuid.UUID
+    valid_days: int
+    count: int
+    request_id: str | None = None
+
+
+def generate(
+    connection: Connection,
+    wish: Generation,
+    now: datetime.datetime,
+    random_bytes: Callable[[int], bytes],
+) -> list[Code]:
+    """The new codes, in the order in which lists show them; for a known request_id the first answer again.
+
+    Needs a transaction. When equal request_ids arrive together the table's key decides, and the others wait
+    for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
+    """
+    if wish.request_id is not None:
+        first = _first_answer(connection, wish, wish.request_id)
+        if first is not None:
+            return first
+    drawn = random_bytes(wish.count * (ID_BYTES + CODE_BYTES))
+    if wish.request_id is not None and not _remember(connection, wish, wish.request_id, drawn, now):
+        first = _first_answer(connection, wish, wish.request_id)
+        if first is not None:
+            return first
+    codes = _codes(drawn, wish.valid_days, now)
+    _store(connection, codes)
+    return codes
+
+
+def _first_answer(connection: Connection, wish: Generation, request_id: str) -> list[Code] | None:
+    known = generation_requests.c
+    statement = select(generation_requests).where(known.request_id == request_id)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    first = Generation(row.admin_account_id, row.valid_days, row.code_count, request_id)
+    if first != wish:
+        raise RequestIdReusedError
+    return _codes(row.codes, row.valid_days, row.create_time)
+
+
+def _remember(
+    connection: Connection, wish: Generation, request_id: str, drawn: bytes, now: datetime.datetime
+) -> bool:
+    # Where another transaction is about to remember the same id, this waits for the outcome.
+    statement = (
+        insert(generation_requests)
+        .values(
+            request_id=request_id,
+            admin_account_id=wish.admin_account_id,
+            valid_days=wish.valid_days,
+            code_count=wish.count,
+            create_time=now,
+            codes=drawn,
+        )
+        .on_conflict_do_nothing(index_elements=[generation_requests.c.request_id])
+        .returning(generation_requests.c.request_id)
+    )
+    return connection.execute(statement).one_or_none() is not None
+
+
+def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]:
+    width = ID_BYTES + CODE_BYTES
+    pieces = (drawn[start : start + width] for start in range(0, len(drawn), width))
+    made = [(uuid.UUID(bytes=piece[:ID_BYTES], version=4), piece[ID_BYTES:].hex()) for piece in pieces]
+    made.sort(reverse=True)
+    return [Code(id_, code, valid_days, "pending", None, None, None, None, time, time) for id_, code in made]
+
+
+def _store(connection: Connection, codes: list[Code]) -> None:
+    time = iso_text(codes[0].create_time)
+    # UUIDs, hex digits and times hold nothing that the text format of COPY would have escaped.
+    lines = [
+        f"{code.id}\t{code.activation_code}\tpending\t{code.valid_days}\t{time}\t{time}\n" for code in codes
+    ]
+    with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write("".join(lines))

@@ -1,0 +1,1 @@
+"""Redeeming a code: claimed here, applied to the account at Identity."""

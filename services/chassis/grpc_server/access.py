@@ -1,0 +1,115 @@
+"""Who may call which RPC, read from the `access` option in the protos. Deny by default."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from fastmp.access.v1 import access_pb2
+from services.chassis.errors import DomainError
+from services.chassis.identity.principals import ADMIN_ROLE, Principal
+
+
+@dataclass(frozen=True)
+class AccessRule:
+    """The access level of one RPC; `callers` are certificate names and matter at level SERVICE only."""
+
+    level: access_pb2.Access.ValueType
+    callers: frozenset[str] = frozenset()
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether the call must carry an access token."""
+        return self.level in {access_pb2.SIGNED_IN, access_pb2.ACTIVE, access_pb2.ADMIN}
+
+
+@dataclass(eq=False)
+class AccountNotActivatedError(DomainError):
+    """The account has not redeemed a code, or its access was revoked."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "ACCOUNT_NOT_ACTIVATED"
+    message: str = "账号尚未激活，请先使用激活码激活"
+
+
+@dataclass(eq=False)
+class ActivationExpiredError(DomainError):
+    """The account's days are over."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "ACTIVATION_EXPIRED"
+    message: str = "账号已过期，请使用新的激活码续期"
+
+
+@dataclass(eq=False)
+class AdminRequiredError(DomainError):
+    """Only admins may do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "ADMIN_REQUIRED"
+    message: str = "需要管理员权限"
+
+
+@dataclass(eq=False)
+class CallerNotAllowedError(DomainError):
+    """The client certificate names a caller that this RPC does not list."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "CALLER_NOT_ALLOWED"
+    message: str = "该调用方无权访问此接口"
+
+
+def rule_of(method: MethodDescriptor) -> AccessRule:
+    """The rule of a method. Raises ValueError, naming the method, when the contract declares none."""
+    options = method.GetOptions()
+    level = options.Extensions[access_pb2.access]
+    if level == access_pb2.ACCESS_UNSPECIFIED:
+        raise ValueError(f"{method.full_name} declares no access level")
+    callers = frozenset(options.Extensions[access_pb2.callers])
+    if bool(callers) != (level == access_pb2.SERVICE):
+        raise ValueError(f"{method.full_name}: callers belong to the SERVICE level, and it needs them")
+    return AccessRule(level, callers)
+
+
+def rules_of(services: Iterable[ServiceDescriptor]) -> dict[str, AccessRule]:
+    """The rules of all methods by gRPC path, "/package.Service/Method". Raises ValueError as rule_of does."""
+    return {
+        f"/{service.full_name}/{method.name}": rule_of(method)
+        for service in services
+        for method in service.methods
+    }
+
+
+def check_peer(rule: AccessRule, peer: str) -> None:
+    """Raises CallerNotAllowedError unless the certificate name `peer` may call a SERVICE method."""
+    if rule.level == access_pb2.SERVICE and peer not in rule.callers:
+        raise CallerNotAllowedError
+
+
+def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> bool:
+    """Whether `principal` may call a method of this rule at `now`, an aware datetime."""
+    try:
+        check_account(rule, principal, now)
+    except DomainError:
+        return False
+    return True
+
+
+def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime) -> None:
+    """Raises the refusal unless `principal` may call a method of this rule at `now`, an aware datetime."""
+    is_admin = principal.role == ADMIN_ROLE
+    if rule.level == access_pb2.ADMIN and not is_admin:
+        raise AdminRequiredError
+    if rule.level == access_pb2.ACTIVE and not is_admin:
+        check_active(principal, now)
+
+
+def check_active(principal: Principal, now: datetime.datetime) -> None:
+    """Raises AccountNotActivatedError or ActivationExpiredError unless the account has access at `now`."""
+    status = principal.effective_status(now)
+    if status == "expired":
+        raise ActivationExpiredError
+    if status != "active":
+        raise AccountNotActivatedError

@@ -1,0 +1,216 @@
+"""One server builder for all services: ports, interceptors in order, health, reflection, metrics, drain."""
+
+import datetime
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import grpc
+import structlog
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
+
+from services.chassis.grpc_server.access import rules_of
+from services.chassis.grpc_server.metrics_server import MetricsServer
+from services.chassis.grpc_server.registration import InterceptingRegistrar
+from services.chassis.grpc_server.thread_pool import ElasticThreadPool
+from services.chassis.identity.principals import Authenticator
+from services.chassis.interceptors import Interceptor, Method
+from services.chassis.interceptors.access import Access
+from services.chassis.interceptors.admission import Admission
+from services.chassis.interceptors.authentication import Authentication
+from services.chassis.interceptors.calls import CallContext
+from services.chassis.interceptors.deadline import Deadline
+from services.chassis.interceptors.decoding import Decoding
+from services.chassis.interceptors.error_mapping import ErrorMapping
+from services.chassis.interceptors.metrics import Metrics
+from services.chassis.mutual_tls import TlsFiles, server_credentials
+from services.chassis.telemetry import tracing_interceptors
+
+_log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 5.0
+READINESS_SECONDS = 1.0
+LARGEST_REQUEST_BYTES = 1 << 20
+# A waiting stream costs its thread's touched stack; the default of 8 MiB only reserves address space.
+THREAD_STACK_BYTES = 512 * 1024
+OPERATIONS_THREADS = 4
+
+OPTIONS = (
+    # With it a second server on an occupied port would start silently and share its calls.
+    ("grpc.so_reuseport", 0),
+    # Beyond these many calls that wait for a thread, grpc cancels new ones without a word to the service.
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Direct callers find new replicas when their connection is renewed; a running stream may end first.
+    ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.max_connection_age_grace_ms", 900_000),
+)
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where a service listens: `port` for callers, `operations_port` for health and reflection, which a
+    full pool cannot starve, and `metrics_port` for Prometheus over HTTPS. 0 lets the system choose."""
+
+    host: str
+    port: int
+    operations_port: int
+    metrics_port: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Threads for calls that answer at once, and slots for calls that wait: streams and `waiting` paths.
+
+    `queueing` paths are those of unary methods that wait in a queue of the service's own, of at most `queue` calls.
+    """
+
+    unary_threads: int = 32
+    max_streams: int = 4000
+    waiting: Set[str] = field(default_factory=frozenset)
+    queueing: Set[str] = field(default_factory=frozenset)
+    queue: int = 0
+
+    def answers_at_once(self, method: Method) -> bool:
+        """Whether calls of the method have one of the few threads."""
+        return not method.is_streaming and method.path not in self.waiting | self.queueing
+
+
+def interceptors(
+    metrics: Metrics, authenticator: Authenticator, now: Callable[[], datetime.datetime], pool: Pool
+) -> Sequence[Interceptor]:
+    """From the outermost to the innermost. OpenTelemetry's, where there is one, is outside all of these."""
+    return (
+        CallContext(),
+        metrics,
+        ErrorMapping(),
+        Deadline(),
+        Authentication(authenticator, now),
+        Access(now),
+        Admission(pool.max_streams, pool.waiting),
+        Decoding(),
+    )
+
+
+class Server:
+    """The servers of one service process. Not ready until start(), and then whenever `ready()` is true."""
+
+    def __init__(
+        self,
+        service: ServiceDescriptor,
+        listen: Listen,
+        tls: TlsFiles,
+        authenticator: Authenticator,
+        now: Callable[[], datetime.datetime],
+        ready: Callable[[], bool],
+        pool: Pool,
+        registry: CollectorRegistry,
+    ) -> None:
+        """Binds the ports. Raises RuntimeError or OSError for one in use, OSError for no certificate."""
+        threading.stack_size(THREAD_STACK_BYTES)
+        self._service = service.full_name
+        self._ready = ready
+        self._stopping = threading.Event()
+        self._ending_streams: list[Callable[[], None]] = []
+        self._health = health.HealthServicer(experimental_non_blocking=True)
+        # It says SERVING when it is made.
+        self._set_health(False)
+        credentials = server_credentials(tls)
+        self._waiting_calls = ElasticThreadPool(pool.max_streams + pool.queue, "call-waiting")
+        # A thread that takes one call after the other costs them less than threads that are woken for each.
+        self._quick_calls = ThreadPoolExecutor(pool.unary_threads, "call")
+        self._server = grpc.server(
+            # All that grpc asks of it is submit().
+            cast("ThreadPoolExecutor", self._waiting_calls),
+            interceptors=tracing_interceptors(service.name),
+            options=OPTIONS,
+        )
+        self._operations = grpc.server(
+            ThreadPoolExecutor(OPERATIONS_THREADS, thread_name_prefix="operations"), options=OPTIONS
+        )
+        around = interceptors(Metrics(registry), authenticator, now, pool)
+        self._registrar = InterceptingRegistrar(
+            self._server,
+            rules_of([service]),
+            around,
+            lambda method: self._quick_calls if pool.answers_at_once(method) else None,
+        )
+        names = (self._service, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        for server in (self._server, self._operations):
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            reflection.enable_server_reflection(names, server)
+        self.port = self._server.add_secure_port(f"{listen.host}:{listen.port}", credentials)
+        self.operations_port = self._operations.add_secure_port(
+            f"{listen.host}:{listen.operations_port}", credentials
+        )
+        self._metrics = MetricsServer(listen.host, listen.metrics_port, tls, registry)
+        self.metrics_port = self._metrics.port
+        self._readiness = threading.Thread(target=self._watch_readiness, name="readiness", daemon=True)
+
+    def add(self, add_servicer: Callable[[Any, grpc.Server], None], servicer: object) -> None:
+        """Registers the service's servicer by its generated `add_…Servicer_to_server`."""
+        self._registrar.add(add_servicer, servicer)
+
+    def ends_streams_by(self, end: Callable[[], None]) -> None:
+        """Has stop() call `end` before it waits for running calls: streams, told so, end in their own words."""
+        self._ending_streams.append(end)
+
+    def start(self) -> None:
+        """Starts to answer. Health follows `ready()`, asked every second."""
+        self._server.start()
+        self._operations.start()
+        self._metrics.start()
+        self._readiness.start()
+        _log.info("started", port=self.port, operations_port=self.operations_port)
+
+    def stop(self, drain_seconds: float, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Says NOT_SERVING, waits for the gateway to notice, then lets running calls end. Idempotent."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        time.sleep(drain_seconds)
+        for end in self._ending_streams:
+            end()
+        self._server.stop(grace_seconds).wait()
+        self._operations.stop(0).wait()
+        self._waiting_calls.shutdown()
+        self._quick_calls.shutdown(wait=False)
+        self._metrics.stop()
+
+    def run_until_terminated(self, drain_seconds: float) -> None:
+        """Starts, waits for SIGTERM or SIGINT, and drains. Belongs to the main thread."""
+        terminated = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: terminated.set())
+        self.start()
+        terminated.wait()
+        _log.info("draining")
+        self.stop(drain_seconds)
+        _log.info("stopped")
+
+    def _watch_readiness(self) -> None:
+        was_ready = False
+        while not self._stopping.is_set():
+            is_ready = self._ready()
+            if is_ready != was_ready:
+                _log.info("readiness", ready=is_ready)
+                was_ready = is_ready
+                self._set_health(is_ready)
+            self._stopping.wait(READINESS_SECONDS if is_ready else READINESS_SECONDS / 5)
+
+    def _set_health(self, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        for name in ("", self._service):
+            self._health.set(name, status.SERVING if serving else status.NOT_SERVING)

@@ -1,0 +1,1 @@
+"""The client of Identity: principals, and the account feed."""

@@ -1,0 +1,152 @@
+"""Identity as the other services see it: whose token is this, and which accounts exist."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import grpc
+import structlog
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.chassis import context as calls
+from services.chassis.batching import Batching, TurnNotReachedError
+from services.chassis.channels import channel
+from services.chassis.errors import DomainError, reason_of
+from services.chassis.identity.principals import (
+    AuthenticatedToken,
+    Principal,
+    TokenExpiredError,
+    TokenRevokedError,
+    UnauthenticatedError,
+)
+from services.chassis.mutual_tls import TlsFiles
+
+_log = structlog.get_logger(__name__)
+
+SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"].full_name
+# The most that a batch may hold by Identity's contract.
+LARGEST_BATCH = 64
+IDEMPOTENT = tuple(
+    (SERVICE, method)
+    for method in (
+        *("Authenticate", "BatchAuthenticate", "GetPrincipals"),
+        *("ApplyActivation", "BatchApplyActivations", "ClearActivation"),
+    )
+)
+
+
+@dataclass(eq=False)
+class IdentityUnavailableError(DomainError):
+    """Identity cannot be asked at the moment. A repeat is safe."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "IDENTITY_UNAVAILABLE"
+    message: str = "账号服务暂时不可用，请稍后再试"
+
+
+def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
+    """A channel to Identity's replicas at `addresses` ("host:port", or several separated by commas)."""
+    return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
+
+
+@dataclass(frozen=True)
+class _TokenWish:
+    token: str = field(repr=False)
+    timeout: float
+
+
+class IdentityClient:
+    """The read side of Identity's internal RPCs. Thread-safe."""
+
+    def __init__(self, identity: grpc.Channel) -> None:
+        self._stub = pb_grpc.IdentityServiceStub(identity)
+        self._together: Batching[_TokenWish, AuthenticatedToken | UnauthenticatedError | None] = Batching(
+            self._verdicts, LARGEST_BATCH
+        )
+
+    def authenticate(self, token: str) -> AuthenticatedToken:
+        """Raises UnauthenticatedError for a token that is worth nothing, else IdentityUnavailableError."""
+        wish = _TokenWish(token, calls.outgoing_timeout())
+        try:
+            verdict = self._together.do(wish, wish.timeout)
+        except TurnNotReachedError:
+            raise IdentityUnavailableError from None
+        if isinstance(verdict, UnauthenticatedError):
+            raise verdict
+        return verdict or self._authenticate(wish)
+
+    def _verdicts(
+        self, wishes: Sequence[_TokenWish]
+    ) -> list[AuthenticatedToken | UnauthenticatedError | None]:
+        if len(wishes) == 1:
+            return [self._authenticate(wishes[0])]
+        request = pb.BatchAuthenticateRequest(tokens=[wish.token for wish in wishes])
+        timeout = max(wish.timeout for wish in wishes)
+        try:
+            answer = self._stub.BatchAuthenticate(request, timeout=timeout, metadata=metadata())
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                # An older replica of Identity, which knows them one by one.
+                return [None] * len(wishes)
+            raise unavailable(error) from error
+        return [
+            _authenticated(one.authenticated) if one.HasField("authenticated") else _refusal(one.refusal)
+            for one in answer.verdicts
+        ]
+
+    def _authenticate(self, wish: _TokenWish) -> AuthenticatedToken:
+        request = pb.AuthenticateRequest(token=wish.token)
+        try:
+            answer = self._stub.Authenticate(request, timeout=wish.timeout, metadata=metadata())
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise _refusal(reason_of(error) or "") from error
+            raise unavailable(error) from error
+        return _authenticated(answer)
+
+    def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
+        """Those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
+        try:
+            answer = self._stub.GetPrincipals(
+                pb.GetPrincipalsRequest(account_ids=account_ids),
+                timeout=calls.outgoing_timeout(),
+                metadata=metadata(),
+            )
+        except grpc.RpcError as error:
+            raise unavailable(error) from error
+        return {principal.account_id: principal_of(principal) for principal in answer.principals}
+
+
+def unavailable(error: grpc.RpcError) -> IdentityUnavailableError:
+    """What the caller is told of a call to Identity that failed; the cause is logged."""
+    _log.warning("identity_call_failed", code=error.code().name, reason=reason_of(error))
+    return IdentityUnavailableError()
+
+
+def principal_of(message: pb.Principal) -> Principal:
+    """The principal in an answer of Identity."""
+    expires = message.HasField("expired_time")
+    return Principal(
+        account_id=message.account_id,
+        email=message.email,
+        role=message.role,
+        activation_status=message.activation_status,
+        expired_time=message.expired_time.ToDatetime(tzinfo=datetime.UTC) if expires else None,
+    )
+
+
+def _authenticated(answer: pb.AuthenticateResponse) -> AuthenticatedToken:
+    expire_time = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC)
+    return AuthenticatedToken(principal_of(answer.principal), expire_time, answer.sequence)
+
+
+def _refusal(reason: str) -> UnauthenticatedError:
+    refusals = {refusal.reason: refusal for refusal in (TokenExpiredError, TokenRevokedError)}
+    return refusals.get(reason, UnauthenticatedError)()
+
+
+def metadata() -> tuple[tuple[str, str], ...]:
+    """What a call to Identity carries of the one being answered."""
+    request_id = calls.request_id()
+    return (("x-request-id", request_id),) if request_id else ()

@@ -1,0 +1,214 @@
+"""Follows Identity's account feed: drops changed principals at once and cascades deletions exactly once.
+
+Every replica reads the whole feed from the cursor stored in the service's database. For a deletion it moves
+the cursor and deletes in one transaction; the replica that finds the cursor moved already has nothing to do. So
+a cascade survives the death of any process and is not done twice.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+import grpc
+import structlog
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    select,
+    update,
+)
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.chassis.errors import DomainError, reason_of
+from services.chassis.identity.client import IdentityClient
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.postgres.database import Database
+
+_log = structlog.get_logger(__name__)
+
+RECONNECT_SECONDS = 0.3
+# How long a service that has started waits for Identity before it answers what it can without.
+PATIENCE_SECONDS = 10.0
+# How often the stored cursor follows changes that ask nothing of the database. Whoever begins again at an older one
+# hears of some changes twice, and drops what it does not know yet.
+ADVANCE_SECONDS = 1.0
+# GetPrincipals takes so many at a time.
+BATCH = 1000
+
+
+def feed_cursor_table(metadata: MetaData) -> Table:
+    """The one-row table that holds how far this service's database has followed the feed."""
+    return Table(
+        "feed_cursor",
+        metadata,
+        Column("only_row", Boolean, primary_key=True, server_default="true"),
+        Column("sequence", BigInteger, nullable=False, server_default="0"),
+        CheckConstraint("only_row", name="feed_cursor_only_row"),
+    )
+
+
+class FeedCursor:
+    """How far this service's database has followed the feed, and what it does about a deleted account."""
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        on_deleted: Callable[[Connection, uuid.UUID], None],
+        known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]],
+    ) -> None:
+        """`on_deleted` deletes what belongs to an account, in the open transaction. `known_accounts` gives
+        the ids of all accounts that something here belongs to, in lists of at most 1,000."""
+        self._database = database
+        self._table = table
+        self._on_deleted = on_deleted
+        self._known_accounts = known_accounts
+
+    def position(self) -> int:
+        """The last sequence that was dealt with."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(self._table.c.sequence)).scalar_one())
+
+    def advance(self, sequence: int) -> None:
+        """Everything up to `sequence` was dealt with. Idempotent."""
+        with self._database.transaction() as connection:
+            self._advance(connection, sequence)
+
+    def delete(self, account_id: uuid.UUID, sequence: int) -> None:
+        """Deletes what belongs to the account, unless that was done before. Idempotent by `sequence`."""
+        with self._database.transaction() as connection:
+            if self._advance(connection, sequence):
+                self._on_deleted(connection, account_id)
+
+    def resynchronise(self, identity: IdentityClient, sequence: int) -> None:
+        """Deletes what belongs to accounts that no longer exist and goes on from `sequence`, in one transaction.
+
+        `sequence` is the feed's head before this call, so what is deleted meanwhile comes on the feed. It is
+        below the cursor when the feed is another one, restored from a backup. Does nothing when the cursor has
+        moved meanwhile: then another replica was first. Raises IdentityUnavailableError.
+        """
+        before = self.position()
+        with self._database.reading() as connection:
+            batches = list(self._known_accounts(connection))
+        gone: set[uuid.UUID] = set()
+        for batch in batches:
+            existing = identity.principals([str(account_id) for account_id in batch])
+            gone.update(account_id for account_id in batch if str(account_id) not in existing)
+        column = self._table.c.sequence
+        with self._database.transaction() as connection:
+            moved = update(self._table).where(column == before).values(sequence=sequence)
+            if connection.execute(moved).rowcount == 1:
+                for account_id in sorted(gone):
+                    self._on_deleted(connection, account_id)
+
+    def _advance(self, connection: Connection, sequence: int) -> bool:
+        column = self._table.c.sequence
+        statement = update(self._table).where(column < sequence).values(sequence=sequence)
+        return connection.execute(statement).rowcount == 1
+
+
+class AccountFeed:
+    """The thread that follows the feed. While its stream is broken, no cached principal is trusted."""
+
+    def __init__(
+        self, identity: grpc.Channel, authenticator: CachingAuthenticator, cursor: FeedCursor
+    ) -> None:
+        self._stub = pb_grpc.IdentityServiceStub(identity)
+        self._client = IdentityClient(identity)
+        self._authenticator = authenticator
+        self._cursor = cursor
+        self._stopping = threading.Event()
+        self._was_heard = False
+        self._begun = time.monotonic()
+        self._stream: grpc.Call | None = None
+        self._thread = threading.Thread(target=self._run, name="account-feed", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._begun = time.monotonic()
+        self._thread.start()
+
+    @property
+    def was_awaited(self) -> bool:
+        """Whether Identity has been heard since start(), or had PATIENCE_SECONDS to be; once true, it stays so.
+
+        Before that gRPC may still be waiting to connect anew, and refuse calls to an Identity that is up by now.
+        """
+        return self._was_heard or time.monotonic() - self._begun >= PATIENCE_SECONDS
+
+    def stop(self) -> None:
+        """Ends the stream and the thread."""
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow_or_recover()
+            except DomainError as error:
+                # The own database is away. The cursor has not moved, so nothing is lost.
+                _log.warning("account_feed_interrupted", reason=error.reason)
+            except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
+                _log.exception("account_feed_faulted")
+            self._stopping.wait(RECONNECT_SECONDS)
+
+    def _follow_or_recover(self) -> None:
+        try:
+            try:
+                self._follow()
+            finally:
+                self._authenticator.distrust()
+        except grpc.RpcError as error:
+            if not self._stopping.is_set():
+                self._recover(error)
+
+    def _follow(self) -> None:
+        stored = self._cursor.position()
+        # Without waiting for the channel a stream would fail at once for as long as gRPC backs off.
+        request = pb.WatchAccountsRequest(after_sequence=stored, together=True)
+        stream = self._stub.WatchAccounts(request, wait_for_ready=True)
+        self._stream = stream
+        advance_at = 0.0
+        for event in stream:
+            self._was_heard = True
+            for sequence, change in changes_of(event):
+                self._authenticator.drop(change.account_id, sequence)
+                if change.kind == "deleted":
+                    self._cursor.delete(uuid.UUID(change.account_id), sequence)
+                    stored = sequence
+            if event.HasField("heartbeat"):
+                self._authenticator.vouch()
+                if event.sequence > stored and time.monotonic() >= advance_at:
+                    self._cursor.advance(event.sequence)
+                    stored = event.sequence
+                    advance_at = time.monotonic() + ADVANCE_SECONDS
+
+    def _recover(self, error: grpc.RpcError) -> None:
+        if reason_of(error) != "FEED_PRUNED":
+            _log.warning("account_feed_broken", code=error.code().name)
+            return
+        try:
+            head = self._stub.GetPrincipals(pb.GetPrincipalsRequest(), timeout=5).sequence
+            self._authenticator.forget(head)
+            self._cursor.resynchronise(self._client, head)
+            _log.warning("account_feed_resynchronised", sequence=head)
+        except (grpc.RpcError, DomainError) as failure:
+            _log.warning("account_feed_resynchronisation_failed", error=type(failure).__name__)
+
+
+def changes_of(event: pb.AccountEvent) -> Iterator[tuple[int, pb.AccountChange]]:
+    """The changes in an event of the feed, each with its sequence."""
+    if event.HasField("change"):
+        yield event.sequence, event.change
+    elif event.HasField("changes"):
+        changes = event.changes.changes
+        yield from enumerate(changes, start=event.sequence - len(changes) + 1)

@@ -1,0 +1,1 @@
+"""Jobs that must run although a process may die, kept in the service's own database."""

@@ -1,0 +1,200 @@
+"""Work that must happen although a process may die: Procrastinate's jobs, in the service's own database.
+
+A job is enqueued on the connection of an open transaction, so it exists exactly if what it belongs to does.
+"""
+
+import asyncio
+import datetime
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.manager import JobManager
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Enum,
+    any_,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
+from sqlalchemy.types import UserDefinedType
+
+from services.chassis.jobs.waiting_connection import PatientConnection
+from services.chassis.postgres.database import driver_url
+
+_log = structlog.get_logger(__name__)
+
+# A worker that has not been heard of for so long is dead, and its jobs are taken over.
+WORKER_TIMEOUT_SECONDS = 10.0
+CONCURRENCY = 4
+NAMESPACE = "fastmp"
+_QUEUE = "default"
+
+
+class _JobToDefer(UserDefinedType[Any]):
+    """The row type that Procrastinate's own function for enqueueing takes."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return "procrastinate_job_to_defer_v1"
+
+
+_jobs = table(
+    "procrastinate_jobs", column("id", BigInteger), column("status", Enum(name="procrastinate_job_status"))
+)
+
+
+class UntilItSucceeds(BaseRetryStrategy):
+    """Retries for ever, after 1 s, 2 s, 4 s … 60 s: the other side may be down for long."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        # Procrastinate's own line would hold the arguments.
+        _log.warning(
+            "job_failed",
+            job=job.id,
+            task=job.task_name,
+            attempts=job.attempts,
+            error=type(exception).__name__,
+        )
+        return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
+
+
+class Jobs:
+    """The jobs of one service: `tasks` says what they do, enqueue() when, and a worker thread does them."""
+
+    def __init__(self, database_url: str, tasks: procrastinate.Blueprint) -> None:
+        self._url = driver_url(database_url)
+        # Made once and not for each run of the worker: adding tasks to an app renames them.
+        self._app = procrastinate.App(connector=self._connector())
+        self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
+        self._app.add_tasks_from(tasks, namespace=NAMESPACE)
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._stopping = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: asyncio.Task[None] | None = None
+
+    def enqueue(
+        self,
+        connection: Connection,
+        task: str,
+        *,
+        lock: str | None = None,
+        delay_seconds: int = 0,
+        **arguments: Any,
+    ) -> int:
+        """Enqueues `task` in the open transaction of `connection`; it starts once that is committed.
+
+        Jobs of the same `lock` run one after the other. `arguments` are JSON values and are stored: no
+        secrets that the database does not hold anyway. Returns the job's id.
+        """
+        job = self.enqueuing(task, literal(arguments, JSONB), lock=lock, delay_seconds=delay_seconds)
+        return connection.execute(select(job)).scalar_one()
+
+    def enqueuing(
+        self,
+        task: str,
+        arguments: ColumnElement[Any],
+        *,
+        lock: str | None = None,
+        delay_seconds: int = 0,
+    ) -> ColumnElement[int]:
+        """SQL that enqueues `task` each time it is evaluated and gives the job's id.
+
+        For a statement that changes something and enqueues what follows from it, in one round trip.
+        `arguments` is a JSONB object. Raises LookupError for a task that nobody does.
+        """
+        if task not in self._names:
+            raise LookupError(f"no task is named {task}")
+        due = func.now() + datetime.timedelta(seconds=delay_seconds) if delay_seconds else null()
+        job = cast(func.row(_QUEUE, task, 0, lock, null(), arguments, due), _JobToDefer())
+        return func.procrastinate_defer_jobs_v1(array([job]), type_=ARRAY(BigInteger))[1]
+
+    def withdraw(self, connection: Connection, job_ids: Sequence[int]) -> None:
+        """Removes jobs that have not been started: what they were to do is done. Idempotent."""
+        statement = delete(_jobs).where(_jobs.c.id == any_(literal(job_ids, ARRAY(BigInteger))))
+        connection.execute(statement.where(_jobs.c.status == "todo"))
+
+    def start(self) -> None:
+        """Starts the worker thread. It goes on through outages of the database."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Lets running jobs end, and the thread with them; another replica or a later start does the rest."""
+        self._stopping.set()
+        loop, worker = self._loop, self._worker
+        if loop is not None and worker is not None:
+            loop.call_soon_threadsafe(worker.cancel)
+        self._thread.join(timeout=15)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                asyncio.run(self._work())
+            except asyncio.CancelledError:
+                return
+            except Exception as error:  # noqa: BLE001 - Whatever it was, the jobs must go on.
+                _log.warning("jobs_interrupted", error=type(error).__name__)
+                self._stopping.wait(1)
+
+    def _connector(self) -> procrastinate.PsycopgConnector:
+        return procrastinate.PsycopgConnector(
+            conninfo=self._url, connection_class=PatientConnection, min_size=1, max_size=CONCURRENCY + 2
+        )
+
+    async def _work(self) -> None:
+        with self._app.replace_connector(self._connector()) as app:
+            async with app.open_async():
+                self._loop = asyncio.get_running_loop()
+                self._worker = asyncio.create_task(self._run_worker(app))
+                takeover = asyncio.create_task(_take_over(app))
+                try:
+                    await self._worker
+                finally:
+                    takeover.cancel()
+
+    async def _run_worker(self, app: procrastinate.App) -> None:
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            install_signal_handlers=False,
+            listen_notify=True,
+            fetch_job_polling_interval=5.0,
+            update_heartbeat_interval=WORKER_TIMEOUT_SECONDS / 3,
+            stalled_worker_timeout=WORKER_TIMEOUT_SECONDS,
+            shutdown_graceful_timeout=10,
+            delete_jobs=DeleteJobCondition.SUCCESSFUL,
+        )
+
+
+async def _take_over(app: procrastinate.App) -> None:
+    """Every now and then lets the jobs of dead workers, and those that a worker gave up, be done anew."""
+    while True:
+        await asyncio.sleep(WORKER_TIMEOUT_SECONDS / 2)
+        try:
+            await _take_over_once(app.job_manager)
+        except procrastinate.exceptions.ConnectorException as error:
+            # The database is away, or another replica took the same job over first.
+            _log.warning("takeover_interrupted", error=type(error).__name__)
+
+
+async def _take_over_once(manager: JobManager) -> None:
+    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_TIMEOUT_SECONDS)
+    # Tasks are repeated until they succeed, so only a job whose task its worker did not know fails: while replicas
+    # are replaced, an older one may take the job of a newer one.
+    failed = await manager.list_jobs_async(status="failed")
+    for job in (*stalled, *failed):
+        _log.warning("job_taken_over", job=job.id, task=job.task_name)
+        await manager.retry_job(job)

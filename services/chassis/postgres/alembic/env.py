@@ -1,0 +1,11 @@
+"""Alembic's entry point for every service; services.chassis.postgres.migrations hands the connection in."""
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+if connection is None:
+    context.configure(dialect_name="postgresql", transaction_per_migration=True, literal_binds=True)
+else:
+    context.configure(connection=connection, transaction_per_migration=True)
+with context.begin_transaction():
+    context.run_migrations()

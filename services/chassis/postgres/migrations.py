@@ -1,0 +1,126 @@
+"""A service's schema, migrated by Alembic: one migration at a time, a transaction each, never waiting long.
+
+Every service package holds its migrations in `<package>/migrations/versions` and its schema, as SQLAlchemy
+metadata, in `<package>.tables.metadata`.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, column, create_engine, make_url, select, table, text
+
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
+
+# Two processes that start together migrate one after the other. Any constant does; this one spells "fastmp".
+ADVISORY_LOCK = 0x666173746D70
+# A migration that cannot have its lock soon would queue everybody else's statements behind it.
+LOCK_TIMEOUT = "4s"
+STATEMENT_TIMEOUT = "60s"
+
+_VERSIONS = DirectStatement(select(table("alembic_version", column("version_num")).c.version_num))
+
+
+def upgrade(database_url: str, package: str, revision: str = "head") -> None:
+    """Brings the database of `package` ("services.identity") up to `revision`. Idempotent.
+
+    Raises sqlalchemy.exc.DBAPIError when the database refuses; what was migrated before that stays.
+    """
+    with _connected(database_url) as connection:
+        command.upgrade(_config(package, connection), revision)
+
+
+def downgrade(database_url: str, package: str, revision: str) -> None:
+    """Takes the database of `package` back to `revision`; "base" is the empty one. Raises as upgrade does."""
+    with _connected(database_url) as connection:
+        command.downgrade(_config(package, connection), revision)
+
+
+def offline_sql(package: str) -> str:
+    """The SQL of all migrations from nothing to the head, for a linter to read."""
+    config = _config(package, None)
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    return config.output_buffer.getvalue()
+
+
+def heads(package: str) -> set[str]:
+    """The newest revisions that this code knows; one, unless the migrations have forked."""
+    return set(ScriptDirectory.from_config(_config(package, None)).get_heads())
+
+
+def current(connection: Connection) -> set[str]:
+    """The revisions that the database is at; empty when it was never migrated."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+class SchemaCheck:
+    """Whether a database has the schema that the code of `package` works with."""
+
+    def __init__(self, package: str) -> None:
+        script = ScriptDirectory.from_config(_config(package, None))
+        self._heads = set(script.get_heads())
+        self._known = {revision.revision for revision in script.walk_revisions()}
+
+    def is_met_by(self, connection: DirectConnection) -> bool:
+        """True at the code's newest revision and, so that old and new code can run side by side, after it."""
+        try:
+            # Alembic's own look takes thirty times as long, and this is asked every second.
+            found = {version for (version,) in _VERSIONS.rows(connection, {})}
+        except psycopg.errors.UndefinedTable:
+            # There is no such table in a database that was never migrated.
+            return False
+        return found == self._heads or bool(found - self._known)
+
+
+def differences(connection: Connection, package: str) -> list[object]:
+    """What separates the migrated database from `<package>.tables.metadata`; empty when nothing does."""
+    context = MigrationContext.configure(connection, opts={"include_object": _is_ours})
+    return list(compare_metadata(context, metadata_of(package)))
+
+
+def metadata_of(package: str) -> MetaData:
+    """The schema that the code of `package` declares."""
+    metadata = import_module(f"{package}.tables").metadata
+    if not isinstance(metadata, MetaData):
+        raise TypeError(f"{package}.tables.metadata is no MetaData")
+    return metadata
+
+
+def _is_ours(_object: object, name: str | None, _kind: str, _reflected: bool, _compare_to: object) -> bool:
+    # Procrastinate's tables are made by its own SQL in a migration and are in nobody's metadata.
+    return not (name or "").startswith("procrastinate_")
+
+
+def _config(package: str, connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    folder = import_module(package).__path__[0]
+    config.set_main_option("version_locations", str(Path(folder) / "migrations" / "versions"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextlib.contextmanager
+def _connected(database_url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+            connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+            connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+            connection.commit()
+            # The lock belongs to the session and ends with it.
+            yield connection
+    finally:
+        engine.dispose()

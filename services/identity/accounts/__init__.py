@@ -1,0 +1,1 @@
+"""Accounts, and the activations applied to them."""

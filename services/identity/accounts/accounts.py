@@ -1,0 +1,200 @@
+"""Accounts: the rows, and the rules for making, changing and deleting them."""
+
+import datetime
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.chassis.audit.recording import Event
+from services.chassis.errors import DomainError
+from services.chassis.identity.principals import ADMIN_ROLE
+from services.identity.accounts.emails import email_key
+from services.identity.accounts.transactions import AccountTransaction
+from services.identity.tables import account_feed, accounts
+
+USER_ROLE = "user"
+PENDING = "pending"
+
+
+@dataclass(eq=False)
+class EmailTakenError(DomainError):
+    """Another account has the e-mail."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "EMAIL_TAKEN"
+    message: str = "该邮箱已被注册"
+
+
+@dataclass(eq=False)
+class AccountNotFoundError(DomainError):
+    """There is no such account."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "ACCOUNT_NOT_FOUND"
+    message: str = "账号不存在"
+
+
+@dataclass(eq=False)
+class LastAdminError(DomainError):
+    """Nobody could administer the system after this."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "LAST_ADMIN"
+    message: str = "不能删除或降级最后一个管理员"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as stored: `activation_status` is what was last set, see Principal.effective_status."""
+
+    id: uuid.UUID
+    email: str
+    role: str
+    activation_status: str
+    expired_time: datetime.datetime | None
+    created_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """What an account is made of."""
+
+    id: uuid.UUID
+    email: str
+    password_hash: str = field(repr=False)
+    role: str = USER_ROLE
+
+
+@dataclass(frozen=True)
+class AccountUpdate:
+    """New values; None leaves a value as it is."""
+
+    password_hash: str | None = field(default=None, repr=False)
+    role: str | None = None
+    activation_status: str | None = None
+    expired_time: datetime.datetime | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The new values by column."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def told(self) -> dict[str, str]:
+        """The new values for the audit log, which is told of a password only that there is a new one."""
+        told = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
+        return told if self.password_hash is None else {**told, "password": "new"}
+
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.email,
+    accounts.c.role,
+    accounts.c.activation_status,
+    accounts.c.expired_time,
+    accounts.c.created_at,
+)
+# Ends every token given out so far; see services.identity.sign_in.tokens.
+END_TOKENS: Mapping[Any, Any] = {
+    accounts.c.tokens_valid_after: func.greatest(accounts.c.tokens_valid_after, accounts.c.newest_token)
+}
+
+_BY_ID = select(*COLUMNS).where(accounts.c.id == bindparam("account_id"))
+_BY_EMAIL = select(*COLUMNS).where(accounts.c.email_key == bindparam("key"))
+_INSERT = insert(accounts).on_conflict_do_nothing(index_elements=[accounts.c.email_key]).returning(*COLUMNS)
+_DELETE = delete(accounts).where(accounts.c.id == bindparam("account_id"))
+_LOCK_ADMINS = (
+    select(accounts.c.id)
+    .where(accounts.c.role == ADMIN_ROLE)
+    # One order for all, so that two of these never wait for each other.
+    .order_by(accounts.c.id)
+    .with_for_update(key_share=True)
+)
+# The head of the feed and the accounts are read by one statement: so the head cannot be newer than they are.
+_EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
+    account_feed.outerjoin(accounts, accounts.c.id == any_(bindparam("account_ids", type_=ARRAY(Uuid))))
+)
+
+
+def account_of(row: Row[*tuple[Any, ...]]) -> Account:
+    """The account in a row of `COLUMNS`."""
+    return Account(row.id, row.email, row.role, row.activation_status, row.expired_time, row.created_at)
+
+
+def get(connection: Connection, account_id: uuid.UUID) -> Account:
+    """Raises AccountNotFoundError."""
+    row = connection.execute(_BY_ID, {"account_id": account_id}).one_or_none()
+    if row is None:
+        raise AccountNotFoundError
+    return account_of(row)
+
+
+def find_by_email(connection: Connection, email: str) -> Account | None:
+    """The account that has this address in any spelling."""
+    row = connection.execute(_BY_EMAIL, {"key": email_key(email)}).one_or_none()
+    return None if row is None else account_of(row)
+
+
+def existing(connection: Connection, account_ids: Sequence[uuid.UUID]) -> tuple[int, list[Account]]:
+    """Those of the accounts that exist, and the feed's sequence that this is at least as new as."""
+    rows = connection.execute(_EXISTING, {"account_ids": list(account_ids)}).all()
+    return rows[0].sequence, [account_of(row) for row in rows if row.id is not None]
+
+
+def create(transaction: AccountTransaction, new: NewAccount) -> Account:
+    """Makes an account, pending. Raises EmailTakenError when any spelling of the e-mail is taken."""
+    values = {
+        **vars(new),
+        "email_key": email_key(new.email),
+        "activation_status": PENDING,
+        "created_at": transaction.now,
+        "updated_at": transaction.now,
+    }
+    row = transaction.connection.execute(_INSERT, values).one_or_none()
+    if row is None:
+        raise EmailTakenError
+    transaction.changed(new.id)
+    transaction.record(Event("account_created", str(new.id), details={"email": new.email, "role": new.role}))
+    return account_of(row)
+
+
+def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountUpdate) -> Account:
+    """Sets the new values, of which a password ends all tokens. Idempotent.
+
+    Raises AccountNotFoundError, or LastAdminError for a new role that leaves no admin.
+    """
+    values = new.values()
+    if not values:
+        return get(transaction.connection, account_id)
+    if new.role == USER_ROLE:
+        _keep_an_admin(transaction.connection, account_id)
+    if new.password_hash is not None:
+        values.update({column.name: value for column, value in END_TOKENS.items()})
+    statement = update(accounts).where(accounts.c.id == account_id).values(**values)
+    row = transaction.connection.execute(
+        statement.values(updated_at=transaction.now).returning(*COLUMNS)
+    ).one_or_none()
+    if row is None:
+        raise AccountNotFoundError
+    transaction.changed(account_id)
+    transaction.record(Event("account_changed", str(account_id), details=new.told()))
+    return account_of(row)
+
+
+def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:
+    """Deletes the account. Raises AccountNotFoundError, or LastAdminError."""
+    _keep_an_admin(transaction.connection, account_id)
+    if transaction.connection.execute(_DELETE, {"account_id": account_id}).rowcount == 0:
+        raise AccountNotFoundError
+    transaction.deleted(account_id)
+    transaction.record(Event("account_deleted", str(account_id)))
+
+
+def _keep_an_admin(connection: Connection, account_id: uuid.UUID) -> None:
+    # The admins stay locked until the end of the transaction: of two that would each spare the other, the second
+    # waits here and then finds the first gone.
+    if list(connection.scalars(_LOCK_ADMINS)) == [account_id]:
+        raise LastAdminError

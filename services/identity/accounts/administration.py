@@ -1,0 +1,68 @@
+"""What makes, reads, changes and deletes accounts for others: registration and the admins' work."""
+
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from services.chassis.pages import Position
+from services.chassis.postgres.database import Database
+from services.identity.accounts import accounts
+from services.identity.accounts.accounts import Account, AccountUpdate, EmailTakenError, NewAccount
+from services.identity.accounts.listing import AccountFilter, AccountPage, list_accounts
+from services.identity.accounts.transactions import AccountTransactions
+from services.identity.passwords.hashing import PasswordHashing
+
+
+class Administration:
+    """Each method is one transaction. Passwords are hashed before it begins. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        transactions: AccountTransactions,
+        passwords: PasswordHashing,
+        now: Callable[[], datetime.datetime],
+        new_id: Callable[[], uuid.UUID],
+    ) -> None:
+        self._database = database
+        self._transactions = transactions
+        self._passwords = passwords
+        self._now = now
+        self._new_id = new_id
+
+    def create(self, email: str, password: str, role: str) -> Account:
+        """Makes a pending account. Raises EmailTakenError, HashingBusyError."""
+        with self._database.reading() as connection:
+            # Spares the hash; what decides is the unique key.
+            if accounts.find_by_email(connection, email) is not None:
+                raise EmailTakenError
+        new = NewAccount(self._new_id(), email, self._passwords.hash(password), role)
+        with self._transactions.begin() as transaction:
+            return accounts.create(transaction, new)
+
+    def get(self, account_id: uuid.UUID) -> Account:
+        """Raises AccountNotFoundError."""
+        with self._database.reading() as connection:
+            return accounts.get(connection, account_id)
+
+    def list(self, wanted: AccountFilter, size: int, after: Position | None, offset: int) -> AccountPage:
+        """See list_accounts()."""
+        with self._database.snapshot() as connection:
+            return list_accounts(connection, wanted, self._now(), size, after, offset)
+
+    def change(self, account_id: uuid.UUID, new: AccountUpdate, password: str | None) -> Account:
+        """Sets the new values and, when given, the password, which ends all tokens of the account.
+
+        Idempotent. Raises AccountNotFoundError, LastAdminError, HashingBusyError.
+        """
+        if password is not None:
+            self.get(account_id)
+            new = replace(new, password_hash=self._passwords.hash(password))
+        with self._transactions.begin() as transaction:
+            return accounts.change(transaction, account_id, new)
+
+    def remove(self, account_id: uuid.UUID) -> None:
+        """Raises AccountNotFoundError, LastAdminError."""
+        with self._transactions.begin() as transaction:
+            accounts.remove(transaction, account_id)

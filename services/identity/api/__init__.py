@@ -1,0 +1,1 @@
+"""Identity's RPCs: protobuf into calls, results into protobuf."""

@@ -1,0 +1,109 @@
+"""Results as messages of the contract."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.identity.principals import AuthenticatedToken, Principal, UnauthenticatedError
+from services.chassis.pages import page_token
+from services.identity.accounts.accounts import Account
+from services.identity.accounts.activations import ACTIVE, Applied
+from services.identity.accounts.listing import AccountPage
+from services.identity.feed.changes import Change
+from services.identity.feed.watch import Heartbeat
+from services.identity.sign_in.authentication import Verdict, principal_of
+
+
+def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
+    """The account of a caller, with its status at `now`."""
+    message = pb.Account(
+        id=principal.account_id,
+        email=principal.email,
+        role=principal.role,
+        activation_status=principal.effective_status(now),
+    )
+    if principal.expired_time is not None:
+        message.expired_time.FromDatetime(principal.expired_time)
+    return message
+
+
+def account(stored: Account, now: datetime.datetime) -> pb.Account:
+    """An account, with its status at `now`."""
+    return caller_account(principal_of(stored), now)
+
+
+def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datetime) -> pb.ListUsersResponse:
+    """A page of accounts; `number` is 0 when it was asked for by token."""
+    message = pb.ListUsersResponse(
+        items=[account(item, now) for item in page.items], total=page.total, page=number, size=size
+    )
+    if page.next_position is not None:
+        message.next_page_token = page_token(page.next_position)
+    return message
+
+
+def principal(known: Principal) -> pb.Principal:
+    """An account as other services see it."""
+    message = pb.Principal(
+        account_id=known.account_id,
+        email=known.email,
+        role=known.role,
+        activation_status=known.activation_status,
+    )
+    if known.expired_time is not None:
+        message.expired_time.FromDatetime(known.expired_time)
+    return message
+
+
+def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
+    """Whose token it is."""
+    message = pb.AuthenticateResponse(principal=principal(token.principal), sequence=token.sequence)
+    message.token_expire_time.FromDatetime(token.expire_time)
+    return message
+
+
+def verdicts(found: Sequence[Verdict]) -> pb.BatchAuthenticateResponse:
+    """Whose tokens they are, or why they are nobody's."""
+    return pb.BatchAuthenticateResponse(
+        verdicts=[
+            pb.TokenVerdict(refusal=one.reason)
+            if isinstance(one, UnauthenticatedError)
+            else pb.TokenVerdict(authenticated=authenticated(one))
+            for one in found
+        ]
+    )
+
+
+def applied(what: Applied) -> pb.ApplyActivationResponse:
+    """What an activation code gave."""
+    message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
+    message.expired_time.FromDatetime(what.expired_time)
+    return message
+
+
+def all_applied(what: Sequence[Applied | None]) -> pb.BatchApplyActivationsResponse:
+    """What activation codes gave; None for those that were not applied."""
+    message = pb.BatchApplyActivationsResponse()
+    for index, one in enumerate(what):
+        if one is not None:
+            entry = message.applied.add(index=index, email=one.email, activation_status=ACTIVE)
+            entry.expired_time.FromDatetime(one.expired_time)
+    return message
+
+
+def account_events(event: Sequence[Change] | Heartbeat, *, together: bool) -> Iterator[pb.AccountEvent]:
+    """What a watch of the account feed has given: changes in one message if they may come `together`."""
+    if isinstance(event, Heartbeat):
+        yield pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
+    elif together and len(event) > 1:
+        changes = pb.AccountChanges(changes=[_change(one) for one in event])
+        yield pb.AccountEvent(sequence=event[-1].sequence, changes=changes)
+    else:
+        for one in event:
+            yield pb.AccountEvent(sequence=one.sequence, change=_change(one))
+
+
+def _change(change: Change) -> pb.AccountChange:
+    message = pb.AccountChange(account_id=str(change.account_id), kind=change.kind)
+    message.time.FromDatetime(change.time)
+    return message

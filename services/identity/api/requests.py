@@ -1,0 +1,116 @@
+"""What each request may hold."""
+
+import datetime
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.validation import Text, Values
+from services.identity.accounts.emails import LONGEST, checked_email
+
+MOST_PRINCIPALS = 1000
+LARGEST_BATCH = 64
+
+
+def _uuid(text: object) -> object:
+    # uuid.UUID alone would also take braces, "urn:uuid:" and no hyphens at all.
+    if isinstance(text, str) and len(text) == len(str(uuid.UUID(int=0))):
+        return uuid.UUID(text)
+    raise ValueError("must be a UUID")
+
+
+AccountId = Annotated[uuid.UUID, BeforeValidator(_uuid)]
+SomeText = Annotated[Text, Field(max_length=LONGEST)]
+Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
+Password = Annotated[Text, Field(max_length=128)]
+NewPassword = Annotated[Text, Field(min_length=6, max_length=128)]
+Role = Literal["admin", "user"]
+ActivationStatus = Literal["pending", "active", "expired", "revoked"]
+ActivationCode = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$"), AfterValidator(str.lower)]
+
+
+class RegisterValues(Values):
+    email: Email
+    password: NewPassword
+
+
+class LoginValues(Values):
+    # Not checked to be an address: what is none is simply nobody's.
+    email: SomeText
+    password: Password
+
+
+class ChangePasswordValues(Values):
+    old_password: Password
+    new_password: NewPassword
+
+
+class ListUsersValues(Values):
+    email: SomeText | None = None
+    role: Role | None = None
+    activation_status: ActivationStatus | None = None
+    page: Annotated[int, Field(ge=1)] | None = None
+    size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = DEFAULT_PAGE
+    page_token: SomeText | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_ask(self) -> "ListUsersValues":
+        if self.page is not None and self.page_token is not None:
+            raise ValueError("page and page_token exclude each other")
+        return self
+
+
+class AccountValues(Values):
+    user_id: AccountId
+
+
+class CreateUserValues(Values):
+    email: Email
+    password: NewPassword
+    role: Role = "user"
+
+
+class UpdateUserValues(Values):
+    user_id: AccountId
+    password: NewPassword | None = None
+    role: Role | None = None
+    activation_status: ActivationStatus | None = None
+    expired_time: datetime.datetime | None = None
+
+
+class AuthenticateValues(Values):
+    # Whatever it is, it is answered as a token is.
+    token: str
+
+
+class BatchAuthenticateValues(Values):
+    tokens: Annotated[list[str], Field(min_length=1, max_length=LARGEST_BATCH)]
+
+
+class GetPrincipalsValues(Values):
+    account_ids: Annotated[list[AccountId], Field(max_length=MOST_PRINCIPALS)]
+
+
+class WatchAccountsValues(Values):
+    after_sequence: Annotated[int, Field(ge=0)] | None = None
+    together: bool = False
+
+
+class ApplyActivationValues(Values):
+    account_id: AccountId
+    activation_code: ActivationCode
+    expired_time: datetime.datetime
+
+
+class ActivationToApplyValues(ApplyActivationValues):
+    request_id: Annotated[Text, Field(max_length=64)]
+
+
+class BatchApplyActivationsValues(Values):
+    activations: Annotated[list[ActivationToApplyValues], Field(min_length=1, max_length=LARGEST_BATCH)]
+
+
+class ClearActivationValues(Values):
+    activation_code: ActivationCode

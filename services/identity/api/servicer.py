@@ -1,0 +1,180 @@
+"""The RPCs: requests into calls, results into answers."""
+
+import datetime
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+
+import grpc
+
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.chassis import context as calls
+from services.chassis.audit.api import AuditReader, AuditRpcs
+from services.chassis.pages import position_of
+from services.chassis.postgres.database import Database
+from services.chassis.validation import parse
+from services.identity.accounts import accounts, activations
+from services.identity.accounts.accounts import USER_ROLE, AccountUpdate
+from services.identity.accounts.administration import Administration
+from services.identity.accounts.applying import Application, Applying
+from services.identity.accounts.listing import AccountFilter
+from services.identity.accounts.transactions import AccountTransactions
+from services.identity.api import messages, requests
+from services.identity.feed.watch import FeedWatches
+from services.identity.sign_in.authentication import TokenAuthentication, principal_of
+from services.identity.sign_in.sign_in_throttle import SignInThrottle
+from services.identity.sign_in.sign_ins import SignIns
+
+
+class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
+    """IdentityService. The contract of each method is its comment in the proto."""
+
+    def __init__(
+        self,
+        database: Database,
+        transactions: AccountTransactions,
+        applying: Applying,
+        administration: Administration,
+        sign_ins: SignIns,
+        throttle: SignInThrottle,
+        authentication: TokenAuthentication,
+        watches: FeedWatches,
+        audit_reader: AuditReader,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._transactions = transactions
+        self._applying = applying
+        self._administration = administration
+        self._sign_ins = sign_ins
+        self._throttle = throttle
+        self._authentication = authentication
+        self._watches = watches
+        self.audit_reader = audit_reader
+        self._now = now
+
+    def Register(self, request: pb.RegisterRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.RegisterValues, request)
+        self._throttle.registration(calls.current().client_address)
+        made = self._administration.create(values.email, values.password, USER_ROLE)
+        return messages.account(made, self._now())
+
+    def Login(self, request: pb.LoginRequest, _context: grpc.ServicerContext) -> pb.LoginResponse:
+        values = parse(requests.LoginValues, request)
+        token = self._sign_ins.sign_in(values.email, values.password, calls.current().client_address)
+        return pb.LoginResponse(access_token=token, token_type="bearer")  # noqa: S106 - No password.
+
+    def GetMe(self, _request: pb.GetMeRequest, _context: grpc.ServicerContext) -> pb.Account:
+        return messages.caller_account(calls.caller(), self._now())
+
+    def Logout(self, _request: pb.LogoutRequest, _context: grpc.ServicerContext) -> pb.LogoutResponse:
+        self._sign_ins.sign_out(_caller_id())
+        return pb.LogoutResponse(status="ok")
+
+    def ChangePassword(
+        self, request: pb.ChangePasswordRequest, _context: grpc.ServicerContext
+    ) -> pb.ChangePasswordResponse:
+        values = parse(requests.ChangePasswordValues, request)
+        self._sign_ins.change_password(
+            _caller_id(), values.old_password, values.new_password, calls.current().client_address
+        )
+        return pb.ChangePasswordResponse(status="ok")
+
+    def ListUsers(self, request: pb.ListUsersRequest, _context: grpc.ServicerContext) -> pb.ListUsersResponse:
+        values = parse(requests.ListUsersValues, request)
+        wanted = AccountFilter(values.email, values.role, values.activation_status)
+        after = None if values.page_token is None else position_of(values.page_token)
+        number = 0 if after else values.page or 1
+        offset = (number - 1) * values.size if number else 0
+        page = self._administration.list(wanted, values.size, after, offset)
+        return messages.accounts_page(page, number, values.size, self._now())
+
+    def GetUser(self, request: pb.GetUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.AccountValues, request)
+        return messages.account(self._administration.get(values.user_id), self._now())
+
+    def CreateUser(self, request: pb.CreateUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.CreateUserValues, request)
+        made = self._administration.create(values.email, values.password, values.role)
+        return messages.account(made, self._now())
+
+    def UpdateUser(self, request: pb.UpdateUserRequest, _context: grpc.ServicerContext) -> pb.Account:
+        values = parse(requests.UpdateUserValues, request)
+        new = AccountUpdate(
+            role=values.role,
+            activation_status=values.activation_status,
+            expired_time=values.expired_time,
+        )
+        changed = self._administration.change(values.user_id, new, values.password)
+        return messages.account(changed, self._now())
+
+    def DeleteUser(
+        self, request: pb.DeleteUserRequest, _context: grpc.ServicerContext
+    ) -> pb.DeleteUserResponse:
+        values = parse(requests.AccountValues, request)
+        self._administration.remove(values.user_id)
+        return pb.DeleteUserResponse(status="ok")
+
+    def Authenticate(
+        self, request: pb.AuthenticateRequest, _context: grpc.ServicerContext
+    ) -> pb.AuthenticateResponse:
+        values = parse(requests.AuthenticateValues, request)
+        return messages.authenticated(self._authentication.authenticate(values.token))
+
+    def BatchAuthenticate(
+        self, request: pb.BatchAuthenticateRequest, _context: grpc.ServicerContext
+    ) -> pb.BatchAuthenticateResponse:
+        values = parse(requests.BatchAuthenticateValues, request)
+        return messages.verdicts(self._authentication.verdicts(values.tokens))
+
+    def GetPrincipals(
+        self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
+    ) -> pb.GetPrincipalsResponse:
+        values = parse(requests.GetPrincipalsValues, request)
+        with self._database.reading() as connection:
+            sequence, found = accounts.existing(connection, values.account_ids)
+        principals = [messages.principal(principal_of(account)) for account in found]
+        return pb.GetPrincipalsResponse(principals=principals, sequence=sequence)
+
+    def WatchAccounts(
+        self, request: pb.WatchAccountsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.AccountEvent]:
+        values = parse(requests.WatchAccountsValues, request)
+        wake = threading.Event()
+        context.add_callback(wake.set)
+        for event in self._watches.watch(values.after_sequence, wake, context.is_active):
+            yield from messages.account_events(event, together=values.together)
+
+    def ApplyActivation(
+        self, request: pb.ApplyActivationRequest, _context: grpc.ServicerContext
+    ) -> pb.ApplyActivationResponse:
+        values = parse(requests.ApplyActivationValues, request)
+        wanted = Application(
+            values.account_id, values.activation_code, values.expired_time, calls.request_id()
+        )
+        return messages.applied(self._applying.apply(wanted))
+
+    def BatchApplyActivations(
+        self, request: pb.BatchApplyActivationsRequest, _context: grpc.ServicerContext
+    ) -> pb.BatchApplyActivationsResponse:
+        values = parse(requests.BatchApplyActivationsValues, request)
+        wanted = [
+            Application(
+                one.account_id, one.activation_code, one.expired_time, one.request_id or calls.request_id()
+            )
+            for one in values.activations
+        ]
+        return messages.all_applied(self._applying.apply_at_once(wanted))
+
+    def ClearActivation(
+        self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext
+    ) -> pb.ClearActivationResponse:
+        values = parse(requests.ClearActivationValues, request)
+        with self._transactions.begin() as transaction:
+            cleared = activations.clear(transaction, values.activation_code)
+        return pb.ClearActivationResponse(cleared=cleared)
+
+
+def _caller_id() -> uuid.UUID:
+    return uuid.UUID(calls.caller().account_id)

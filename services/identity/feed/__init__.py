@@ -1,0 +1,1 @@
+"""The durable, gap-free feed of account changes."""

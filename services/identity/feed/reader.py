@@ -1,0 +1,191 @@
+"""Follows the feed of account changes within one process, for its own cache and for all who watch through it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+
+from services.chassis.errors import DomainError
+from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.postgres.database import Database
+from services.chassis.postgres.notifications import Listener
+from services.identity.feed import changes
+from services.identity.feed.changes import Change, FeedPrunedError
+
+_log = structlog.get_logger(__name__)
+
+# With the trust that an authenticator puts into a beat, still under a second from a commit to its effect.
+BEAT_SECONDS = 0.3
+# What is known of the feed is of just now for so long. A look at the database that takes longer vouches for
+# nothing.
+FRESH_SECONDS = 0.25
+# A reader that has missed this many seconds of beats is of no use to a replica that wants calls.
+WORKING_SECONDS = 1.5
+# How many changes are kept in memory for those who watch; whoever is further behind reads the database.
+REMEMBERED = 5000
+
+
+@dataclass(frozen=True)
+class Beat:
+    """Everything up to `sequence`, and nothing more, had happened at `time` (of the monotonic clock)."""
+
+    sequence: int
+    time: float
+
+
+class FeedReader:
+    """One thread that looks at the feed soon after every notification and at least every 300 ms. Thread-safe."""
+
+    def __init__(
+        self,
+        database_url: str,
+        authenticator: CachingAuthenticator,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # A connection of its own: when the pool is exhausted, everybody needs the cache the most.
+        self._database = Database(database_url, pool_size=1, application_name="fastmp-identity-feed")
+        self._authenticator = authenticator
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._remembered: deque[Change] = deque(maxlen=REMEMBERED)
+        self._watchers: set[threading.Event] = set()
+        self._position: int | None = None
+        self._beat: Beat | None = None
+        self._is_closing = False
+        self._looked_at = 0.0
+        self._head: int | None = None
+        # A notification needs no handling: after each one the listener beats, and the beat reads.
+        self._listener = Listener(
+            database_url,
+            {changes.CHANNEL: lambda _: None},
+            self._on_beat,
+            BEAT_SECONDS,
+            self._look,
+            only_beats=True,
+        )
+
+    def start(self) -> None:
+        """Starts the thread; it goes on through outages of the database."""
+        self._listener.start()
+
+    def close_watches(self) -> None:
+        """Lets everybody who watches know that this process is about to end."""
+        with self._lock:
+            self._is_closing = True
+            self._wake_watchers()
+
+    def stop(self) -> None:
+        """Ends the thread and its connections."""
+        self.close_watches()
+        self._listener.stop()
+        self._database.dispose()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether whoever watches should end."""
+        return self._is_closing
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the reader has seen the feed of late."""
+        return self._beat_within(WORKING_SECONDS) is not None
+
+    @property
+    def watchers(self) -> int:
+        """How many watch at the moment."""
+        return len(self._watchers)
+
+    def beat(self) -> Beat | None:
+        """The last beat; None unless it is of just now."""
+        return self._beat_within(FRESH_SECONDS)
+
+    def remembered_after(self, sequence: int) -> Sequence[Change] | None:
+        """The next changes after `sequence` that are known; None when only the database can tell."""
+        with self._lock:
+            if self._position is None or sequence < self._position - len(self._remembered):
+                return None
+            first = len(self._remembered) - (self._position - sequence)
+            return [self._remembered[index] for index in self._batch(first)]
+
+    @contextmanager
+    def watching(self, wake: threading.Event) -> Iterator[None]:
+        """Sets `wake` at every beat and when the watch shall end, for as long as the block runs."""
+        with self._lock:
+            self._watchers.add(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers.discard(wake)
+
+    def _beat_within(self, seconds: float) -> Beat | None:
+        beat = self._beat
+        return beat if beat is not None and self._monotonic() - beat.time <= seconds else None
+
+    def _batch(self, first: int) -> range:
+        # A watcher of another replica may already know what this one has yet to read.
+        first = min(first, len(self._remembered))
+        return range(first, min(first + changes.BATCH, len(self._remembered)))
+
+    def _look(self, connection: "psycopg.Connection[Any]") -> None:
+        self._looked_at = self._monotonic()
+        self._head = changes.head(connection)
+
+    def _on_beat(self, is_alive: bool) -> None:
+        if not is_alive:
+            self._authenticator.distrust()
+            return
+        started = self._looked_at
+        try:
+            position = self._catch_up()
+        except DomainError as error:
+            self._authenticator.distrust()
+            _log.warning("account_feed_unreadable", reason=error.reason)
+            return
+        if self._monotonic() - started <= FRESH_SECONDS:
+            self._authenticator.vouch()
+            with self._lock:
+                self._beat = Beat(position, started)
+                self._wake_watchers()
+
+    def _catch_up(self) -> int:
+        position = self._position
+        if position is not None and position == self._head:
+            # The usual case, and the look has cost all that there is to pay for it.
+            return position
+        while position is not None:
+            try:
+                with self._database.reading() as connection:
+                    batch = changes.changes_after(connection, position)
+            except FeedPrunedError:
+                # This process slept for longer than changes are kept.
+                break
+            for change in batch:
+                self._authenticator.drop(str(change.account_id), change.sequence)
+            position += len(batch)
+            with self._lock:
+                self._remembered.extend(batch)
+                self._position = position
+            if len(batch) < changes.BATCH:
+                return position
+        return self._begin_anew()
+
+    def _begin_anew(self) -> int:
+        with self._database.reading() as connection:
+            head = changes.extent(connection).head
+        # Of changes before the head nobody told the cache.
+        self._authenticator.forget(head)
+        with self._lock:
+            self._remembered.clear()
+            self._position = head
+        return head
+
+    def _wake_watchers(self) -> None:
+        for wake in self._watchers:
+            wake.set()

@@ -1,0 +1,73 @@
+"""One watch of the account feed: the past from the database, then the present, with heartbeats in between."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from services.chassis.postgres.database import Database
+from services.identity.feed import changes
+from services.identity.feed.changes import Change
+from services.identity.feed.reader import FeedReader
+
+# Beats that come in quick succession, as they do in a burst of changes, need no heartbeat each.
+HEARTBEAT_GAP_SECONDS = 0.1
+# Beats wake a watch; without any it looks only now and then whether somebody is still there.
+IDLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Nothing has happened after `sequence` until just now."""
+
+    sequence: int
+
+
+class FeedWatches:
+    """Makes watches. Each holds no more than one batch of changes: who reads slowly, reads later."""
+
+    def __init__(self, database: Database, reader: FeedReader, monotonic: Callable[[], float]) -> None:
+        self._database = database
+        self._reader = reader
+        self._monotonic = monotonic
+
+    def watch(
+        self, after: int | None, wake: threading.Event, is_wanted: Callable[[], bool]
+    ) -> Iterator[Sequence[Change] | Heartbeat]:
+        """Every change after the sequence `after` (None: after now) in order, each once, and heartbeats.
+
+        Changes come as many at a time as are known, at least one.
+
+        Ends when the process does, and soon after `is_wanted` turned false and `wake` was set. Raises
+        FeedPrunedError, DatabaseUnavailableError.
+        """
+        with self._reader.watching(wake):
+            cursor = self._begin(after)
+            next_heartbeat = 0.0
+            while is_wanted() and not self._reader.is_closing:
+                # Cleared before looking: what comes while we look wakes us again.
+                wake.clear()
+                beat = self._reader.beat()
+                batch = self._after(cursor)
+                if batch:
+                    yield batch
+                    cursor = batch[-1].sequence
+                now = self._monotonic()
+                if beat is not None and cursor >= beat.sequence and now >= next_heartbeat:
+                    yield Heartbeat(cursor)
+                    next_heartbeat = now + HEARTBEAT_GAP_SECONDS
+                if len(batch) < changes.BATCH:
+                    wake.wait(IDLE_SECONDS)
+
+    def _begin(self, after: int | None) -> int:
+        with self._database.reading() as connection:
+            if after is None:
+                return changes.extent(connection).head
+            changes.changes_after(connection, after, at_most=1)
+            return after
+
+    def _after(self, cursor: int) -> Sequence[Change]:
+        remembered = self._reader.remembered_after(cursor)
+        if remembered is not None:
+            return remembered
+        with self._database.reading() as connection:
+            return changes.changes_after(connection, cursor)

@@ -1,0 +1,1 @@
+"""Password hashes, and the worker processes that compute them."""

@@ -1,0 +1,1 @@
+"""Signing in: passwords compared, attempts limited, access tokens issued and checked."""

@@ -1,0 +1,40 @@
+"""What the deletion of a FastMP account takes with it here: its cookies and its running logins."""
+
+import datetime
+import uuid
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection
+
+from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
+from services.chassis.identity.feed_follower import BATCH
+from services.wechat_cookie.cookies import cascade
+from services.wechat_cookie.logins.store.retention import LoginRetention
+
+
+class AccountDeletion:
+    """What the account feed's cursor is told to do, in its own transaction."""
+
+    def __init__(self, logins: LoginRetention, audit: AuditLog, now: Callable[[], datetime.datetime]) -> None:
+        self._logins = logins
+        self._audit = audit
+        self._now = now
+
+    def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
+        """Deletes the account's cookies, which is recorded if there are any, and ends its running logins.
+
+        Idempotent.
+        """
+        # This order: from here on no login of the account can begin or save, so those that are found are all.
+        deleted = cascade.delete_owner(connection, account_id, self._now())
+        self._logins.end_logins_of(connection, account_id)
+        if deleted:
+            actor = f"{SERVICE_ACTOR}wechat_cookie"
+            self._audit.record(connection, Event("cookies_of_account_deleted", str(account_id), actor=actor))
+
+    def known_accounts(self, connection: Connection) -> Iterator[list[uuid.UUID]]:
+        """The ids of all accounts with something here, in lists of at most BATCH; some may come twice."""
+        yield from cascade.owners_of_cookies(connection)
+        running = self._logins.owners_of_running(connection)
+        for start in range(0, len(running), BATCH):
+            yield running[start : start + BATCH]

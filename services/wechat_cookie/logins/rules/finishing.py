@@ -1,0 +1,92 @@
+"""From the confirmation to the end: the session is safe first, its name and avatar follow."""
+
+import datetime
+from dataclasses import replace
+
+from services.wechat_cookie.logins.rules.outcomes import Described
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
+from services.wechat_cookie.logins.rules.transition import (
+    Transition,
+    again_in,
+    at_once,
+    failed,
+    polling,
+    progress,
+    succeeded,
+    write,
+)
+from services.wechat_cookie.mp.errors import (
+    MpError,
+    NeedsVerificationError,
+    NoRedirectError,
+    UnreachableError,
+)
+from services.wechat_cookie.mp.results import FinishedLogin
+
+
+def session_taken(
+    state: LoginState, session: FinishedLogin, now: datetime.datetime, limits: LoginLimits
+) -> Transition:
+    """The session is saved with this very write."""
+    event, at_stage = progress(Stage.SAVING)
+    transition = write(
+        state,
+        event,
+        **at_stage,
+        **at_once(Step.DESCRIBE, now, limits),
+        cookies=session.cookies,
+        token=session.token,
+        home_path=session.home_path,
+    )
+    return replace(transition, session=session)
+
+
+def described(state: LoginState, description: Described, now: datetime.datetime) -> Transition:
+    """Name and avatar are there, and that is all."""
+    return replace(succeeded(state, now), description=description)
+
+
+def not_finished(
+    state: LoginState, error: MpError, now: datetime.datetime, limits: LoginLimits
+) -> Transition:
+    """The last step failed. WeChat may all the same have given its one answer, which then is lost."""
+    if _awaits_approval(state, error):
+        event, at_stage = progress(Stage.WAITING_FOR_APPROVAL)
+        deadline = state.started_at + datetime.timedelta(seconds=limits.login_seconds)
+        return write(
+            state, event, **at_stage, **polling(Step.ASK_APPROVAL, now, limits), deadline_at=deadline
+        )
+    doubtful = state.doubtful or error.maybe_processed
+    if isinstance(error, UnreachableError) and _has_time(state, now, limits):
+        # WeChat never saw the request, so the session still waits there.
+        pause = again_in(state, limits.slowest_poll_seconds, now, counted=False)
+        return write(state, **pause)
+    if error.transient and state.attempt < limits.most_attempts:
+        pause = again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now)
+        return write(state, **pause, doubtful=doubtful)
+    if state.doubtful and isinstance(error, NoRedirectError):
+        return failed(state, Reason.LOGIN_INTERRUPTED, now)
+    return failed(state, Reason(error.login_failure), now)
+
+
+def not_described(
+    state: LoginState, error: MpError, now: datetime.datetime, limits: LoginLimits
+) -> Transition:
+    """Name and avatar did not come. The login is good without them."""
+    if error.transient and state.attempt < limits.most_attempts:
+        return write(state, **again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now))
+    return succeeded(state, now)
+
+
+def _awaits_approval(state: LoginState, error: MpError) -> bool:
+    if not state.operator:
+        return False
+    if isinstance(error, NoRedirectError):
+        # After a lost answer a refusal says that the answer was given; before, that an approval is missing.
+        return error.ret == 0 or not (state.doubtful or error.transient)
+    return isinstance(error, NeedsVerificationError)
+
+
+def _has_time(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> bool:
+    return now < state.started_at + datetime.timedelta(seconds=limits.login_seconds)

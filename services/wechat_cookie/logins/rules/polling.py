@@ -1,0 +1,106 @@
+"""What the polls tell: what happened on the phone, and what the administrator decided."""
+
+import datetime
+from dataclasses import replace
+
+from services.wechat_cookie.logins.rules import preparing
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
+from services.wechat_cookie.logins.rules.transition import (
+    Transition,
+    at_once,
+    failed,
+    polling,
+    progress,
+    write,
+)
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.results import Ask
+from services.wechat_cookie.mp.statuses import ApprovalOutcome, ScanOutcome
+
+_SCANNED = {
+    ScanOutcome.SCANNED_CONFIRM: Stage.SCANNED,
+    ScanOutcome.SCANNED_CHOOSE: Stage.CHOOSING_ACCOUNT,
+    ScanOutcome.SCANNED_NO_ACCOUNT: Stage.NO_ACCOUNT,
+}
+_ENDS = {
+    ScanOutcome.EMAIL_NOT_BOUND: Reason.EMAIL_NOT_BOUND,
+    ScanOutcome.LOGIN_FAILED: Reason.LOGIN_REFUSED,
+    ScanOutcome.BAD_SESSION: Reason.WECHAT_SESSION_INVALID,
+}
+_APPROVAL_ENDS = {
+    ApprovalOutcome.REFUSED: Reason.APPROVAL_REFUSED,
+    ApprovalOutcome.TIMED_OUT: Reason.APPROVAL_TIMEOUT,
+    ApprovalOutcome.FAILED: Reason.LOGIN_REFUSED,
+}
+# Nobody is confirming in these, so a QR code that has been shown for long may be taken away.
+_REPLACEABLE = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
+_OPERATOR = 1
+
+
+def asked(state: LoginState, ask: Ask, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
+    """What follows from the phone's state; None when that is no news."""
+    if ask.outcome in _ENDS:
+        return failed(state, _ENDS[ask.outcome], now)
+    after = replace(state, cookies=ask.cookies)
+    match ask.outcome:
+        case ScanOutcome.CONFIRMED:
+            return confirmed(replace(after, operator=ask.user_category == _OPERATOR), now, limits)
+        case ScanOutcome.CANCELLED:
+            return preparing.replace_cancelled(after, now, limits)
+        case ScanOutcome.EXPIRED:
+            return preparing.replace_expired(after, now, limits)
+    # The phone's silence takes nothing back: WeChat's own page stays where it is, too.
+    stage = _SCANNED.get(ask.outcome, state.stage)
+    if _is_old(state, stage, now):
+        return preparing.replace_expired(after, now, limits)
+    return _answered(state, after, stage, now, limits)
+
+
+def approval_asked(
+    state: LoginState, approval: ApprovalOutcome, now: datetime.datetime, limits: LoginLimits
+) -> Transition | None:
+    """What follows from the administrator's decision; None while there is none."""
+    if approval in _APPROVAL_ENDS:
+        return failed(state, _APPROVAL_ENDS[approval], now)
+    if approval is ApprovalOutcome.APPROVED:
+        # Whatever the last step answers now, it is not that an approval is missing.
+        return confirmed(replace(state, operator=False), now, limits)
+    return _answered(state, state, state.stage, now, limits)
+
+
+def confirmed(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
+    """Everybody has agreed: the session is to be taken over, and no deadline is to cut that off."""
+    event, at_stage = progress(Stage.CONFIRMED)
+    return write(state, event, **at_stage, **at_once(Step.FINISH, now, limits), deadline_at=None)
+
+
+def _answered(
+    before: LoginState, after: LoginState, stage: Stage, now: datetime.datetime, limits: LoginLimits
+) -> Transition | None:
+    moved = stage is not before.stage
+    recovered = before.failing_since is not None
+    same_cookies = after.cookies is before.cookies or _values(after.cookies) == _values(before.cookies)
+    if before.step is None or (not moved and not recovered and same_cookies):
+        return None
+    goes_on = polling(before.step, now, limits)
+    if not moved and not before.failure_told:
+        return write(after, **goes_on)
+    event, at_stage = progress(stage)
+    return write(after, event, **at_stage, **goes_on)
+
+
+def _is_old(state: LoginState, stage: Stage, now: datetime.datetime) -> bool:
+    return (
+        stage is state.stage
+        and stage in _REPLACEABLE
+        and state.qr_expire_at is not None
+        and now >= state.qr_expire_at
+        # Nobody would have the time to scan another one.
+        and (state.deadline_at is None or now < state.deadline_at)
+    )
+
+
+def _values(cookies: MpCookies) -> set[tuple[str, str, str, str]]:
+    # Without the times: an answer that only renews them is no reason for a thousand logins to write at each poll.
+    return {(cookie.name, cookie.domain, cookie.path, cookie.value) for cookie in cookies}

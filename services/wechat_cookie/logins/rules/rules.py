@@ -1,0 +1,109 @@
+"""What follows from what: (login, outcome of an exchange, now) → the login's next state and events. Pure."""
+
+import datetime
+import uuid
+
+from services.wechat_cookie.logins.rules import finishing, polling, preparing, trouble
+from services.wechat_cookie.logins.rules.outcomes import (
+    ApprovalAsked,
+    Asked,
+    Broken,
+    Described,
+    Faulted,
+    Outcome,
+    QrFetched,
+    SessionTaken,
+)
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
+from services.wechat_cookie.logins.rules.transition import Transition, failed, progress, succeeded, write
+
+# Nobody is at the phone in these, so nobody is let down when a login that nobody watches ends.
+ABANDONABLE = frozenset({Stage.PREPARING, Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
+
+
+def started(
+    login_id: str, owner_id: uuid.UUID, owner_email: str, now: datetime.datetime, limits: LoginLimits
+) -> Transition:
+    """A new login, due at once, with its first event."""
+    event, at_stage = progress(Stage.PREPARING)
+    blank = LoginState(
+        id=login_id,
+        version=0,
+        owner_id=owner_id,
+        owner_email=owner_email,
+        stage=Stage.PREPARING,
+        step=Step.START,
+        started_at=now,
+        next_poll_at=now,
+        claim_seconds=limits.start_lease_seconds,
+        deadline_at=now + datetime.timedelta(seconds=limits.preparing_seconds),
+    )
+    return write(blank, event, **at_stage)
+
+
+def after(  # noqa: PLR0911 - each outcome is one case.
+    state: LoginState, outcome: Outcome, now: datetime.datetime, limits: LoginLimits
+) -> Transition | None:
+    """What follows from `outcome`, the answer to `state.step`; None when nothing does, so nothing is written."""
+    if state.step is None:
+        return None
+    match outcome:
+        case QrFetched():
+            return preparing.shown(state, outcome, now, limits)
+        case Asked():
+            return polling.asked(state, outcome.ask, now, limits)
+        case ApprovalAsked():
+            return polling.approval_asked(state, outcome.approval, now, limits)
+        case SessionTaken():
+            return finishing.session_taken(state, outcome.session, now, limits)
+        case Described():
+            return finishing.described(state, outcome, now)
+        case Broken():
+            return trouble.broken(state, outcome.error, now, limits)
+        case Faulted():
+            return failed(state, Reason.INTERNAL, now)
+
+
+def overtried(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
+    """The end of a step that was begun too often; None while it may be taken.
+
+    Only a step that kills whoever takes it comes this far, and it must not kill one replica after the other.
+    """
+    if state.attempt <= limits.most_attempts:
+        return None
+    if state.step is Step.DESCRIBE:
+        return succeeded(state, now)
+    return failed(state, Reason.LOGIN_INTERRUPTED if state.step is Step.FINISH else Reason.INTERNAL, now)
+
+
+def still_wanted(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
+    """Whether `outcome` is to be applied to `state` although somebody else wrote meanwhile.
+
+    WeChat gives a session out once, so it counts while nobody has ended the login; and the QR code of a start
+    belongs to a pending login of its own, so it is as good as that of any other start. A replacement is not:
+    the newest one alone works.
+    """
+    return state.step is asked_for and (
+        isinstance(outcome, SessionTaken) or (isinstance(outcome, QrFetched) and asked_for is Step.START)
+    )
+
+
+def overdue(state: LoginState, now: datetime.datetime) -> Transition | None:
+    """The end of a login whose time is over; None while it is not."""
+    if state.step is None or state.deadline_at is None or now < state.deadline_at:
+        return None
+    unreached = state.step is Step.START
+    return failed(state, Reason.WECHAT_UNREACHABLE if unreached else Reason.LOGIN_TIMEOUT, now)
+
+
+def abandoned(state: LoginState, now: datetime.datetime) -> Transition | None:
+    """The end of a login that nobody has looked at for long; None if somebody is at the phone."""
+    if state.step is None or state.stage not in ABANDONABLE:
+        return None
+    return failed(state, Reason.LOGIN_TIMEOUT, now)
+
+
+def ended(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition | None:
+    """The end of a login from outside: cancelled, or its account is gone. None if it has ended already."""
+    return None if state.step is None else failed(state, reason, now)

@@ -1,0 +1,96 @@
+"""A login as the rules see it: a value that mirrors its row in the database."""
+
+import datetime
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.mp.cookies import MpCookies
+
+
+class Step(StrEnum):
+    """What has to be asked of WeChat next."""
+
+    START = "start"
+    """Open a pending login and fetch its first QR code."""
+    REPLACE_QR = "replace_qr"
+    ASK = "ask"
+    """What has happened on the phone?"""
+    ASK_APPROVAL = "ask_approval"
+    """What has the administrator decided?"""
+    FINISH = "finish"
+    """Take the session over; WeChat answers this once."""
+    DESCRIBE = "describe"
+    """Fetch the account's name and avatar."""
+
+
+POLLS = frozenset({Step.ASK, Step.ASK_APPROVAL})
+"""Steps that change nothing at WeChat, so it is harmless when two replicas take one at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """One login. Ended ones have neither `step` nor `next_poll_at`.
+
+    `version` counts the writes: whoever writes names the version that it read, and loses if there is another.
+    `attempt` is the number of the exchange with WeChat that `in_flight` says is under way; `doubtful` that an
+    earlier one of this step may have reached WeChat and its answer was lost. A claim moves `next_poll_at` on by
+    `claim_seconds`: the interval of a poll, or a lease longer than any exchange.
+    """
+
+    id: str
+    version: int
+    owner_id: uuid.UUID
+    owner_email: str
+    stage: Stage
+    step: Step | None
+    started_at: datetime.datetime
+    next_poll_at: datetime.datetime | None
+    claim_seconds: float
+    # When the login ends by itself. None from the confirmation on: a session that may exist is not given up.
+    deadline_at: datetime.datetime | None
+    attempt: int = 0
+    in_flight: bool = False
+    doubtful: bool = False
+    # The person who scanned is an operator, so that an administrator may have to approve.
+    operator: bool = False
+    refresh_count: int = 0
+    qr_expire_at: datetime.datetime | None = None
+    # Since when every poll has failed, and whether the watchers know.
+    failing_since: datetime.datetime | None = None
+    failure_told: bool = False
+    last_sequence: int = 0
+    cookies: MpCookies = field(default_factory=MpCookies)
+    token: str | None = field(default=None, repr=False)
+    cookie_id: uuid.UUID | None = None
+    home_path: str | None = field(default=None, repr=False)
+    message: str = ""
+    reason: Reason | None = None
+    ended_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginLimits:
+    """Times, in seconds, and counts of a login.
+
+    `login_seconds` from start to LOGIN_TIMEOUT; `preparing_seconds` from start to the first QR code, or else
+    failure; `qr_seconds` until a QR code is replaced although WeChat has not said that it expired;
+    `lease_seconds` must be longer than two exchanges with WeChat, since an expired lease means that the replica
+    died. `start_lease_seconds` may be shorter: two replicas that start the same login harm nothing.
+    """
+
+    poll_seconds: float = 1.75
+    slowest_poll_seconds: float = 5.0
+    retry_seconds: float = 0.5
+    hard_to_reach_seconds: float = 60.0
+    preparing_seconds: float = 12.0
+    qr_seconds: float = 300.0
+    login_seconds: float = 900.0
+    abandoned_seconds: float = 120.0
+    start_lease_seconds: float = 5.0
+    lease_seconds: float = 25.0
+    kept_seconds: float = 600.0
+    most_refreshes: int = 5
+    most_attempts: int = 4
+    most_per_account: int = 20

@@ -1,0 +1,108 @@
+"""One write of a login: its next state, what its watchers are told, and what goes along in the same transaction."""
+
+import datetime
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.wechat_cookie.logins.rules import wording
+from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, Succeeded
+from services.wechat_cookie.logins.rules.outcomes import Described
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.results import FinishedLogin
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`state` is to be written in place of the version before it, together with `events`.
+
+    `session` is to be saved as a cookie, `description` to be added to that cookie, in the same transaction.
+    """
+
+    state: LoginState
+    events: tuple[Event, ...] = ()
+    session: FinishedLogin | None = None
+    description: Described | None = None
+
+
+def write(state: LoginState, *events: Event, **changes: Any) -> Transition:
+    """The state with `changes`, a version and `events` further on."""
+    after = replace(
+        state, version=state.version + 1, last_sequence=state.last_sequence + len(events), **changes
+    )
+    return Transition(after, events)
+
+
+def progress(stage: Stage, message: str | None = None) -> tuple[Progressed, dict[str, Any]]:
+    """The event of coming to `stage`, and the changes of the state that go with it."""
+    text = message or wording.STAGES[stage]
+    return Progressed(stage, text), {"stage": stage, "message": text}
+
+
+def at_once(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
+    """The changes with which whoever writes them goes on with `step` itself.
+
+    The lease keeps the other replicas off; when it runs out, whoever held it is dead and the next one goes on.
+    """
+    return {
+        "step": step,
+        "attempt": 1,
+        "in_flight": True,
+        "doubtful": False,
+        "failing_since": None,
+        "failure_told": False,
+        **_due(now, limits.lease_seconds, limits.lease_seconds),
+    }
+
+
+def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
+    """The changes with which `step`, a poll, is taken again and again, by whichever replica."""
+    return {
+        "step": step,
+        "attempt": 0,
+        "in_flight": False,
+        "doubtful": False,
+        "failing_since": None,
+        "failure_told": False,
+        **_due(now, limits.poll_seconds, limits.poll_seconds),
+    }
+
+
+def again_in(
+    state: LoginState, seconds: float, now: datetime.datetime, *, counted: bool = True
+) -> dict[str, Any]:
+    """The changes with which the same step is tried again after a pause; `counted` is whether it counts."""
+    attempt = state.attempt if counted else state.attempt - 1
+    return {"in_flight": False, "attempt": attempt, **_due(now, seconds, state.claim_seconds)}
+
+
+def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:
+    """The login ends without a cookie."""
+    message = wording.REASONS[reason]
+    event = Failed(reason, message, reason not in wording.NOT_RETRYABLE)
+    return write(state, event, stage=Stage.FAILED, reason=reason, message=message, **_ended(now))
+
+
+def succeeded(state: LoginState, now: datetime.datetime) -> Transition:
+    """The login ends with its cookie."""
+    changes = {"stage": Stage.SUCCEEDED, "message": wording.STAGES[Stage.SUCCEEDED]}
+    return write(state, Succeeded(), **changes, **_ended(now))
+
+
+def _due(now: datetime.datetime, seconds: float, claim_seconds: float) -> dict[str, Any]:
+    return {"next_poll_at": now + datetime.timedelta(seconds=seconds), "claim_seconds": claim_seconds}
+
+
+def _ended(now: datetime.datetime) -> dict[str, Any]:
+    # What gives access to WeChat goes at once; row and events stay for those who still look.
+    return {
+        "step": None,
+        "next_poll_at": None,
+        "deadline_at": None,
+        "in_flight": False,
+        "ended_at": now,
+        "cookies": MpCookies(),
+        "token": None,
+        "home_path": None,
+    }

@@ -1,0 +1,1 @@
+"""Logins and their events in PostgreSQL."""

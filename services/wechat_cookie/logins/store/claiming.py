@@ -1,0 +1,93 @@
+"""Claims: which replica takes the next step of which login. PostgreSQL decides, in one statement."""
+
+import datetime
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, Connection, Text, TextClause, bindparam, func, select, true, update
+
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
+from services.wechat_cookie.logins.rules.state import LoginState
+from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
+from services.wechat_cookie.logins.store.tables import IS_ACT, IS_POLL, logins
+
+
+@dataclass(frozen=True, slots=True)
+class DuePoll:
+    """A login to be asked about, at the version that it is at."""
+
+    id: str
+    version: int
+
+
+def _due(kind: TextClause) -> Any:
+    # In a CTE because, as a subquery, the planner may run it more than once and so lock more than the limit.
+    return (
+        select(logins.c.id)
+        .where(kind, logins.c.next_poll_at <= bindparam("now"))
+        .where(logins.c.id != func.all(bindparam("busy", type_=ARRAY(Text))))
+        .order_by(logins.c.next_poll_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+
+
+def _claim(kind: TextClause) -> Any:
+    due = _due(kind)
+    later: Any = bindparam("now") + func.make_interval(0, 0, 0, 0, 0, 0, logins.c.claim_seconds)
+    return update(logins).where(logins.c.id == due.c.id).values(next_poll_at=later)
+
+
+_CLAIM_POLLS = _claim(IS_POLL).returning(logins.c.id, logins.c.version)
+_CLAIM_ACTS = (
+    _claim(IS_ACT)
+    .values(
+        version=logins.c.version + 1,
+        attempt=logins.c.attempt + 1,
+        # Somebody began this step and did not come back in time.
+        doubtful=logins.c.doubtful | logins.c.in_flight,
+        in_flight=true(),
+    )
+    .returning(*COLUMNS)
+)
+_NEXT_POLL = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_POLL))
+_NEXT_ACT = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_ACT))
+
+
+def claim_polls(
+    connection: Connection, now: datetime.datetime, most: int, busy: Collection[str]
+) -> list[DuePoll]:
+    """Takes at most `most` logins that are due for a poll, `busy` ones left out; each is due again an interval
+    later, whatever becomes of this one."""
+    values = {"now": now, "most": most, "busy": list(busy)}
+    return [DuePoll(*row) for row in connection.execute(_CLAIM_POLLS, values)]
+
+
+def claim_acts(
+    connection: Connection, rows: LoginRows, now: datetime.datetime, most: int
+) -> list[LoginState]:
+    """Takes at most `most` logins whose next step changes something at WeChat.
+
+    Each is at a new version, so whoever began the step before has lost, and is left alone for a lease: so one
+    replica makes the exchange. `doubtful` tells if somebody began it and did not come back.
+    """
+    claimed = connection.execute(_CLAIM_ACTS, {"now": now, "most": most, "busy": []})
+    return [rows.state_of(row) for row in claimed]
+
+
+def next_poll(connection: Connection | DirectConnection) -> datetime.datetime | None:
+    """When the next login is due for a poll; None when none waits."""
+    return _time(connection, _NEXT_POLL)
+
+
+def next_act(connection: Connection | DirectConnection) -> datetime.datetime | None:
+    """When the next login is due for another step; None when none waits."""
+    return _time(connection, _NEXT_ACT)
+
+
+def _time(connection: Connection | DirectConnection, read: DirectStatement) -> datetime.datetime | None:
+    row = read.row(connection, {})
+    return None if row is None else row[0]

@@ -1,0 +1,120 @@
+"""What ends and removes logins without asking WeChat: deadlines, abandonment, age, and a deleted account.
+
+Abandonment: a client that hung up may come back with its login_key, so hanging up ends nothing. But a thousand
+attempts that everybody has left must not be polled for a quarter of an hour each. So a login that nobody has
+watched or polled for `abandoned_seconds` ends, unless somebody is at the phone: once scanned, it goes on to the
+end, for who scanned may have closed the page that showed the QR code. That it was looked at is written in one
+statement for all logins of a replica at a time (LoginUpkeep), so the time is right to within that interval.
+"""
+
+import datetime
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
+
+from services.chassis.postgres.database import DirectConnection
+from services.chassis.postgres.direct_statements import DirectStatement
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.stages import Reason
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState
+from services.wechat_cookie.logins.rules.transition import Transition
+from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
+from services.wechat_cookie.logins.store.tables import logins
+
+# In one transaction, so that it stays short.
+BATCH = 100
+
+_RUNNING = select(*COLUMNS).where(logins.c.ended_at.is_(None))
+_OVERDUE = (
+    select(*COLUMNS)
+    .where(logins.c.deadline_at.is_not(None), logins.c.deadline_at <= bindparam("now"))
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_NEXT_DEADLINE = DirectStatement(select(func.min(logins.c.deadline_at)))
+_UNSEEN = (
+    _RUNNING.where(logins.c.last_seen_at < bindparam("seen_before"))
+    .where(logins.c.stage.in_([stage.value for stage in rules.ABANDONABLE]))
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_OF_OWNER = _RUNNING.where(logins.c.owner_id == bindparam("owner")).with_for_update()
+_SEEN = (
+    update(logins)
+    .where(logins.c.id == func.any(bindparam("ids")), logins.c.ended_at.is_(None))
+    .values(last_seen_at=bindparam("now"))
+)
+_REMOVE = delete(logins).where(logins.c.ended_at.is_not(None), logins.c.ended_at < bindparam("ended_before"))
+_ANY_RUNNING = DirectStatement(select(exists().where(logins.c.ended_at.is_(None))))
+_OWNERS = select(logins.c.owner_id).where(logins.c.ended_at.is_(None)).distinct()
+
+
+class LoginRetention:
+    """The rules above, on connections with an open transaction."""
+
+    def __init__(self, rows: LoginRows, limits: LoginLimits, now: Callable[[], datetime.datetime]) -> None:
+        self._rows = rows
+        self._limits = limits
+        self._now = now
+
+    def seconds_to_deadline(self, connection: Connection | DirectConnection) -> float | None:
+        """How long until the next login is overdue, negative when one is; None while no login has a deadline."""
+        row = _NEXT_DEADLINE.row(connection, {})
+        deadline: datetime.datetime | None = row[0] if row is not None else None
+        return None if deadline is None else (deadline - self._now()).total_seconds()
+
+    def end_overdue(self, connection: Connection) -> list[LoginState]:
+        """Ends logins whose deadline is past, at most BATCH, and gives them."""
+        now = self._now()
+        return self._end(connection, _OVERDUE, {"now": now}, lambda login: rules.overdue(login, now))
+
+    def end_abandoned(self, connection: Connection) -> list[LoginState]:
+        """Ends abandoned logins, at most BATCH, and gives them."""
+        now = self._now()
+        values = {"seen_before": now - datetime.timedelta(seconds=self._limits.abandoned_seconds)}
+        return self._end(connection, _UNSEEN, values, lambda login: rules.abandoned(login, now))
+
+    def end_logins_of(self, connection: Connection, owner_id: uuid.UUID) -> None:
+        """Ends the running logins of an account that is gone, with ACCOUNT_DELETED; they disappear as all ended
+        ones do. Belongs after the owner's lock and the entry in deleted_owners: then no new one can begin."""
+        now = self._now()
+        self._end(
+            connection,
+            _OF_OWNER,
+            {"owner": owner_id},
+            lambda login: rules.ended(login, Reason.ACCOUNT_DELETED, now),
+        )
+
+    def owners_of_running(self, connection: Connection) -> list[uuid.UUID]:
+        """The accounts that have running logins."""
+        return list(connection.execute(_OWNERS).scalars())
+
+    def is_any_running(self, connection: Connection | DirectConnection) -> bool:
+        """Whether any login is under way."""
+        return _ANY_RUNNING.row(connection, {}) == (True,)
+
+    def mark_seen(self, connection: Connection, ids: Collection[str]) -> None:
+        """Somebody has looked at these logins."""
+        connection.execute(_SEEN, {"ids": list(ids), "now": self._now()})
+
+    def remove_old(self, connection: Connection) -> int:
+        """Removes logins that ended `kept_seconds` ago, with their events, and counts them."""
+        before = self._now() - datetime.timedelta(seconds=self._limits.kept_seconds)
+        return connection.execute(_REMOVE, {"ended_before": before}).rowcount
+
+    def _end(
+        self,
+        connection: Connection,
+        which: Select[Any],
+        values: Mapping[str, object],
+        end: Callable[[LoginState], Transition | None],
+    ) -> list[LoginState]:
+        found = [self._rows.state_of(row) for row in connection.execute(which, values).all()]
+        ends = [transition for login in found if (transition := end(login)) is not None]
+        return [
+            written
+            for transition in ends
+            if (written := self._rows.advance(connection, transition, self._now())) is not None
+        ]

@@ -1,0 +1,1 @@
+"""A login's events as streams."""

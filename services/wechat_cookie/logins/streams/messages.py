@@ -1,0 +1,63 @@
+"""Events of a login as the contract's LoginEvent."""
+
+import datetime
+from dataclasses import dataclass
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.wechat_cookie.cookies.cookie import Cookie
+from services.wechat_cookie.cookies.messages import to_message as cookie_message
+from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, QrShown, Succeeded
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row of login_events. `kind` is the name of the message's oneof field."""
+
+    sequence: int
+    kind: str
+    message: bytes
+
+
+def to_stored(
+    event: Event, login_id: str, sequence: int, now: datetime.datetime, cookie: Cookie | None
+) -> StoredEvent:
+    """The event as it is stored and sent. `cookie` is that of a success, None if it has gone again already."""
+    message = _blank(login_id, sequence, now)
+    match event:
+        case QrShown():
+            message.qr_code.image = event.image.content
+            message.qr_code.content_type = event.image.content_type
+            if event.url is not None:
+                message.qr_code.url = event.url
+            message.qr_code.expire_time.FromDatetime(event.expire_time)
+            message.qr_code.refresh_count = event.refresh_count
+        case Progressed():
+            message.progress.stage = event.stage
+            message.progress.message = event.message
+        case Succeeded():
+            message.success.SetInParent()
+            if cookie is not None:
+                message.success.cookie.CopyFrom(cookie_message(cookie, now))
+        case Failed():
+            message.failure.reason = event.reason
+            message.failure.message = event.message
+            message.failure.retryable = event.retryable
+    return StoredEvent(sequence, message.WhichOneof("event") or "", message.SerializeToString())
+
+
+def is_last(message: pb.LoginEvent) -> bool:
+    """Whether the login has ended with this event."""
+    return message.WhichOneof("event") in {"success", "failure"}
+
+
+def heartbeat(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
+    """Says that nothing has happened since the event `sequence`."""
+    message = _blank(login_id, sequence, now)
+    message.heartbeat.SetInParent()
+    return message
+
+
+def _blank(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
+    message = pb.LoginEvent(sequence=sequence, login_key=login_id)
+    message.time.FromDatetime(now)
+    return message

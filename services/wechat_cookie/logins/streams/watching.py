@@ -1,0 +1,81 @@
+"""The events of one login as a stream: those that are there, then those that come, and heartbeats between."""
+
+import datetime
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+from sqlalchemy import bindparam, select
+
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.errors import DatabaseUnavailableError
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.logins.errors import ReplicaStoppingError
+from services.wechat_cookie.logins.store.tables import login_events
+from services.wechat_cookie.logins.streams.hub import Watcher
+from services.wechat_cookie.logins.streams.messages import heartbeat, is_last
+
+_log = structlog.get_logger(__name__)
+
+# While the database is away.
+RETRY_SECONDS = 1.0
+# After an outage all streams read at once; unary calls need connections of the pool, too.
+READERS_AT_ONCE = 8
+
+_AFTER = (
+    select(login_events.c.message)
+    .where(login_events.c.login_id == bindparam("login_id"))
+    .where(login_events.c.sequence > bindparam("after"))
+    .order_by(login_events.c.sequence)
+)
+
+
+class EventReader:
+    """Reads the events of logins as they come. `now` stamps the heartbeats."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime.datetime],
+        heartbeat_seconds: float,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._heartbeat_seconds = heartbeat_seconds
+        self._readers = threading.BoundedSemaphore(READERS_AT_ONCE)
+
+    def stream(
+        self, login_id: str, after: int, watcher: Watcher, heartbeat_seconds: float | None = None
+    ) -> Iterator[pb.LoginEvent]:
+        """The events after the sequence `after`, until the last one, or until the watcher is closed.
+
+        It asks the database once for each wake of the watcher. A database that is away does not end the stream:
+        heartbeats go on, and it catches up afterwards. Raises ReplicaStoppingError when the replica stops.
+        """
+        sequence = after
+        patience = heartbeat_seconds or self._heartbeat_seconds
+        while not watcher.closed:
+            events = self._read(login_id, sequence)
+            for event in () if events is None else events:
+                message = pb.LoginEvent.FromString(event)
+                sequence = message.sequence
+                yield message
+                if is_last(message):
+                    return
+            away = events is None
+            # A stream waits for minutes, beside thousands of others: it holds no picture meanwhile.
+            events = None
+            while not watcher.wait(min(RETRY_SECONDS, patience) if away else patience):
+                yield heartbeat(login_id, sequence, self._now())
+                if away:
+                    break
+        if watcher.replica_stops:
+            raise ReplicaStoppingError
+
+    def _read(self, login_id: str, after: int) -> Sequence[bytes] | None:
+        try:
+            with self._readers, self._database.reading() as connection:
+                return connection.execute(_AFTER, {"login_id": login_id, "after": after}).scalars().all()
+        except DatabaseUnavailableError:
+            _log.warning("watching_interrupted", login=login_id[:8])
+            return None

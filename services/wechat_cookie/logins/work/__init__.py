@@ -1,0 +1,1 @@
+"""The threads that carry logins forward: claim, ask WeChat, write."""

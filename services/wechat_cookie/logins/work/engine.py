@@ -1,0 +1,108 @@
+"""All that makes logins happen in one replica, put together: poller, hub, upkeep, and what the RPCs call."""
+
+import datetime
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.logins.account_logins import AccountLogins
+from services.wechat_cookie.logins.rules.state import LoginLimits
+from services.wechat_cookie.logins.store.retention import LoginRetention
+from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.streams.hub import EventHub
+from services.wechat_cookie.logins.streams.watching import EventReader
+from services.wechat_cookie.logins.work.exchanges import Exchanges
+from services.wechat_cookie.logins.work.metrics import LoginMeasures
+from services.wechat_cookie.logins.work.poller import STOP_SECONDS, LoginPoller
+from services.wechat_cookie.logins.work.qr_reading import read_qr
+from services.wechat_cookie.logins.work.upkeep import LoginUpkeep
+from services.wechat_cookie.mp.client import MpClient
+from services.wechat_cookie.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginThreads:
+    """How many exchanges with WeChat run at once, and how often what waits stirs.
+
+    1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls. A quiet stream has a heartbeat
+    every `heartbeat_seconds`, the listening connection is tried every `beat_seconds`, and every `sweep_seconds`
+    abandoned logins end and old ones go.
+    """
+
+    polls: int = 64
+    acts: int = 16
+    heartbeat_seconds: float = 12.0
+    beat_seconds: float = 1.0
+    sweep_seconds: float = 10.0
+
+
+class LoginEngine:
+    """`account_logins` serves the RPCs; `retention.end_logins_of` belongs into the deletion of an account."""
+
+    def __init__(
+        self,
+        database: Database,
+        database_url: str,
+        vault: Vault,
+        client: MpClient,
+        limits: LoginLimits,
+        threads: LoginThreads,
+        now: Callable[[], datetime.datetime],
+        registry: CollectorRegistry,
+    ) -> None:
+        """`client` should keep as many connections as `threads` has for polls and acts together."""
+        measures = LoginMeasures(registry)
+        rows = LoginRows(vault, uuid.uuid4)
+        self._hub = EventHub(database_url, threads.beat_seconds)
+        self._poller = LoginPoller(
+            database,
+            rows,
+            Exchanges(client, read_qr),
+            limits,
+            now,
+            measures,
+            poll_threads=threads.polls,
+            act_threads=threads.acts,
+        )
+        self.retention = LoginRetention(rows, limits, now)
+        self._upkeep = LoginUpkeep(
+            database,
+            self.retention,
+            self._hub,
+            measures,
+            # Nobody logs in for hours, and idle connections are of no use to anybody then.
+            client.close,
+            threads.sweep_seconds,
+        )
+        self.account_logins = AccountLogins(
+            database,
+            rows,
+            self._hub,
+            EventReader(database, now, threads.heartbeat_seconds),
+            limits,
+            now,
+            lambda: secrets.token_hex(16),
+            self._poller.nudge,
+            measures,
+        )
+
+    def start(self) -> None:
+        """Starts to listen, to poll and to clean up."""
+        self._hub.start()
+        self._poller.start()
+        self._upkeep.start()
+
+    def end_streams(self) -> None:
+        """Ends every stream of this replica, so that its callers attach to another one. Idempotent."""
+        self._hub.stop()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends the streams and the threads; other replicas go on with the logins. An exchange with WeChat that
+        takes longer than `seconds` is abandoned."""
+        self._poller.stop(seconds)
+        self._upkeep.stop()
+        self._hub.stop()

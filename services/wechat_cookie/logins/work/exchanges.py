@@ -1,0 +1,82 @@
+"""Makes the exchange with WeChat that a login's step asks for."""
+
+from collections.abc import Callable
+
+import structlog
+
+from services.wechat_cookie.logins.rules.outcomes import (
+    ApprovalAsked,
+    Asked,
+    Broken,
+    Described,
+    Outcome,
+    QrFetched,
+    SessionTaken,
+)
+from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.mp.client import MpClient
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.errors import MpError, UnreachableError
+from services.wechat_cookie.mp.images import Image
+from services.wechat_cookie.mp.results import Profile
+
+_log = structlog.get_logger(__name__)
+
+
+class Exchanges:
+    """Talks to WeChat for logins; keeps nothing of them. `read_qr` gives what a QR picture encodes."""
+
+    def __init__(self, client: MpClient, read_qr: Callable[[Image], str | None]) -> None:
+        self._client = client
+        self._read_qr = read_qr
+
+    def make(self, state: LoginState) -> Outcome:
+        """What the exchange of `state.step` came to; Broken for whatever the client raises."""
+        try:
+            return self._make(state)
+        except MpError as error:
+            return Broken(error)
+
+    def _make(self, state: LoginState) -> Outcome:
+        match state.step:
+            case Step.START:
+                return self._qr_code(self._client.start_login(self._visited()))
+            case Step.REPLACE_QR:
+                return self._qr_code(state.cookies)
+            case Step.ASK:
+                return Asked(self._client.ask(state.cookies))
+            case Step.ASK_APPROVAL:
+                return ApprovalAsked(self._client.ask_approval(state.cookies))
+            case Step.FINISH:
+                return SessionTaken(self._client.finish_login(state.cookies))
+            case Step.DESCRIBE:
+                return self._describe(state)
+        raise ValueError("the login has ended")
+
+    def _visited(self) -> MpCookies:
+        try:
+            return self._client.visit(MpCookies())
+        except UnreachableError:
+            raise
+        except MpError as error:
+            _log.info("visit_failed", reason=error.reason)
+            return MpCookies()
+
+    def _qr_code(self, cookies: MpCookies) -> QrFetched:
+        image, after = self._client.fetch_qr_code(cookies)
+        return QrFetched(image, self._read_qr(image), after)
+
+    def _describe(self, state: LoginState) -> Described:
+        profile = self._client.fetch_profile(state.cookies, state.token or "", state.home_path)
+        if not profile.name:
+            _log.warning("account_without_name", login=state.id[:8])
+        return Described(profile, self._avatar(state, profile))
+
+    def _avatar(self, state: LoginState, profile: Profile) -> Image | None:
+        if profile.avatar_url is None:
+            return None
+        try:
+            return self._client.fetch_avatar(profile.avatar_url)
+        except MpError as error:
+            _log.warning("avatar_not_fetched", login=state.id[:8], reason=error.reason)
+            return None

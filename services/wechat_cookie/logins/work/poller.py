@@ -1,0 +1,134 @@
+"""Polls WeChat for all logins that are due, side by side with the pollers of other replicas."""
+
+import datetime
+import threading
+from collections.abc import Callable, Collection, Sequence
+
+from cachetools import LRUCache
+from sqlalchemy import Connection
+
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.logins.rules.state import POLLS, LoginLimits, LoginState
+from services.wechat_cookie.logins.store.claiming import claim_acts, claim_polls, next_act, next_poll
+from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.work.exchanges import Exchanges
+from services.wechat_cookie.logins.work.lane import Lane, Source
+from services.wechat_cookie.logins.work.metrics import LoginMeasures
+from services.wechat_cookie.logins.work.steps import Steps
+
+# Logins whose decrypted state is kept in memory between two polls: about 10 KB each.
+REMEMBERED = 4096
+TICK_SECONDS = 0.05
+STOP_SECONDS = 5.0
+
+
+class LoginPoller:
+    """Two lanes: polls, which are many and change nothing, and acts: starts, and what has to be tried again.
+
+    They are apart so that a WeChat which lets every poll hang does not keep new logins from their QR code. Acts
+    that follow from a poll are done by the thread that polled, without another claim.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rows: LoginRows,
+        exchanges: Exchanges,
+        limits: LoginLimits,
+        now: Callable[[], datetime.datetime],
+        measures: LoginMeasures,
+        *,
+        poll_threads: int = 64,
+        act_threads: int = 16,
+    ) -> None:
+        """`database` should have connections of its own: at most all threads write at the same moment."""
+        self._database = database
+        self._rows = rows
+        self._now = now
+        self._stopping = threading.Event()
+        self._steps = Steps(database, rows, exchanges, limits, now, measures, self._stopping)
+        self._known: LRUCache[str, LoginState] = LRUCache(REMEMBERED)
+        self._lock = threading.Lock()
+        self._polls: Lane[LoginState] = Lane(
+            "polls",
+            Source(self._claim_polls, self._next_poll, _id),
+            self._take,
+            poll_threads,
+            TICK_SECONDS,
+            now,
+        )
+        self._acts: Lane[LoginState] = Lane(
+            "acts", Source(self._claim_acts, self._next_act, _key), self._take, act_threads, TICK_SECONDS, now
+        )
+
+    def start(self) -> None:
+        """Starts the threads."""
+        self._polls.start()
+        self._acts.start()
+
+    def nudge(self) -> None:
+        """A login was started: take it up at once."""
+        self._acts.nudge()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends the threads; exchanges that take longer than `seconds` are abandoned."""
+        self._stopping.set()
+        for lane in (self._polls, self._acts):
+            lane.stop(seconds / 2)
+
+    def _claim_polls(self, most: int, busy: Collection[str]) -> Sequence[LoginState]:
+        with self._database.reading() as connection:
+            due = claim_polls(connection, self._now(), most, busy)
+            with self._lock:
+                known = {poll.id: self._known.get(poll.id) for poll in due}
+            # A poll finds the login's cookies decrypted in memory, unless somebody wrote meanwhile.
+            states = [s for poll in due if (s := known[poll.id]) is not None and s.version == poll.version]
+            fresh = {state.id for state in states}
+            missing = [poll.id for poll in due if poll.id not in fresh]
+            return [*states, *self._read(connection, missing)]
+
+    def _read(self, connection: Connection, ids: Sequence[str]) -> Sequence[LoginState]:
+        if not ids:
+            return ()
+        # Between the claim and this look another replica may have come to a step that it alone may take.
+        states = [state for state in self._rows.read(connection, ids) if state.step in POLLS]
+        for state in states:
+            self._remember(state)
+        return states
+
+    def _claim_acts(self, most: int, _busy: Collection[str]) -> Sequence[LoginState]:
+        with self._database.reading() as connection:
+            return claim_acts(connection, self._rows, self._now(), most)
+
+    def _next_poll(self) -> datetime.datetime | None:
+        with self._database.direct() as connection:
+            return next_poll(connection)
+
+    def _next_act(self) -> datetime.datetime | None:
+        with self._database.direct() as connection:
+            return next_act(connection)
+
+    def _take(self, state: LoginState) -> None:
+        written = self._steps.take(state)
+        if written is None:
+            return
+        self._remember(written)
+        if written.step is not None:
+            # It may be due sooner than anything that the lane waits for.
+            (self._polls if written.step in POLLS else self._acts).nudge()
+
+    def _remember(self, state: LoginState) -> None:
+        with self._lock:
+            if state.ended_at is None:
+                self._known[state.id] = state
+            else:
+                self._known.pop(state.id, None)
+
+
+def _id(state: LoginState) -> str:
+    return state.id
+
+
+def _key(state: LoginState) -> str:
+    # Unlike a poll, an act of the same login may be claimed again while a former one hangs: by its next version.
+    return f"{state.id}:{state.version}"

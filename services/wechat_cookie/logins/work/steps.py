@@ -1,0 +1,127 @@
+"""Takes a claimed login through its steps: asks WeChat with no transaction open, then writes what follows."""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from services.chassis.errors import ConflictError, DatabaseUnavailableError
+from services.chassis.postgres.database import Database
+from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
+from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules.outcomes import Broken, Faulted, Outcome
+from services.wechat_cookie.logins.rules.stages import Reason
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
+from services.wechat_cookie.logins.rules.transition import Transition
+from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.work.exchanges import Exchanges
+from services.wechat_cookie.logins.work.metrics import LoginMeasures
+
+_log = structlog.get_logger(__name__)
+
+# A session that WeChat has given out is written even if the database must be waited for.
+SESSION_PATIENCE_SECONDS = 60.0
+SESSION_RETRY_SECONDS = 0.5
+
+
+class Steps:
+    """Takes steps for any login, from many threads. `stopping` ends the waiting for a lost database."""
+
+    def __init__(
+        self,
+        database: Database,
+        rows: LoginRows,
+        exchanges: Exchanges,
+        limits: LoginLimits,
+        now: Callable[[], datetime.datetime],
+        measures: LoginMeasures,
+        stopping: threading.Event,
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._exchanges = exchanges
+        self._limits = limits
+        self._now = now
+        self._measures = measures
+        self._stopping = stopping
+
+    def take(self, state: LoginState) -> LoginState | None:
+        """Takes the step of a claimed login, and those that follow it at once.
+
+        Gives the login as it was written last, or None if nothing was to be written or somebody else wrote: the
+        result is dropped then. Raises DatabaseUnavailableError; the lease sees to it that somebody goes on.
+        """
+        current: LoginState | None = state
+        written: LoginState | None = None
+        while current is not None:
+            written = self._take_one(current)
+            current = written if written is not None and written.in_flight else None
+        return written
+
+    def _take_one(self, state: LoginState) -> LoginState | None:
+        if state.step is None:
+            return None
+        end = rules.overtried(state, self._now(), self._limits)
+        if end is not None:
+            return self._write(end, state)
+        outcome = self._exchange(state, state.step)
+        return self._apply(state, state.step, outcome)
+
+    def _exchange(self, state: LoginState, step: Step) -> Outcome:
+        outcome: Outcome
+        try:
+            outcome = self._exchanges.make(state)
+        except Exception:  # noqa: BLE001 - A fault of ours ends this login and no other.
+            _log.exception("login_faulted", login=state.id[:8], step=step)
+            outcome = Faulted()
+        if isinstance(outcome, Broken):
+            _log.info("wechat_failed", login=state.id[:8], step=step, reason=outcome.error.reason)
+        self._measures.exchanged(step, outcome)
+        return outcome
+
+    def _apply(self, state: LoginState, asked_for: Step, outcome: Outcome) -> LoginState | None:
+        latest: LoginState | None = state
+        while latest is not None:
+            transition = rules.after(latest, outcome, self._now(), self._limits)
+            if transition is None:
+                return None
+            written = self._write(transition, latest)
+            if written is not None:
+                return written
+            latest = self._reread(latest.id)
+            if latest is not None and not rules.still_wanted(outcome, asked_for, latest):
+                _log.info("login_went_on_elsewhere", login=latest.id[:8], step=asked_for)
+                return None
+        return None
+
+    def _write(self, transition: Transition, before: LoginState) -> LoginState | None:
+        try:
+            written = self._patiently(transition)
+        except (OwnedByAnotherAccountError, OwnerDeletedError) as error:
+            end = rules.ended(before, Reason(error.reason), self._now())
+            written = self._commit(end) if end is not None else None
+        if written is not None and written.ended_at is not None:
+            self._measures.ended(written)
+        return written
+
+    def _patiently(self, transition: Transition) -> LoginState | None:
+        give_up_at = time.monotonic() + SESSION_PATIENCE_SECONDS
+        while True:
+            try:
+                return self._commit(transition)
+            except (DatabaseUnavailableError, ConflictError) as error:
+                if transition.session is None or time.monotonic() > give_up_at:
+                    raise
+                _log.warning("session_waits_for_database", login=transition.state.id[:8], reason=error.reason)
+                if self._stopping.wait(SESSION_RETRY_SECONDS):
+                    raise
+
+    def _commit(self, transition: Transition) -> LoginState | None:
+        with self._database.transaction() as connection:
+            return self._rows.advance(connection, transition, self._now())
+
+    def _reread(self, login_id: str) -> LoginState | None:
+        with self._database.reading() as connection:
+            return next(iter(self._rows.read(connection, [login_id])), None)

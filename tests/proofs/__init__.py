@@ -1,0 +1,1 @@
+"""Long proofs: crashes, chaos, fuzzing, races."""

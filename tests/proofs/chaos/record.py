@@ -1,0 +1,139 @@
+"""What callers did and what they were told: the model that databases and folders are held against."""
+
+import copy
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.support.gateway_calls import Answer
+from tests.support.login_watchers import WatchedLogin
+
+
+class Told(StrEnum):
+    """What a caller knows after a call: it happened, it did not, or nobody has told."""
+
+    YES = "acknowledged"
+    NO = "refused"
+    MAYBE = "unknown"
+
+
+def told(answer: Answer) -> Told:
+    """What an answer says about the call. Only a refusal is certain that nothing has happened."""
+    if answer.ok:
+        return Told.YES
+    return Told.NO if answer.is_refusal else Told.MAYBE
+
+
+@dataclass
+class Attempt:
+    """An account's attempts to redeem one code, summed up. `expired_time` is RFC 3339, of an acknowledged one."""
+
+    outcome: Told
+    expired_time: str = ""
+
+
+@dataclass
+class AccountRecord:
+    """An account and what its owner did. `exists` is what the owner knows of that."""
+
+    id: str
+    email: str
+    token: str = field(repr=False)
+    exists: Told = Told.YES
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    # By the cookie's token: whether it is there.
+    cookies: dict[str, Told] = field(default_factory=dict)
+    # The official accounts' names by the cookie's token, where WeChat told them.
+    names: dict[str, str] = field(default_factory=dict)
+    logins: list[WatchedLogin] = field(default_factory=list)
+
+    def attempted(self, code: str, outcome: Told, expired_time: str = "") -> None:
+        """Adds an attempt. What was acknowledged once stays so; after an unknown one a refusal proves nothing."""
+        before = self.attempts.get(code)
+        if before is None or outcome is Told.YES or (before.outcome, outcome) == (Told.NO, Told.MAYBE):
+            self.attempts[code] = Attempt(outcome, expired_time)
+
+    def may_have(self, code: str) -> bool:
+        """Whether the account may have redeemed the code."""
+        attempt = self.attempts.get(code)
+        return attempt is not None and attempt.outcome is not Told.NO
+
+    @property
+    def known_cookies(self) -> list[str]:
+        """The tokens of cookies that are certainly there."""
+        return [token for token, there in self.cookies.items() if there is Told.YES]
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """A hand-out that an internal program was given."""
+
+    id: str
+    token: str
+    owner_id: str
+
+
+@dataclass
+class Record:
+    """Everything that happened. Each account is one member's; what several use is behind a lock."""
+
+    accounts: dict[str, AccountRecord] = field(default_factory=dict)
+    # By code: whether it is there.
+    codes: dict[str, Told] = field(default_factory=dict)
+    acquisitions: list[Acquisition] = field(default_factory=list)
+    # What was seen at once and should not have been.
+    sightings: list[str] = field(default_factory=list)
+    # Processes that ended without being told to.
+    deaths: list[str] = field(default_factory=list)
+    calls: Counter[tuple[str, Told]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def copy(self) -> "Record":
+        """All of it once more, for whoever wants to change something in it."""
+        return Record(
+            copy.deepcopy(self.accounts),
+            dict(self.codes),
+            list(self.acquisitions),
+            list(self.sightings),
+            list(self.deaths),
+            Counter(self.calls),
+        )
+
+    def count(self, call: str, outcome: Told) -> Told:
+        """Counts a call; gives the outcome back."""
+        with self._lock:
+            self.calls[call, outcome] += 1
+        return outcome
+
+    def add_account(self, account: AccountRecord) -> AccountRecord:
+        """A new account; gives it back."""
+        with self._lock:
+            self.accounts[account.id] = account
+        return account
+
+    def add_codes(self, codes: list[str]) -> None:
+        """New codes that were acknowledged."""
+        with self._lock:
+            self.codes.update(dict.fromkeys(codes, Told.YES))
+
+    def delete_code(self, code: str, outcome: Told) -> None:
+        """A code was deleted, or may have been; a refusal changes nothing."""
+        with self._lock:
+            if outcome is not Told.NO and self.codes.get(code) is not Told.NO:
+                self.codes[code] = Told.NO if outcome is Told.YES else Told.MAYBE
+
+    def add_acquisition(self, acquisition: Acquisition) -> None:
+        """A hand-out that was acknowledged."""
+        with self._lock:
+            self.acquisitions.append(acquisition)
+
+    def saw(self, sighting: str) -> None:
+        """Something that should not have been."""
+        with self._lock:
+            self.sightings.append(sighting)
+
+    def owners(self) -> list[AccountRecord]:
+        """The accounts that have cookies now."""
+        with self._lock:
+            return [one for one in self.accounts.values() if one.exists is Told.YES and one.known_cookies]

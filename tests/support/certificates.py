@@ -1,0 +1,31 @@
+"""Certificates for tests, made by the local stack's own authority code: real mutual TLS, valid for this run."""
+
+import datetime
+from collections.abc import Mapping
+
+import pytest
+
+from deploy.local.certificates import ensure_certificates, tls_files
+from services.chassis.mutual_tls import TlsFiles
+
+TRUSTED = ("identity", "activation", "wechat_cookie", "gateway", "ops", "collector")
+# Carries a name that would be let in, but another authority vouches for it.
+STRANGER = "stranger"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TlsFiles]:
+    """The TLS files of each process by its certificate's name.
+
+    "stranger" has a certificate named "gateway" of an authority that nobody here trusts, though it trusts ours: it
+    connects, and only the server's check of its certificate can turn it away.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    ours = tmp_path_factory.mktemp("certificates")
+    theirs = tmp_path_factory.mktemp("other-certificates")
+    ensure_certificates(ours, TRUSTED, now)
+    ensure_certificates(theirs, ["gateway"], now)
+    files = {name: tls_files(ours, name) for name in TRUSTED}
+    foreign = tls_files(theirs, "gateway")
+    files[STRANGER] = TlsFiles(files["gateway"].ca_file, foreign.certificate_file, foreign.key_file)
+    return files

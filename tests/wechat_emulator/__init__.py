@@ -1,5 +1,0 @@
-"""mp.weixin.qq.com's QR login as this project knows it, served on loopback for tests, demo and benchmarks.
-
-Two ways to run it: `tests.wechat_emulator.running.running_emulator` in process, and
-`python -m tests.wechat_emulator` as a program. Both are driven by `tests.wechat_emulator.control`.
-"""
