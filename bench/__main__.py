@@ -11,6 +11,7 @@ from bench.figures import all_figures
 from bench.measurement import Result
 from bench.report import Report
 from bench.versions import commit, machine, versions
+from deploy.local.known_settings import forget_settings
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,6 +26,8 @@ def main() -> int:
     names = parser.parse_args().names or list(figures)
     if unknown := [name for name in names if name not in figures]:
         parser.error(f"no such figure: {', '.join(unknown)}; there are {', '.join(figures)}")
+    # Figures are those of the defaults, whatever is exported for `make run`.
+    forget_settings()
     begun, start = datetime.datetime.now(datetime.UTC), time.monotonic()
     # Before the first figure binds this process to one core.
     on = machine()

@@ -9,6 +9,7 @@ from types import FrameType
 from deploy.demo.rest import RefusedError
 from deploy.demo.walk import StepFailedError, Walk
 from deploy.local.errors import LocalStackError
+from deploy.local.known_settings import forget_settings
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
@@ -17,6 +18,8 @@ from deploy.wechat_emulator.control import EmulatorControl
 def main() -> int:
     """The exit status: 0 only if every step did what it says."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # The demo is the same on every machine: what is exported for `make run` does not change it.
+    forget_settings()
     print("starting the three services, PostgreSQL, Envoy and an emulated WeChat", flush=True)
     with tempfile.TemporaryDirectory(prefix="fastmp-demo-") as folder:
         settings = LocalSettings.side_by_side(Path(folder) / "state")
