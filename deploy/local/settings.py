@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.errors import LocalStackError
-from services.chassis.settings import Port
+from services.chassis.settings import Port, problems
 
 
 class LocalSettings(BaseSettings):
@@ -53,11 +53,7 @@ class LocalSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            problems = error.errors(include_input=False, include_url=False, include_context=False)
-            lines = [
-                f"bad setting {'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in problems
-            ]
-            raise LocalStackError("\n".join(lines)) from None
+            raise LocalStackError("\n".join(problems(error))) from None
 
     @classmethod
     def side_by_side(cls, state_dir: Path, **changes: object) -> Self:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.certificates import tls_files
+from deploy.local.checked_settings import check_settings
 from deploy.local.cookie_key_rotation import CookieKeyRotation
 from deploy.local.errors import LocalStackError
 from deploy.local.foundation import Foundation, WeChatEmulator, lay_foundation
@@ -55,6 +56,7 @@ class LocalStack:
             self._foundation = lay_foundation(
                 self.settings, self._topology, self._launcher, self._inherited, self._held
             )
+            check_settings(self._foundation.environments)
             self._startup = Startup(
                 self._foundation, self._topology, self._launcher, self._emulator_arguments
             )

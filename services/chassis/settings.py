@@ -1,4 +1,4 @@
-"""Settings that every service has, read once from the environment; a bad one stops the start and is named."""
+"""Settings that every service has. They are read from the environment once, and a bad one ends the process."""
 
 import re
 import sys
@@ -61,10 +61,10 @@ class ServiceSettings(TlsSettings):
     fastmp_state_dir: Path = Path("var")
     # Where the servers listen. Anything but loopback is for containers, whose network is their own.
     listen_host: str = "127.0.0.1"
-    # Seals the audit log; whoever can write to the database but has not this cannot forge it.
+    # Seals the audit log: who can write to the database cannot forge an entry without it.
     audit_key: StrongSecret
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    # Threads for calls that answer at once, and slots for those that wait (each is a thread, too).
+    # Threads for unary calls and for streams; each open stream holds one.
     unary_threads: int = Field(default=32, ge=4, le=512)
     max_streams: int = Field(default=4000, ge=1, le=20_000)
     database_pool_size: int = Field(default=20, ge=2, le=200)
@@ -75,15 +75,24 @@ class ServiceSettings(TlsSettings):
 SettingsT = TypeVar("SettingsT", bound=TlsSettings)
 
 
-def load(settings: type[SettingsT]) -> SettingsT:
-    """The settings of this process.
+def problems(error: ValidationError) -> list[str]:
+    """A line for each bad setting, which names it and never repeats its value."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    named = [
+        ("_".join(part for part in one["loc"] if isinstance(part, str)).upper(), one["msg"]) for one in found
+    ]
+    return [
+        f"bad setting {name}: {message}" if name else f"bad setting: {message}" for name, message in named
+    ]
 
-    Ends the process with status 2 and a line per bad setting, which names it and never repeats its value.
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """The settings of this process, from its environment.
+
+    Ends the process with status 2 after a line for each bad setting on standard error; see `problems`.
     """
     try:
         return settings()
     except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"bad setting {name}: {problem['msg']}\n")
+        sys.stderr.writelines(f"{line}\n" for line in problems(error))
         sys.exit(2)

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 from services.wechat_cookie.logins.rules.state import LoginLimits
-from services.wechat_cookie.logins.work.engine import LoginThreads
+from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.mp.settings import MpSettings
 from services.wechat_cookie.vault import Vault, vault_of
 

@@ -188,21 +188,6 @@ def test_ports_in_use_are_named_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "postgres").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("IDENTITY_PORT", "many"),
-        ("JWT_SECRET", "too-short"),
-        ("COOKIE_KEYS", "not-a-fernet-key"),
-    ],
-)
-def test_a_bad_setting_is_named_without_its_value(state: Path, name: str, value: str) -> None:
-    errors = refused(environment(state, **{name: value}))
-    assert re.search(rf"^(FastMP: )?bad setting {name}: ", errors, re.MULTILINE), errors
-    assert value not in errors
-    assert "Traceback" not in errors
-
-
 def test_databases_of_ones_own_are_used_instead_of_the_embedded_one(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:

@@ -4,7 +4,6 @@ import datetime
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
@@ -19,25 +18,10 @@ from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 from services.wechat_cookie.logins.work.poller import STOP_SECONDS, LoginPoller
 from services.wechat_cookie.logins.work.qr_reading import read_qr
+from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.logins.work.upkeep import LoginUpkeep
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.vault import Vault
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginThreads:
-    """How many exchanges with WeChat run at once, and how often what waits stirs.
-
-    1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls. A quiet stream has a heartbeat
-    every `heartbeat_seconds`, the listening connection is tried every `beat_seconds`, and every `sweep_seconds`
-    abandoned logins end and old ones go.
-    """
-
-    polls: int = 64
-    acts: int = 16
-    heartbeat_seconds: float = 12.0
-    beat_seconds: float = 1.0
-    sweep_seconds: float = 10.0
 
 
 class LoginEngine:
