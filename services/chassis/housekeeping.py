@@ -1,11 +1,10 @@
-"""Removes from the database what has served its time."""
+"""Background loops that remove rows which are no longer needed."""
 
-import threading
 from collections.abc import Callable, Mapping
 
 import structlog
 
-from services.chassis.errors import DomainError
+from services.chassis.background_loop import BackgroundLoop
 
 _log = structlog.get_logger(__name__)
 
@@ -13,32 +12,31 @@ INTERVAL_SECONDS = 300.0
 
 
 class Housekeeping:
-    """A thread that does each of its chores soon after its start and then every five minutes.
+    """Runs each chore when it starts and then every INTERVAL_SECONDS, in a BackgroundLoop for each.
 
-    A chore gives the number of rows that it removed. Every replica has this thread: chores bear being done twice.
+    A chore removes rows and returns their number. Every replica runs all of them, so chores must be idempotent.
     """
 
     def __init__(self, chores: Mapping[str, Callable[[], int]]) -> None:
-        self._chores = chores
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        """`chores` by name; a chore's loop is named `housekeeping-NAME`."""
+        self._loops = [
+            BackgroundLoop(f"housekeeping-{name}", _logged(name, chore), INTERVAL_SECONDS)
+            for name, chore in chores.items()
+        ]
 
     def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
+        """Starts the threads."""
+        for loop in self._loops:
+            loop.start()
 
     def stop(self) -> None:
-        """Ends the thread after the chore that it is at."""
-        self._stopping.set()
-        self._thread.join(timeout=15)
+        """Ends the threads, each after the chore that it is running."""
+        for loop in self._loops:
+            loop.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            for name, chore in self._chores.items():
-                try:
-                    removed = chore()
-                except DomainError as error:
-                    _log.warning("housekeeping_failed", chore=name, reason=error.reason)
-                else:
-                    _log.debug("housekeeping_done", chore=name, removed=removed)
-            self._stopping.wait(INTERVAL_SECONDS)
+
+def _logged(name: str, chore: Callable[[], int]) -> Callable[[], None]:
+    def step() -> None:
+        _log.debug("housekeeping_done", chore=name, removed=chore())
+
+    return step

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from services.chassis.background_loop import LAST_SUCCESS, BackgroundLoop
 from services.chassis.grpc_server.access import rules_of
 from services.chassis.grpc_server.metrics_server import MetricsServer
 from services.chassis.grpc_server.registration import InterceptingRegistrar
@@ -123,7 +124,7 @@ class Server:
         threading.stack_size(THREAD_STACK_BYTES)
         self._service = service.full_name
         self._ready = ready
-        self._stopping = threading.Event()
+        self._is_serving = False
         self._ending_streams: list[Callable[[], None]] = []
         self._health = health.HealthServicer(experimental_non_blocking=True)
         # It says SERVING when it is made.
@@ -156,9 +157,12 @@ class Server:
         self.operations_port = self._operations.add_secure_port(
             f"{listen.host}:{listen.operations_port}", credentials
         )
+        registry.register(LAST_SUCCESS)
         self._metrics = MetricsServer(listen.host, listen.metrics_port, tls, registry)
         self.metrics_port = self._metrics.port
-        self._readiness = threading.Thread(target=self._watch_readiness, name="readiness", daemon=True)
+        self._readiness = BackgroundLoop(
+            "readiness", self._update_health, READINESS_SECONDS, most_retry_seconds=READINESS_SECONDS
+        )
 
     def add(self, add_servicer: Callable[[Any, grpc.Server], None], servicer: object) -> None:
         """Registers the service's servicer by its generated `add_…Servicer_to_server`."""
@@ -178,7 +182,6 @@ class Server:
 
     def stop(self, drain_seconds: float, grace_seconds: float = GRACE_SECONDS) -> None:
         """Says NOT_SERVING, waits for the gateway to notice, then lets running calls end. Idempotent."""
-        self._stopping.set()
         self._health.enter_graceful_shutdown()
         time.sleep(drain_seconds)
         for end in self._ending_streams:
@@ -187,6 +190,7 @@ class Server:
         self._operations.stop(0).wait()
         self._waiting_calls.shutdown()
         self._quick_calls.shutdown(wait=False)
+        self._readiness.stop()
         self._metrics.stop()
 
     def run_until_terminated(self, drain_seconds: float) -> None:
@@ -200,15 +204,17 @@ class Server:
         self.stop(drain_seconds)
         _log.info("stopped")
 
-    def _watch_readiness(self) -> None:
-        was_ready = False
-        while not self._stopping.is_set():
+    def _update_health(self) -> float:
+        """Sets the health by `ready()`; returns the seconds until the next look."""
+        is_ready = False
+        try:
             is_ready = self._ready()
-            if is_ready != was_ready:
+        finally:
+            if is_ready != self._is_serving:
                 _log.info("readiness", ready=is_ready)
-                was_ready = is_ready
+                self._is_serving = is_ready
                 self._set_health(is_ready)
-            self._stopping.wait(READINESS_SECONDS if is_ready else READINESS_SECONDS / 5)
+        return READINESS_SECONDS if is_ready else READINESS_SECONDS / 5
 
     def _set_health(self, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse

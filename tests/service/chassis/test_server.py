@@ -196,3 +196,26 @@ def test_a_crowd_of_calls_leaves_no_threads_behind(running: Running) -> None:
     for call in crowd:
         call.result()
     wait_until(lambda: call_threads() == 0, seconds=20)
+
+
+def test_a_look_at_the_readiness_that_fails_means_not_ready_and_is_repeated(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = running.server.operations_port
+    wait_until(lambda: is_serving(running, port))
+    looks: list[int] = []
+
+    def fail() -> bool:
+        looks.append(1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(running.server, "_ready", fail)
+    wait_until(lambda: not is_serving(running, port))
+    wait_until(lambda: len(looks) > 2)
+    monkeypatch.undo()
+    wait_until(lambda: is_serving(running, port))
+
+
+def test_the_metrics_say_when_each_background_loop_last_succeeded(running: Running) -> None:
+    wait_until(lambda: is_serving(running, running.server.port))
+    assert b'background_loop_last_success_timestamp_seconds{loop="readiness"} 1' in metrics(running)
