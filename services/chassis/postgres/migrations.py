@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import psycopg
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -20,6 +21,8 @@ from sqlalchemy import Connection, MetaData, column, create_engine, make_url, se
 
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
+
+_log = structlog.get_logger(__name__)
 
 # Two processes that start together migrate one after the other. Any constant does; this one spells "fastmp".
 ADVISORY_LOCK = 0x666173746D70
@@ -33,10 +36,19 @@ _VERSIONS = DirectStatement(select(table("alembic_version", column("version_num"
 def upgrade(database_url: str, package: str, revision: str = "head") -> None:
     """Brings the database of `package` ("services.identity") up to `revision`. Idempotent.
 
-    Raises sqlalchemy.exc.DBAPIError when the database refuses; what was migrated before that stays.
+    A database at a revision that this code does not know was migrated by a later release, whose migrations only
+    add: it is left as it is, and a warning is logged. Raises sqlalchemy.exc.DBAPIError when the database refuses;
+    what was migrated before that stays.
     """
     with _connected(database_url) as connection:
-        command.upgrade(_config(package, connection), revision)
+        config = _config(package, connection)
+        found = current(connection)
+        # A transaction of this look's own: each migration has its own as well.
+        connection.rollback()
+        if later := found - _known(ScriptDirectory.from_config(config)):
+            _log.warning("schema_is_newer_than_the_code", package=package, revisions=sorted(later))
+            return
+        command.upgrade(config, revision)
 
 
 def downgrade(database_url: str, package: str, revision: str) -> None:
@@ -69,10 +81,10 @@ class SchemaCheck:
     def __init__(self, package: str) -> None:
         script = ScriptDirectory.from_config(_config(package, None))
         self._heads = set(script.get_heads())
-        self._known = {revision.revision for revision in script.walk_revisions()}
+        self._known = _known(script)
 
     def is_met_by(self, connection: DirectConnection) -> bool:
-        """True at the code's newest revision and, so that old and new code can run side by side, after it."""
+        """True at the code's newest revision, and at one that it does not know: a later release's."""
         try:
             # Alembic's own look takes thirty times as long, and this is asked every second.
             found = {version for (version,) in _VERSIONS.rows(connection, {})}
@@ -94,6 +106,10 @@ def metadata_of(package: str) -> MetaData:
     if not isinstance(metadata, MetaData):
         raise TypeError(f"{package}.tables.metadata is no MetaData")
     return metadata
+
+
+def _known(script: ScriptDirectory) -> set[str]:
+    return {revision.revision for revision in script.walk_revisions()}
 
 
 def _is_ours(_object: object, name: str | None, _kind: str, _reflected: bool, _compare_to: object) -> bool:

@@ -11,8 +11,10 @@ import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import exc
+from structlog.testing import capture_logs
 
 from services.chassis.postgres import migrations
+from services.chassis.postgres.database import Database
 from tests.service.chassis.old_rows import ACTIVATION, IDENTITY, WECHAT_COOKIE, OldRows
 from tests.support.postgres import FreshDatabase
 
@@ -190,3 +192,28 @@ def test_two_processes_migrate_one_after_the_other(fresh_database: FreshDatabase
             done.result(60)
     with connected(url) as connection:
         assert read(connection, "SELECT version_num FROM alembic_version") == [("0003",)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_code_leaves_a_schema_that_is_newer_than_itself_as_it_is_and_works_on_it(
+    fresh_database: FreshDatabase, service: str
+) -> None:
+    """As after going back to the release before: the revision after the newest one here adds a table, as all do."""
+    url, rows = fresh_database(service), SERVICES[service]
+    with connected(url) as connection:
+        fill_up_to(connection, rows, revisions(service)[-1])
+        write(connection, "CREATE TABLE of_the_next_release (id bigint PRIMARY KEY)")
+        write(connection, "UPDATE alembic_version SET version_num = '9999'")
+        with capture_logs() as logged:
+            migrations.upgrade(url, rows.package)
+        assert read(connection, "SELECT version_num FROM alembic_version") == [("9999",)]
+        assert_survived(connection, rows)
+    assert [(line["event"], line["revisions"]) for line in logged] == [
+        ("schema_is_newer_than_the_code", ["9999"])
+    ]
+    database = Database(url, pool_size=2)
+    try:
+        with database.direct() as direct:
+            assert migrations.SchemaCheck(rows.package).is_met_by(direct)
+    finally:
+        database.dispose()

@@ -159,6 +159,22 @@ def test_nothing_is_left_when_it_is_killed_and_the_next_start_works(state: Path)
         again.end(signal.SIGTERM)
 
 
+def test_the_release_before_starts_on_the_schema_of_a_later_one(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """A later release added a table; this code, the one before it, is started on its databases."""
+    urls = databases_of_ones_own(postgres_server, "rolled_back")
+    with running(environment(tmp_path, **urls)) as later:
+        later.end(signal.SIGTERM)
+    for url in urls.values():
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE of_the_next_release (id bigint PRIMARY KEY)")
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with running(environment(tmp_path, **urls)) as run:
+        assert requests.get(f"{run.gateway_url}/health", timeout=5).json()["status"] == "ok"
+        run.end(signal.SIGTERM)
+
+
 @pytest.mark.parametrize("name", ["identity", "postgres"])
 def test_a_process_that_dies_is_named_and_ends_the_rest(state: Path, name: str) -> None:
     with running(environment(state)) as run:
@@ -188,14 +204,20 @@ def test_ports_in_use_are_named_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "postgres").exists()
 
 
+def databases_of_ones_own(server: PostgresServer, prefix: str) -> dict[str, str]:
+    """A database of each service on `server`, by the setting that names it."""
+    urls = {}
+    for service in SERVICES:
+        name = f"{prefix}_{service}"
+        ensure_owned_database(server.url("postgres"), name=name, password="own")
+        urls[f"{service.upper()}_DATABASE_URL"] = server.url(name, role=name, password="own")
+    return urls
+
+
 def test_databases_of_ones_own_are_used_instead_of_the_embedded_one(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
-    urls = {}
-    for service in SERVICES:
-        name = f"own_{service}"
-        ensure_owned_database(postgres_server.url("postgres"), name=name, password="own")
-        urls[f"{service.upper()}_DATABASE_URL"] = postgres_server.url(name, role=name, password="own")
+    urls = databases_of_ones_own(postgres_server, "own")
     with running(environment(tmp_path, **urls)) as run:
         assert run.children().keys() == {"gateway", *SERVICES}
         assert not (tmp_path / "postgres").exists()
