@@ -92,6 +92,17 @@ def test_a_service_rpc_lets_in_the_named_certificates_only() -> None:
             check_peer(rule, peer)
 
 
+def test_the_certificates_of_operators_and_the_gateway_open_no_internal_rpc() -> None:
+    services = [
+        identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
+        activation_service_pb2.DESCRIPTOR.services_by_name["ActivationService"],
+        wechat_cookie_service_pb2.DESCRIPTOR.services_by_name["WeChatCookieService"],
+    ]
+    internal = {path: rule for path, rule in rules_of(services).items() if rule.level == access_pb2.SERVICE}
+    assert "/fastmp.wechat_cookie.v1.WeChatCookieService/AcquireCookie" in internal
+    assert not [path for path, rule in internal.items() if rule.callers & {"ops", "gateway"}]
+
+
 @pytest.mark.parametrize(
     ("level", "principal", "refusal"),
     [

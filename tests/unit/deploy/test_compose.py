@@ -105,3 +105,15 @@ def test_services_run_without_root_and_without_capabilities(compose: dict[str, A
         if name != "postgres":
             assert service["cap_drop"] == ["ALL"], name
             assert service["read_only"] is True, name
+
+
+def test_the_logs_of_every_container_are_bounded(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["logging"]["options"] == {"max-size": "50m", "max-file": "5"}, name
+
+
+def test_the_first_admin_is_made_before_the_gateway_lets_anyone_register(compose: dict[str, Any]) -> None:
+    published = [name for name, service in compose["services"].items() if "ports" in service]
+    assert published == ["gateway"]
+    condition = compose["services"]["gateway"]["depends_on"]["first-admin"]
+    assert condition == {"condition": "service_completed_successfully"}
