@@ -106,16 +106,20 @@ class IdentityClient:
         return _authenticated(answer)
 
     def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
-        """Those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
+        """Returns those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
+        found = self._get(pb.GetPrincipalsRequest(account_ids=account_ids))
+        return {principal.account_id: principal for principal in found}
+
+    def principal_with_email(self, email: str) -> Principal | None:
+        """Returns the account with this e-mail by Identity's rule. Raises IdentityUnavailableError."""
+        return next(iter(self._get(pb.GetPrincipalsRequest(email=email))), None)
+
+    def _get(self, request: pb.GetPrincipalsRequest) -> list[Principal]:
         try:
-            answer = self._stub.GetPrincipals(
-                pb.GetPrincipalsRequest(account_ids=account_ids),
-                timeout=calls.outgoing_timeout(),
-                metadata=metadata(),
-            )
+            answer = self._stub.GetPrincipals(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
-        return {principal.account_id: principal_of(principal) for principal in answer.principals}
+        return [principal_of(principal) for principal in answer.principals]
 
 
 def unavailable(error: grpc.RpcError) -> IdentityUnavailableError:

@@ -115,7 +115,11 @@ _LOCK_ADMINS = (
 )
 # The head of the feed and the accounts are read by one statement: so the head cannot be newer than they are.
 _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
-    account_feed.outerjoin(accounts, accounts.c.id == any_(bindparam("account_ids", type_=ARRAY(Uuid))))
+    account_feed.outerjoin(
+        accounts,
+        (accounts.c.id == any_(bindparam("account_ids", type_=ARRAY(Uuid))))
+        | (accounts.c.email_key == bindparam("key")),
+    )
 )
 
 
@@ -138,9 +142,12 @@ def find_by_email(connection: Connection, email: str) -> Account | None:
     return None if row is None else account_of(row)
 
 
-def existing(connection: Connection, account_ids: Sequence[uuid.UUID]) -> tuple[int, list[Account]]:
-    """Those of the accounts that exist, and the feed's sequence that this is at least as new as."""
-    rows = connection.execute(_EXISTING, {"account_ids": list(account_ids)}).all()
+def existing(
+    connection: Connection, account_ids: Sequence[uuid.UUID], email: str | None = None
+) -> tuple[int, list[Account]]:
+    """Returns the feed sequence that the answer is as new as, and the existing accounts, that of `email` too."""
+    key = None if email is None else email_key(email)
+    rows = connection.execute(_EXISTING, {"account_ids": list(account_ids), "key": key}).all()
     return rows[0].sequence, [account_of(row) for row in rows if row.id is not None]
 
 

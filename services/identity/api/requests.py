@@ -91,6 +91,8 @@ class BatchAuthenticateValues(Values):
 
 class GetPrincipalsValues(Values):
     account_ids: Annotated[list[AccountId], Field(max_length=MOST_PRINCIPALS)]
+    # Not checked to be an address, as in LoginValues.
+    email: SomeText | None = None
 
 
 class WatchAccountsValues(Values):

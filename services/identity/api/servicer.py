@@ -133,7 +133,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     ) -> pb.GetPrincipalsResponse:
         values = parse(requests.GetPrincipalsValues, request)
         with self._database.reading() as connection:
-            sequence, found = accounts.existing(connection, values.account_ids)
+            sequence, found = accounts.existing(connection, values.account_ids, values.email)
         principals = [messages.principal(principal_of(account)) for account in found]
         return pb.GetPrincipalsResponse(principals=principals, sequence=sequence)
 

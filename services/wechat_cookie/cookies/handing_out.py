@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.identity.principals import ADMIN_ROLE, Principal
@@ -53,7 +53,11 @@ class Accounts(Protocol):
     """Identity, as far as it is asked here."""
 
     def principals(self, account_ids: Sequence[str]) -> Mapping[str, Principal]:
-        """Those of the accounts that exist, by id. Raises IdentityUnavailableError."""
+        """Returns those of the accounts that exist, by id. Raises IdentityUnavailableError."""
+        ...
+
+    def principal_with_email(self, email: str) -> Principal | None:
+        """Returns the account with this e-mail. Raises IdentityUnavailableError."""
         ...
 
 
@@ -81,23 +85,34 @@ class HandingOut:
 
         Raises CookieNotFoundError, OwnerNotActiveError, CookieUnusableError, IdentityUnavailableError.
         """
+        # Identity is asked with no transaction open.
+        owner_id, owner = self._owner(wanted)
         with self._database.reading() as connection:
-            owner_id = _find(connection, wanted, self._now()).owner_id
-        # Asked with no transaction open: Identity may take its time.
-        self._check_active(owner_id)
+            _find(connection, owner_id, wanted.token, self._now())
+        if owner is None or not self._is_active(owner):
+            raise OwnerNotActiveError
         with self._database.transaction() as connection:
-            return self._hand_out(connection, Wanted(owner_id=owner_id, token=wanted.token), acquirer)
+            return self._hand_out(connection, owner_id, wanted.token, acquirer)
 
-    def _check_active(self, owner_id: uuid.UUID) -> None:
-        owner = self._accounts.principals([str(owner_id)]).get(str(owner_id))
+    def _owner(self, wanted: Wanted) -> tuple[uuid.UUID, Principal | None]:
+        if wanted.owner_id is not None:
+            return wanted.owner_id, self._accounts.principals([str(wanted.owner_id)]).get(
+                str(wanted.owner_id)
+            )
+        # The e-mail beside a cookie is a copy for people to read: who owns the cookie is decided by id alone.
+        owner = self._accounts.principal_with_email(wanted.owner_email or "")
         if owner is None:
-            raise OwnerNotActiveError
-        if owner.role != ADMIN_ROLE and owner.effective_status(self._now()) != "active":
-            raise OwnerNotActiveError
+            raise CookieNotFoundError
+        return uuid.UUID(owner.account_id), owner
 
-    def _hand_out(self, connection: Connection, wanted: Wanted, acquirer: Acquirer) -> Acquisition:
+    def _is_active(self, owner: Principal) -> bool:
+        return owner.role == ADMIN_ROLE or owner.effective_status(self._now()) == "active"
+
+    def _hand_out(
+        self, connection: Connection, owner_id: uuid.UUID, token: str | None, acquirer: Acquirer
+    ) -> Acquisition:
         now = self._now()
-        cookie = _find(connection, wanted, now)
+        cookie = _find(connection, owner_id, token, now)
         health = cookie.health_at(now)
         if health != "ok":
             raise CookieUnusableError(health, cookie.cooling_until)
@@ -112,25 +127,13 @@ class HandingOut:
         return acquisition
 
 
-def _find(connection: Connection, wanted: Wanted, now: datetime.datetime) -> Cookie:
-    which = cookies.c.is_current if wanted.token is None else cookies.c.token == wanted.token
-    statement = (
-        select(*COLUMNS)
-        .where(_owned_by(wanted), which, cookies.c.expire_time > now)
-        # An e-mail may for a moment be that of a deleted account and of the one that came after it.
-        .order_by(cookies.c.created_time.desc())
-        .limit(1)
-    )
+def _find(connection: Connection, owner_id: uuid.UUID, token: str | None, now: datetime.datetime) -> Cookie:
+    which = cookies.c.is_current if token is None else cookies.c.token == token
+    statement = select(*COLUMNS).where(cookies.c.owner_id == owner_id, which, cookies.c.expire_time > now)
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise CookieNotFoundError
     return cookie_of(row)
-
-
-def _owned_by(wanted: Wanted) -> ColumnElement[bool]:
-    if wanted.owner_id is not None:
-        return cookies.c.owner_id == wanted.owner_id
-    return func.lower(cookies.c.owner_email) == func.lower(wanted.owner_email)
 
 
 def _record(acquisition: Acquisition, acquirer: Acquirer, now: datetime.datetime) -> dict[str, object]:

@@ -42,6 +42,9 @@ class Active:
     def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
         return {one: Principal(one, "a@example.com", "user", "active") for one in account_ids}
 
+    def principal_with_email(self, email: str) -> Principal:
+        return Principal(str(ANN), email, "user", "active")
+
 
 @pytest.fixture
 def full_store(store: Store, request: pytest.FixtureRequest) -> Store:

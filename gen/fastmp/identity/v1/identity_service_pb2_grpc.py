@@ -261,7 +261,8 @@ class IdentityServiceServicer:
     def GetPrincipals(self, request, context):
         """Returns those of the named accounts that exist, in no order. Reads only.
 
-        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie.
+        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
+        is an e-mail compared: Identity alone knows when two spellings are one address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

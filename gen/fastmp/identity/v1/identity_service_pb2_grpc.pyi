@@ -103,7 +103,8 @@ class IdentityServiceStub:
     GetPrincipals: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
-    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie.
+    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
+    is an e-mail compared: Identity alone knows when two spellings are one address.
     """
     WatchAccounts: _grpc.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]
     """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
@@ -217,7 +218,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     GetPrincipals: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]  # type: ignore[assignment]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
-    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie.
+    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
+    is an e-mail compared: Identity alone knows when two spellings are one address.
     """
     WatchAccounts: _aio.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]  # type: ignore[assignment]
     """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
@@ -393,7 +395,8 @@ class IdentityServiceServicer:
     ) -> _typing.Union[_identity_service_pb2.GetPrincipalsResponse, _abc.Awaitable[_identity_service_pb2.GetPrincipalsResponse]]:
         """Returns those of the named accounts that exist, in no order. Reads only.
 
-        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie.
+        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
+        is an e-mail compared: Identity alone knows when two spellings are one address.
         """
 
     def WatchAccounts(

@@ -631,7 +631,7 @@ class AcquireCookieRequest(_message.Message):
     owner_id: _builtins.str
     """The account's id."""
     owner_email: _builtins.str
-    """The account's e-mail; case does not matter."""
+    """The account's e-mail, in any spelling that Login takes."""
     token: _builtins.str
     """A certain cookie of the owner instead of the current one."""
     def __init__(

@@ -17,6 +17,7 @@ from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
+from services.identity.accounts.emails import email_key
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut
@@ -47,6 +48,12 @@ class Accounts:
         if not self.reachable:
             raise IdentityUnavailableError
         return {one: self.known[one] for one in account_ids if one in self.known}
+
+    def principal_with_email(self, email: str) -> Principal | None:
+        if not self.reachable:
+            raise IdentityUnavailableError
+        found = (one for one in self.known.values() if email_key(one.email) == email_key(email))
+        return next(found, None)
 
 
 @dataclass

@@ -50,6 +50,20 @@ def test_a_saved_cookie_is_exported_listed_and_handed_out(
     assert refusal(refused.value)[1] == "OWNER_NOT_ACTIVE"
 
 
+def test_two_accounts_that_lower_would_take_for_one_are_told_apart_by_identity(
+    surroundings: Surroundings, identity: IdentityReplica
+) -> None:
+    # PostgreSQL's lower() makes one of these two, Identity's rule keeps them apart.
+    dotless, dotted = identity.active_account("mari"), identity.active_account("marİ")
+    replica = surroundings.start(identity.address)
+    surroundings.save(dotless, "1001")
+    surroundings.save(dotted, "2002")
+    collector = surroundings.stub(replica, "collector")
+    for email, token in ((dotless.email, "1001"), (dotted.email, "2002"), ("MARI@example.com", "1001")):
+        acquired = collector.AcquireCookie(pb.AcquireCookieRequest(owner_email=email))
+        assert acquired.cookie.token == token, email
+
+
 def test_a_deleted_accounts_cookies_and_folders_go_and_nobody_elses(
     surroundings: Surroundings, identity: IdentityReplica
 ) -> None:
