@@ -1,6 +1,7 @@
 """The gateway's settings, read once from the environment; a bad one stops the start and is named."""
 
 import ipaddress
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
 # Below the range that Linux takes the ports of outgoing connections from.
 DEFAULT_OPERATIONS_PORTS = {"identity": 9051, "activation": 9052, "wechat_cookie": 9053}
 _HIGHEST_PORT = 65_535
+# Of Linux, unix(7), without the final NUL.
+_LONGEST_SOCKET_PATH_BYTES = 107
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ def _origin(value: str) -> str:
     if scheme not in {"http", "https"} or not separator or not host or "/" in host or "*" in host:
         raise ValueError("an origin is scheme://host or scheme://host:port")
     return value
+
+
+def _socket_path(value: Path) -> Path:
+    path = value.absolute()
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH_BYTES:
+        raise ValueError(f"the absolute path of a socket has at most {_LONGEST_SOCKET_PATH_BYTES} bytes")
+    return path
 
 
 Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_addresses)]
@@ -128,10 +138,13 @@ class GatewaySettings(BaseSettings):
     cors_origins: Origins = ()
     # How many proxies in front are believed in X-Forwarded-For.
     trusted_proxies: int = Field(default=0, ge=0, le=10)
-    # On loopback only; without it there is no administration interface.
-    envoy_admin_port: int | None = Field(default=None, ge=1, le=65535)
-    # Of each public path, for all clients together: a coarse shield, the exact throttles are the services'.
+    # A Unix socket for Envoy's administration interface, which is off without it: its calls need no password.
+    envoy_admin_socket: Annotated[Path, AfterValidator(_socket_path)] | None = None
+    # Of what can be called without a token, by client network (IPv4 address, IPv6 /64): a coarse shield, the exact
+    # throttles are the services'. GET /health has the same limit, counted apart.
     public_requests_per_second: int = Field(default=200, ge=1, le=100_000)
+    # The same for all clients together, GET /health excepted.
+    public_requests_per_second_total: int = Field(default=5_000, ge=1, le=1_000_000)
     max_connections: int = Field(default=20_000, ge=10, le=1_000_000)
     fastmp_env: str = Field(default="local", pattern=r"^[0-9A-Za-z_.-]{1,32}$")
 

@@ -63,8 +63,7 @@ class Environments:
     def gateway(self) -> dict[str, str]:
         """What the gateway's configuration is made from."""
         environment = self._base(GATEWAY)
-        for setting in ("GATEWAY_PORT", "ENVOY_ADMIN_PORT"):
-            environment[setting] = str(self.topology.port(setting))
+        environment["GATEWAY_PORT"] = str(self.topology.port("GATEWAY_PORT"))
         for service in SERVICES:
             prefix = service.upper()
             environment[f"{prefix}_ADDRESSES"] = ",".join(self.topology.addresses(service))

@@ -21,7 +21,6 @@ class LocalSettings(BaseSettings):
     )
 
     gateway_port: Port = 8080
-    envoy_admin_port: Port = 0
     identity_port: Port = 50051
     activation_port: Port = 50052
     wechat_cookie_port: Port = 50053

@@ -51,7 +51,7 @@ class Topology:
 
     def reserve_ports(self) -> None:
         """Takes every port of the stack. Raises LocalStackError that names those in use."""
-        settings = [(name, self._settings.port(name)) for name in ("GATEWAY_PORT", "ENVOY_ADMIN_PORT")]
+        settings = [("GATEWAY_PORT", self._settings.port("GATEWAY_PORT"))]
         for replica in self.replicas:
             for kind in PORT_KINDS:
                 key = replica.port_key(kind)

@@ -1,5 +1,6 @@
 """The whole of Envoy's configuration, put together from its parts."""
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gateway.envoy.filters import http_filters
 from gateway.envoy.health import health_route
 from gateway.envoy.listener import connection_limit, listener
 from gateway.envoy.routes import route_configuration
-from gateway.settings import LOOPBACK, Settings
+from gateway.settings import Settings
 
 # Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
 _RUNTIME = {"re2.max_program_size.error_level": 10_000}
@@ -27,8 +28,8 @@ def bootstrap(
     Raises LookupError when a service of the contract has no addresses in the settings.
     """
     gateway = settings.gateway
-    routes = route_configuration(contract.rpcs, {"/health": health_route(), **pages}, gateway)
-    filters = http_filters(contract, str(descriptor_set), gateway.fastmp_env)
+    routes = route_configuration(contract.rpcs, {"/health": health_route(gateway), **pages}, gateway)
+    filters = http_filters(contract, str(descriptor_set), gateway)
     upstreams = {service: settings.upstreams[service] for service in contract.services}
     clusters = [
         make(service, endpoints, gateway)
@@ -44,12 +45,13 @@ def bootstrap(
         "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
         "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},
     }
-    if gateway.envoy_admin_port is not None:
-        configuration["admin"] = _admin(gateway.envoy_admin_port)
+    if gateway.envoy_admin_socket is not None:
+        configuration["admin"] = _admin(gateway.envoy_admin_socket)
     return configuration
 
 
-def _admin(port: int) -> Config:
-    # Its requests change a running Envoy, so it listens on loopback whatever the gateway listens on.
-    socket = {"address": LOOPBACK, "port_value": port}
-    return {"address": {"socket_address": socket}, "ignore_global_conn_limit": True}
+def _admin(socket: Path) -> Config:
+    # Its requests need no password, change a running Envoy and can put tokens into its log. A loopback port would
+    # answer every local process and, by a web page's requests, every site; a socket answers its owner alone.
+    pipe = {"path": str(socket), "mode": stat.S_IRUSR | stat.S_IWUSR}
+    return {"address": {"pipe": pipe}, "ignore_global_conn_limit": True}

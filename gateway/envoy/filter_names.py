@@ -2,7 +2,8 @@
 
 HEADERS = "envoy.filters.http.header_mutation"
 CORS = "envoy.filters.http.cors"
-RATE_LIMIT = "envoy.filters.http.local_ratelimit"
+CLIENT_RATE_LIMIT = "fastmp.client_rate_limit"
+TOTAL_RATE_LIMIT = "fastmp.total_rate_limit"
 HEALTH = "fastmp.health"
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"

@@ -5,25 +5,21 @@ from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension
 from gateway.envoy.headers import header_mutation
 from gateway.envoy.health import health_filter
-from gateway.envoy.rate_limits import RATE_LIMIT
+from gateway.envoy.rate_limits import rate_limit_filters
 from gateway.envoy.rpc_routes import BUFFER, LARGEST_REQUEST_BYTES
+from gateway.settings import GatewaySettings
 
 # 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
 LARGEST_UNARY_ANSWER_BYTES = 16 << 20
 
 
-def http_filters(contract: Contract, descriptor_set: str, environment: str) -> list[Config]:
+def http_filters(contract: Contract, descriptor_set: str, settings: GatewaySettings) -> list[Config]:
     """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
     return [
         header_mutation(),
         extension(filter_names.CORS, "envoy.extensions.filters.http.cors.v3.Cors"),
-        extension(
-            filter_names.RATE_LIMIT,
-            RATE_LIMIT,
-            # Without a bucket it does nothing: the limits are at the routes.
-            stat_prefix="public",
-        ),
-        health_filter(contract.services, environment),
+        *rate_limit_filters(settings),
+        health_filter(contract.services, settings.fastmp_env),
         {**_buffer(), "disabled": True},
         _transcoder(contract, descriptor_set),
         extension(

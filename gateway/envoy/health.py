@@ -9,6 +9,8 @@ from gateway.envoy import filter_names
 from gateway.envoy.clusters import operations_cluster_name
 from gateway.envoy.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, ErrorReply
 from gateway.envoy.extensions import Config, extension, typed
+from gateway.envoy.rate_limits import health_limits
+from gateway.settings import GatewaySettings
 
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPT = Path(__file__).with_name("health.lua")
@@ -24,10 +26,11 @@ def health_filter(services: Iterable[str], environment: str) -> Config:
     return {**filter_, "disabled": True}
 
 
-def health_route() -> Config:
+def health_route(settings: GatewaySettings) -> Config:
     """The route's action: the filter answers, and if it could not, the status says so."""
     switched_on = typed("envoy.config.route.v3.FilterConfig", config=typed(_LUA + "PerRoute"), disabled=False)
-    return {"direct_response": {"status": 503}, "typed_per_filter_config": {filter_names.HEALTH: switched_on}}
+    per_filter = {filter_names.HEALTH: switched_on, **health_limits(settings)}
+    return {"direct_response": {"status": 503}, "typed_per_filter_config": per_filter}
 
 
 def _settings(services: Iterable[str], environment: str) -> str:

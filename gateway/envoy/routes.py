@@ -7,7 +7,7 @@ from gateway.envoy import filter_names
 from gateway.envoy.cors import cors_policy, preflight_route
 from gateway.envoy.extensions import Config, set_header
 from gateway.envoy.path_matching import has_query
-from gateway.envoy.rate_limits import rate_limit
+from gateway.envoy.rate_limits import public_limits
 from gateway.envoy.refusals import malformed_path, native_grpc, nothing_else, transcoder_off, unknown_query
 from gateway.envoy.rpc_routes import rpc_route
 from gateway.settings import GatewaySettings
@@ -41,8 +41,8 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
             malformed_path(),
             # After these two, since it leads to a service.
             preflight_route(rpcs[0].service),
-            *(_page(path, route, settings) for path, route in pages.items()),
-            *(rpc_route(rpc, settings) for rpc in rpcs),
+            *(_page(path, route) for path, route in pages.items()),
+            *(rpc_route(rpc) for rpc in rpcs),
             unknown_query([*pages, *(rpc.template for rpc in rpcs if not rpc.query_fields)]),
             nothing_else(),
         ],
@@ -50,9 +50,8 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
     }
 
 
-def _page(path: str, route: Config, settings: GatewaySettings) -> Config:
-    per_filter = {**transcoder_off(), filter_names.RATE_LIMIT: rate_limit(settings)}
-    per_filter.update(route.get("typed_per_filter_config", {}))
+def _page(path: str, route: Config) -> Config:
+    per_filter = {**transcoder_off(), **route.get("typed_per_filter_config", public_limits())}
     only_get = {"name": ":method", "string_match": {"exact": "GET"}}
     match = {"path": path, "headers": [only_get, has_query(invert=True)]}
     return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}

@@ -7,8 +7,7 @@ from gateway.contract import Rpc
 from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, set_header, typed
 from gateway.envoy.path_matching import has_query, path_pattern
-from gateway.envoy.rate_limits import rate_limit
-from gateway.settings import GatewaySettings
+from gateway.envoy.rate_limits import public_limits
 
 # Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
 UNARY_SECONDS = 31
@@ -25,7 +24,7 @@ def route_name(rpc: Rpc) -> str:
     return rpc.path.rpartition(".")[2].replace("/", ".")
 
 
-def rpc_route(rpc: Rpc, settings: GatewaySettings) -> Config:
+def rpc_route(rpc: Rpc) -> Config:
     """The route of `rpc`, on its REST path and verb alone."""
     headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
     if not rpc.query_fields:
@@ -33,7 +32,7 @@ def rpc_route(rpc: Rpc, settings: GatewaySettings) -> Config:
         headers.append(has_query(invert=True))
     per_filter: Config = {filter_names.BUFFER: _buffered()}
     if rpc.access == access_pb2.PUBLIC:
-        per_filter[filter_names.RATE_LIMIT] = rate_limit(settings)
+        per_filter.update(public_limits())
     return {
         "name": route_name(rpc),
         "match": {**path_pattern(rpc.template), "headers": headers},

@@ -20,10 +20,19 @@ StartGateway = Callable[..., "Gateway"]
 
 def route(configuration: Any, name: str) -> Any:
     """The route of that name in a parsed configuration."""
-    listener = configuration["static_resources"]["listeners"][0]
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+    routes = _manager(configuration)["route_config"]["virtual_hosts"][0]["routes"]
     return next(one for one in routes if one["name"] == name)
+
+
+def http_filters(configuration: Any) -> list[Any]:
+    """The HTTP filters of a parsed configuration."""
+    filters: list[Any] = _manager(configuration)["http_filters"]
+    return filters
+
+
+def _manager(configuration: Any) -> Any:
+    listener = configuration["static_resources"]["listeners"][0]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ def shared_envoy(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningEnvoy]:
     folder = tmp_path_factory.mktemp("gateway")
-    # Tests are not "many clients at once" that the coarse limit is there for.
+    # Tests call more often than a single client may.
     settings: Settings = {**addresses(running_services), "PUBLIC_REQUESTS_PER_SECOND": 10_000}
     with running_envoy(folder, certificates["gateway"], settings) as envoy:
         yield envoy

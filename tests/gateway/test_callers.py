@@ -4,17 +4,20 @@ import http.client
 import json
 import socket
 import ssl
+import stat
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import requests
 
 from deploy.local.processes import Launcher
 from deploy.local.programs import Programs
 from services.chassis.mutual_tls import TlsFiles
-from tests.gateway.conftest import Gateway, StartGateway
+from tests.gateway.conftest import Gateway, StartGateway, http_filters
 from tests.gateway.error_shape import RETRY_INFO, assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN
 from tests.support.envoy import configuration_environment, write_configuration
@@ -119,6 +122,61 @@ def test_too_many_requests_to_a_public_path_are_429_and_others_go_on(start_gatew
     assert {gateway.get("/auth/me").status_code for _ in range(20)} == {200}
 
 
+def _from(gateway: Gateway, address: str, path: str = "/openapi.json", times: int = 1) -> list[int]:
+    """The statuses of calls that a trusted proxy says are from `address`."""
+    headers = {"x-forwarded-for": address}
+    return [gateway.get(path, token=None, headers=headers).status_code for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("flooding", "same_client", "others"),
+    [
+        ("203.0.113.1", "203.0.113.1", "203.0.113.2"),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+    ],
+)
+def test_public_calls_are_limited_by_client_network(
+    start_gateway: StartGateway, flooding: str, same_client: str, others: str
+) -> None:
+    gateway = start_gateway(PUBLIC_REQUESTS_PER_SECOND=1, TRUSTED_PROXIES=1)
+    assert _from(gateway, flooding, times=20).count(429) >= 10
+    assert 429 in _from(gateway, same_client, "/docs", times=5)
+    assert _from(gateway, others, times=3) == [200] * 3
+
+
+def test_health_is_limited_apart_from_everything_else(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(
+        PUBLIC_REQUESTS_PER_SECOND=1, PUBLIC_REQUESTS_PER_SECOND_TOTAL=1, TRUSTED_PROXIES=1
+    )
+    assert _from(gateway, "203.0.113.1", times=20).count(429) >= 10
+    assert _from(gateway, "203.0.113.1", "/health", times=3) == [200] * 3
+    assert _from(gateway, "203.0.113.2", "/health", times=20).count(429) >= 10
+    assert _from(gateway, "203.0.113.3", "/health", times=3) == [200] * 3
+
+
+def test_a_limit_for_all_clients_stays_behind_that_of_each(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(
+        PUBLIC_REQUESTS_PER_SECOND=2, PUBLIC_REQUESTS_PER_SECOND_TOTAL=4, TRUSTED_PROXIES=1
+    )
+    # What is refused to one client takes nothing from the others.
+    assert _from(gateway, "203.0.113.1", times=40).count(200) < 20
+    assert _from(gateway, "203.0.113.2") == [200]
+    assert 429 in [_from(gateway, f"198.51.100.{number}")[0] for number in range(60)]
+
+
+def test_the_limits_memory_is_bounded(start_gateway: StartGateway) -> None:
+    def few(configuration: Any) -> None:
+        (limit,) = (one for one in http_filters(configuration) if one["name"] == "fastmp.client_rate_limit")
+        assert limit["typed_config"]["max_dynamic_descriptors"] == {"value": 10_000}
+        limit["typed_config"]["max_dynamic_descriptors"] = {"value": 2}
+
+    gateway = start_gateway(edit=few, PUBLIC_REQUESTS_PER_SECOND=1, TRUSTED_PROXIES=1)
+    # The client that was not seen for longest is forgotten, and begins again with a full bucket.
+    assert _from(gateway, "203.0.113.1", times=20).count(429) >= 10
+    assert _from(gateway, "203.0.113.2", times=3) + _from(gateway, "203.0.113.3", times=3) == [200] * 6
+    assert _from(gateway, "203.0.113.1") == [200]
+
+
 def test_pages_of_allowed_origins_may_call_and_of_others_may_not(start_gateway: StartGateway) -> None:
     gateway = start_gateway(CORS_ORIGINS="https://console.example, http://localhost:3000")
     preflight = {"access-control-request-method": "PUT", "access-control-request-headers": "authorization"}
@@ -184,6 +242,17 @@ def _answers(gateway: Gateway) -> bool:
         return gateway.get("/openapi.json").status_code == 200
     except requests.ConnectionError:
         return False
+
+
+def test_the_administration_interface_is_a_socket_for_its_owner_alone(gateway: Gateway) -> None:
+    admin = gateway.envoy.admin_socket
+    assert stat.S_IMODE(admin.stat().st_mode) == 0o600
+    listening = {
+        connection.laddr.port
+        for connection in psutil.Process(gateway.envoy.program.pid).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {gateway.envoy.port}
 
 
 def test_a_second_gateway_on_the_same_port_does_not_start(

@@ -1,10 +1,9 @@
 """GET /health names the part that is not well, and costs no more when it is asked more."""
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
-
-import requests
 
 from gateway import VERSION
 from services.chassis.grpc_server.probe import serves
@@ -12,6 +11,7 @@ from services.chassis.mutual_tls import TlsFiles
 from tests.gateway.conftest import Gateway, StartGateway, StartService
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import StandIn
+from tests.support import unix_http
 from tests.support.waiting import wait_until
 
 
@@ -82,19 +82,17 @@ def test_health_tells_of_a_part_that_is_well_and_gets_no_calls(
 
 def test_asking_often_asks_the_services_once_a_second_and_worker(start_gateway: StartGateway) -> None:
     gateway = start_gateway(PUBLIC_REQUESTS_PER_SECOND=10_000)
-    workers = _admin(gateway, "/server_info").json()["command_line_options"]["concurrency"]
+    admin = gateway.envoy.admin_socket
+    workers = json.loads(unix_http.get(admin, "/server_info"))["command_line_options"]["concurrency"]
     begin = time.monotonic()
     for _ in range(100):
         assert gateway.get("/health").status_code == 200
     seconds = time.monotonic() - begin
-    stats = _admin(gateway, "/stats?filter=cluster.identity_operations.upstream_rq_completed").text
+    name = "cluster.identity_operations.upstream_rq_completed"
+    stats = unix_http.get(admin, f"/stats?filter={name}").decode()
     assert 1 <= int(stats.split(": ")[1]) <= workers * (seconds + 1)
 
 
 def _all_say(gateway: Gateway, status: int) -> bool:
     """Whether every worker says so; each remembers for itself."""
     return {gateway.get("/health").status_code for _ in range(10)} == {status}
-
-
-def _admin(gateway: Gateway, path: str) -> requests.Response:
-    return requests.get(f"http://127.0.0.1:{gateway.envoy.admin_port}{path}", timeout=10)

@@ -1,8 +1,8 @@
 """A real Envoy for tests, with the configuration that the gateway's own command writes."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gateway.configure import configure
 from gateway.contract import Contract
 from gateway.settings import load
 from services.chassis.mutual_tls import TlsFiles
+from tests.support import unix_http
 
 Edit = Callable[[Any], None]
 Settings = Mapping[str, str | int]
@@ -30,7 +31,7 @@ class RunningEnvoy:
 
     program: RunningProgram
     port: int
-    admin_port: int
+    admin_socket: Path
     log: Path
 
     @property
@@ -74,7 +75,7 @@ def write_configuration(output: Path, environment: Mapping[str, str]) -> None:
         configure(output, load(), Contract.load())
 
 
-@contextmanager
+@contextlib.contextmanager
 def running_envoy(
     folder: Path, tls: TlsFiles, settings: Settings, edit: Edit | None = None
 ) -> Iterator[RunningEnvoy]:
@@ -82,11 +83,13 @@ def running_envoy(
 
     `edit` may change the configuration as parsed, where waiting for a production timeout would be too long.
     """
-    gateway, admin = ReservedPort.reserve(), ReservedPort.reserve()
-    ports = {"GATEWAY_PORT": gateway.number, "ENVOY_ADMIN_PORT": admin.number}
-    environment = configuration_environment(tls, {**ports, **settings})
+    gateway = ReservedPort.reserve()
     configuration = folder / "envoy.yaml"
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(gateway.release)
+        admin = held.enter_context(unix_http.socket_path())
+        own: Settings = {"GATEWAY_PORT": gateway.number, "ENVOY_ADMIN_SOCKET": str(admin)}
+        environment = configuration_environment(tls, {**own, **settings})
         write_configuration(configuration, environment)
         if edit is not None:
             parsed = yaml.safe_load(configuration.read_text("utf-8"))
@@ -94,18 +97,13 @@ def running_envoy(
             configuration.write_text(yaml.safe_dump(parsed), "utf-8")
         programs = Programs(folder)
         program = Launcher().start(programs.envoy("gateway", configuration, environment))
-        try:
-            await_answer(program, lambda: _is_live(admin.number))
-            yield RunningEnvoy(program, gateway.number, admin.number, programs.log("gateway"))
-        finally:
-            program.stop()
-    finally:
-        gateway.release()
-        admin.release()
+        held.callback(program.stop)
+        await_answer(program, lambda: _is_live(admin))
+        yield RunningEnvoy(program, gateway.number, admin, programs.log("gateway"))
 
 
-def _is_live(admin_port: int) -> bool:
+def _is_live(admin: Path) -> bool:
     try:
-        return requests.get(f"http://{LOOPBACK}:{admin_port}/ready", timeout=5).text == "LIVE\n"
-    except requests.ConnectionError:
+        return unix_http.get(admin, "/ready") == b"LIVE\n"
+    except (OSError, ValueError):
         return False

@@ -1,17 +1,17 @@
 """Replacing every replica one by one under load: not one call through the gateway fails."""
 
 import secrets
-import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
+from tests.support import unix_http
 from tests.support.gateway_calls import Answer, GatewayCaller
 from tests.support.generous_limits import generous_environment
 from tests.support.login_watchers import LoginWatcher, WatchedLogin
@@ -31,22 +31,19 @@ def jwt_secret() -> str:
 
 
 @pytest.fixture(scope="module")
-def admin_port() -> int:
-    """A free port for Envoy's administration, where it says whom it holds to be healthy."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def admin_socket() -> Iterator[Path]:
+    """Where Envoy's administration interface says which replicas it holds to be healthy."""
+    with unix_http.socket_path() as path:
+        yield path
 
 
 @pytest.fixture(scope="module")
 def replicated(
-    tmp_path_factory: pytest.TempPathFactory, jwt_secret: str, admin_port: int
+    tmp_path_factory: pytest.TempPathFactory, jwt_secret: str, admin_socket: Path
 ) -> Iterator[LocalStack]:
     """Two replicas of each service behind Envoy."""
-    settings = LocalSettings.side_by_side(
-        tmp_path_factory.mktemp("rolling"), jwt_secret=jwt_secret, envoy_admin_port=admin_port
-    )
-    environment = generous_environment()
+    settings = LocalSettings.side_by_side(tmp_path_factory.mktemp("rolling"), jwt_secret=jwt_secret)
+    environment = generous_environment(ENVOY_ADMIN_SOCKET=str(admin_socket))
     with LocalStack(settings, replicas=REPLICAS, wechat_emulator=(), environment=environment) as running:
         yield running
 
@@ -90,15 +87,15 @@ def begin_and_cancel(caller: GatewayCaller) -> Answer:
     return caller.post("/cookie/cancel", login_key=begun.body["login_key"]) if begun.ok else begun
 
 
-def serving(admin_port: int, address: str) -> bool:
+def serving(admin_socket: Path, address: str) -> bool:
     """Whether Envoy sends calls to the replica."""
-    text = requests.get(f"http://127.0.0.1:{admin_port}/clusters", timeout=5).text
+    text = unix_http.get(admin_socket, "/clusters").decode()
     return any(f"::{address}::health_flags::healthy" in line for line in text.splitlines())
 
 
 @pytest.mark.timeout(300)
 def test_no_call_fails_while_every_replica_is_replaced(
-    replicated: LocalStack, admin: ReadyAccount, code: str, admin_port: int
+    replicated: LocalStack, admin: ReadyAccount, code: str, admin_socket: Path
 ) -> None:
     emulator = replicated.wechat_emulator
     assert emulator is not None
@@ -130,7 +127,7 @@ def test_no_call_fails_while_every_replica_is_replaced(
             for name, address in zip((service, f"{service}-2"), addresses, strict=True):
                 before = dict(load.counts)
                 replicated.restart(name)
-                wait_until(lambda at=address: serving(admin_port, at), f"{name} is back", 30)  # type: ignore[misc]
+                wait_until(lambda at=address: serving(admin_socket, at), f"{name} is back", 30)  # type: ignore[misc]
                 # The load went on all the while.
                 assert all(load.counts[kind] > before.get(kind, 0) for kind in calls(admin, code))
         replaced.set()

@@ -4,7 +4,6 @@ Nowhere: logs of any process, error answers, metrics, traces, command lines, oth
 """
 
 import secrets
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from deploy.local.kept_secrets import read_kept
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
+from tests.support import unix_http
 from tests.support.generous_limits import generous_environment
 from tests.support.waiting import wait_until
 from tests.whole_stack.canaries import Canaries, files_below
@@ -54,7 +54,7 @@ class Told:
     story: SecretStory
     traces: TraceCollector
     command_lines: set[str]
-    admin_port: int
+    admin_socket: Path
 
     @property
     def canaries(self) -> Canaries:
@@ -63,19 +63,18 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        admin_port = int(probe.getsockname()[1])
     jwt_secret = secrets.token_urlsafe(48)
     settings = LocalSettings.side_by_side(
         tmp_path_factory.mktemp("secrets"),
         jwt_secret=jwt_secret,
         admin_password=f"canary password {secrets.token_hex(8)}",
-        envoy_admin_port=admin_port,
     )
-    with collecting() as traces, command_lines() as seen:
+    with collecting() as traces, command_lines() as seen, unix_http.socket_path() as admin_socket:
         environment = generous_environment(
-            LOG_LEVEL="debug", OTEL_EXPORTER_OTLP_ENDPOINT=traces.endpoint, OTEL_BSP_SCHEDULE_DELAY="200"
+            LOG_LEVEL="debug",
+            OTEL_EXPORTER_OTLP_ENDPOINT=traces.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="200",
+            ENVOY_ADMIN_SOCKET=str(admin_socket),
         )
         with LocalStack(settings, wechat_emulator=(), environment=environment) as stack:
             emulator = stack.wechat_emulator
@@ -85,7 +84,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                 story.canaries.add("kept secret", jwt_secret)
                 story.tell()
             assert set(story.canaries.values) == KINDS
-            yield Told(stack, story, traces, seen, admin_port)
+            yield Told(stack, story, traces, seen, admin_socket)
 
 
 def test_no_answer_holds_a_secret_but_where_the_contract_puts_it(told: Told) -> None:
@@ -125,9 +124,7 @@ def test_no_metric_and_nothing_of_envoys_administration_holds_a_secret(told: Tol
         assert b"grpc_server_handling_seconds" in page.content
         scraped[name] = page.content
     for path in ("stats", "stats/prometheus", "config_dump", "clusters", "server_info"):
-        answer = requests.get(f"http://127.0.0.1:{told.admin_port}/{path}", timeout=TIMEOUT_SECONDS)
-        assert answer.ok
-        scraped[path] = answer.content
+        scraped[path] = unix_http.get(told.admin_socket, f"/{path}")
     found = {name: told.canaries.found_in(content) for name, content in scraped.items()}
     assert not any(found.values()), found
 

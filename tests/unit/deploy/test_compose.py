@@ -20,12 +20,13 @@ from deploy.local.kept_secrets import KeptSecrets
 from deploy.local.settings import LocalSettings
 from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import SERVICES, Replica, Topology
+from gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 # In a container the service listens to its own network, and there is no second stack to name ports for.
 ONLY_IN_CONTAINERS = {"LISTEN_HOST", "GATEWAY_HOST"}
-ONLY_LOCALLY = {"ENVOY_ADMIN_PORT"}
+ONLY_LOCALLY = {"ENVOY_ADMIN_SOCKET"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,18 @@ def test_the_gateway_is_configured_from_the_same_settings(
     compose: dict[str, Any], environments: Environments
 ) -> None:
     ours = set(compose["services"]["gateway-configuration"]["environment"]) - ONLY_IN_CONTAINERS
-    assert ours == set(environments.gateway()) - ONLY_LOCALLY
+    # The local stack hands the rest of the gateway's settings on as they are.
+    handed_on = {name.upper() for name in GatewaySettings.model_fields} - ONLY_IN_CONTAINERS
+    assert ours == (set(environments.gateway()) | handed_on) - ONLY_LOCALLY
+
+
+def test_every_setting_of_the_gateway_is_documented() -> None:
+    documents = (ROOT / ".env.example", ROOT / "docs" / "operations.md")
+    certificate = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
+    names = {name.upper() for name in GatewaySettings.model_fields} - certificate - ONLY_IN_CONTAINERS
+    for document in documents:
+        text = document.read_text("utf-8")
+        assert [name for name in sorted(names) if name not in text] == [], document
 
 
 def test_every_variable_it_asks_for_is_in_an_example() -> None:

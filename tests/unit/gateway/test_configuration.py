@@ -33,7 +33,7 @@ def _validate(configuration: Path) -> subprocess.CompletedProcess[str]:
         {},
         {
             "GATEWAY_HOST": "0.0.0.0",
-            "ENVOY_ADMIN_PORT": "9901",
+            "ENVOY_ADMIN_SOCKET": "/run/envoy-admin.sock",
             "IDENTITY_ADDRESSES": "identity:50051",
             "ACTIVATION_ADDRESSES": "10.0.0.1:1,10.0.0.2:1",
             "WECHAT_COOKIE_ADDRESSES": "[::1]:1,wechat-cookie:2",
@@ -58,12 +58,10 @@ def test_envoy_accepts_it_with_https(certificates: Mapping[str, TlsFiles], tmp_p
     assert _validate(tmp_path / "envoy.yaml").returncode == 0
 
 
-def test_there_is_no_administration_interface_unless_asked_for_and_then_on_loopback(
+def test_there_is_no_administration_interface_unless_asked_for(
     certificates: Mapping[str, TlsFiles], tmp_path: Path
 ) -> None:
     assert "admin" not in _write(tmp_path, certificates, {"GATEWAY_HOST": "0.0.0.0"})
-    admin = _write(tmp_path, certificates, {"GATEWAY_HOST": "0.0.0.0", "ENVOY_ADMIN_PORT": 9901})["admin"]
-    assert admin["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 9901}}
 
 
 def test_addresses_are_static_and_names_are_asked_for_again(

@@ -18,7 +18,7 @@ def _identity(load_settings: Load, **variables: str) -> list[tuple[str, int, int
 def test_without_settings_everything_is_on_loopback(load_settings: Load) -> None:
     settings = load_settings()
     assert (settings.gateway.gateway_host, settings.gateway.gateway_port) == ("127.0.0.1", 8080)
-    assert settings.gateway.envoy_admin_port is None
+    assert settings.gateway.envoy_admin_socket is None
     ports = {name: (one.address, one.operations_port) for name, (one,) in settings.upstreams.items()}
     assert ports == {
         "identity": (Address("127.0.0.1", 50051), 9051),
@@ -59,7 +59,7 @@ def test_replicas_are_listed_with_the_ports_of_their_health(
         ("FASTMP_ENV", 'a"b'),
         ("TRUSTED_PROXIES", "-1"),
         ("PUBLIC_REQUESTS_PER_SECOND", "0"),
-        ("ENVOY_ADMIN_PORT", "x"),
+        ("ENVOY_ADMIN_SOCKET", "/" + "x" * 107),
     ],
 )
 def test_a_bad_setting_stops_the_start_and_is_named_but_not_repeated(
