@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import grpc
 from grpc.experimental import ChannelOptions
 
-from services.chassis.mutual_tls import TlsFiles, channel_credentials
+from services.chassis.mutual_tls import TlsFiles
+from services.chassis.renewing_channel import RenewingChannel
 
 
 def target_of(addresses: str) -> str:
@@ -29,8 +30,9 @@ def channel(
     """A channel to the replicas of `service`, whose certificate must carry that name.
 
     Calls of the `idempotent` (service, method) pairs are repeated when the server did not answer. With
-    `quiet_streams` whoever iterates over a stream of answers waits for it directly: without a thread between that
-    wakes them ten times a second. Raises OSError when a certificate file cannot be read.
+    `quiet_streams` an iteration over a stream of answers waits for it directly, without a thread between that wakes
+    up ten times a second. A renewed certificate counts from the next call on. Raises OSError when a file of `tls`
+    cannot be read.
     """
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -47,17 +49,15 @@ def channel(
             }
         ],
     }
-    return grpc.secure_channel(
-        target_of(addresses),
-        channel_credentials(tls),
-        options=(
-            ("grpc.ssl_target_name_override", service),
-            ("grpc.service_config", json.dumps(config)),
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 5_000),
-            # Calls fail for as long as this after the other side is back; an attempt costs it next to nothing.
-            ("grpc.max_reconnect_backoff_ms", 500),
-            ("grpc.initial_reconnect_backoff_ms", 200),
-            *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),
-        ),
+    options = (
+        ("grpc.ssl_target_name_override", service),
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        # Calls fail for as long as this after the other side is back; an attempt costs it next to nothing.
+        ("grpc.max_reconnect_backoff_ms", 500),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),
     )
+    target = target_of(addresses)
+    return RenewingChannel(tls, lambda credentials: grpc.secure_channel(target, credentials, options))

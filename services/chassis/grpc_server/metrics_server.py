@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from services.chassis.mutual_tls import TlsFiles
+from services.chassis.mutual_tls import TlsFiles, WatchedTlsFiles
 
 _log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class MetricsServer:
 
     def __init__(self, host: str, port: int, tls: TlsFiles, registry: CollectorRegistry) -> None:
         """Binds the port, 0 for one of the system's choice. Raises OSError for one in use or no certificate."""
-        self._server = _HttpsServer(host, port, _context(tls))
+        self._server = _HttpsServer(host, port, tls)
         self._server.set_app(make_wsgi_app(registry))
         self.port = int(self._server.server_port)
         self._stopping = threading.Event()
@@ -59,12 +59,14 @@ class MetricsServer:
 class _HttpsServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+    def __init__(self, host: str, port: int, tls: TlsFiles) -> None:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         self.address_family = family
-        self._context = context
+        self._tls = tls
+        self._watched = WatchedTlsFiles(tls)
+        self._context = _context(tls)
         self._free = threading.Semaphore(MOST_CALLERS)
         super().__init__((str(address[0]), port), _SilentHandler)
 
@@ -85,6 +87,8 @@ class _HttpsServer(ThreadingMixIn, WSGIServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """The handshake and the answer, in the caller's thread."""
         request.settimeout(CALLER_SECONDS)
+        if self._watched.renewed() is not None:
+            self._context = _context(self._tls)
         with self._context.wrap_socket(request, server_side=True) as secure:
             super().finish_request(secure, client_address)
 

@@ -129,7 +129,6 @@ class Server:
         self._health = health.HealthServicer(experimental_non_blocking=True)
         # It says SERVING when it is made.
         self._set_health(False)
-        credentials = server_credentials(tls)
         self._waiting_calls = ElasticThreadPool(pool.max_streams + pool.queue, "call-waiting")
         # A thread that takes one call after the other costs them less than threads that are woken for each.
         self._quick_calls = ThreadPoolExecutor(pool.unary_threads, "call")
@@ -153,9 +152,9 @@ class Server:
         for server in (self._server, self._operations):
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
             reflection.enable_server_reflection(names, server)
-        self.port = self._server.add_secure_port(f"{listen.host}:{listen.port}", credentials)
+        self.port = self._server.add_secure_port(f"{listen.host}:{listen.port}", server_credentials(tls))
         self.operations_port = self._operations.add_secure_port(
-            f"{listen.host}:{listen.operations_port}", credentials
+            f"{listen.host}:{listen.operations_port}", server_credentials(tls)
         )
         registry.register(LAST_SUCCESS)
         self._metrics = MetricsServer(listen.host, listen.metrics_port, tls, registry)

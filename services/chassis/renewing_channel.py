@@ -1,0 +1,96 @@
+"""A gRPC channel that takes up renewed certificates, which grpc's own channels do not."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from services.chassis.mutual_tls import TlsFiles, WatchedTlsFiles
+
+Connect = Callable[[grpc.ChannelCredentials], grpc.Channel]
+
+
+class RenewingChannel(grpc.Channel):
+    """Calls go over a channel with the certificate that the files hold now.
+
+    After a renewal the next call opens a new channel. Calls that run stay on the one before, which is closed at the
+    renewal after that. Thread-safe.
+    """
+
+    def __init__(self, files: TlsFiles, connect: Connect) -> None:
+        """`connect` makes a channel with the credentials given. Raises OSError when a file cannot be read."""
+        self._files = WatchedTlsFiles(files)
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._current = connect(self._files.content.channel_credentials())
+        self._former: grpc.Channel | None = None
+
+    def current(self) -> grpc.Channel:
+        """The channel for the next call."""
+        if (content := self._files.renewed()) is not None:
+            with self._lock:
+                if self._former is not None:
+                    self._former.close()
+                self._former, self._current = self._current, self._connect(content.channel_credentials())
+        return self._current
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _Method(self.current, lambda channel: channel.unary_unary(*args, **kwargs))
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _Method(self.current, lambda channel: channel.unary_stream(*args, **kwargs))
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _Method(self.current, lambda channel: channel.stream_unary(*args, **kwargs))
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _Method(self.current, lambda channel: channel.stream_stream(*args, **kwargs))
+
+    def subscribe(
+        self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False
+    ) -> None:
+        self.current().subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
+        self._current.unsubscribe(callback)
+
+    def close(self) -> None:
+        """Ends what runs and closes the connections. Idempotent."""
+        with self._lock:
+            if self._former is not None:
+                self._former.close()
+            self._current.close()
+
+    def __enter__(self) -> "RenewingChannel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Method:
+    """A callable of one RPC, made again for each channel."""
+
+    def __init__(self, channel: Callable[[], grpc.Channel], make: Callable[[grpc.Channel], Any]) -> None:
+        self._channel = channel
+        self._make = make
+        first = channel()
+        self._made = (first, make(first))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._callable()(*args, **kwargs)
+
+    def future(self, *args: Any, **kwargs: Any) -> Any:
+        return self._callable().future(*args, **kwargs)
+
+    def with_call(self, *args: Any, **kwargs: Any) -> Any:
+        return self._callable().with_call(*args, **kwargs)
+
+    def _callable(self) -> Any:
+        channel = self._channel()
+        made_for, made = self._made
+        if channel is not made_for:
+            made = self._make(channel)
+            self._made = (channel, made)
+        return made
