@@ -82,6 +82,10 @@ class BackgroundLoop:
             if self._thread.is_alive():
                 _log.warning("background_loop_still_running", loop=self._name)
 
+    def pause(self, seconds: float) -> bool:
+        """Waits within a step, at most until stop() is called. Returns whether it was."""
+        return self._stopping.wait(seconds)
+
     def succeeded(self) -> None:
         """Records a success. A step that blocks for long calls it while all is well."""
         self._retry_seconds = FIRST_RETRY_SECONDS

@@ -62,7 +62,11 @@ class WeChatCookie:
         folders = Folders(self._database, vault, ExportDirectory(settings.export_root), now)
         self._keeper = FolderKeeper(folders)
         self._listener = Listener(
-            url, {owners.CHANNEL: self._keeper.notice}, self._keeper.hears, BEAT_SECONDS
+            url,
+            {owners.CHANNEL: self._keeper.notice},
+            self._keeper.hears,
+            BEAT_SECONDS,
+            name="listener-cookies",
         )
         self._sweeper = Sweeper(self._database, now)
         self._audit = Auditing(self._database, audit, settings.audit_key, now)

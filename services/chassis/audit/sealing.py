@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from services.chassis.audit.chain import FACTS, digest
 from services.chassis.audit.tables import AuditTables
-from services.chassis.errors import DomainError
+from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.direct_statements import DirectStatement
 
@@ -48,23 +48,28 @@ class Sealer:
         self._unsealed = DirectStatement(_unsealed(tables))
         self._seal = DirectStatement(_sealing(tables))
         self._key = key
-        self._stopping = threading.Event()
         self._written = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audit-sealer", daemon=True)
+        self._looks = 0
+        self._loop = BackgroundLoop(
+            "audit-sealer",
+            self._look,
+            INTERVAL_SECONDS,
+            wake_delay_seconds=INTERVAL_SECONDS,
+            most_retry_seconds=IDLE_SECONDS,
+        )
 
     def start(self) -> None:
-        """Starts the thread. It goes on through outages of the database, and after any other fault."""
-        self._thread.start()
+        """Starts the thread."""
+        self._loop.start()
 
     def stop(self) -> None:
         """Ends the thread; what is not sealed yet, the next start seals."""
-        self._stopping.set()
-        self._written.set()
-        self._thread.join(timeout=10)
+        self._loop.stop()
 
     def nudge(self) -> None:
-        """An entry is being written: there will be something to seal."""
+        """Has the log looked at soon, because an entry is being written. Does not block."""
         self._written.set()
+        self._loop.wake()
 
     def seal(self) -> int:
         """Seals at most BATCH entries in the order of their ids; returns how many. Raises DomainError."""
@@ -83,20 +88,13 @@ class Sealer:
                     return len(found)
         return 0
 
-    def _run(self) -> None:
-        looks = 0
-        while not self._stopping.wait(INTERVAL_SECONDS):
-            looks = LOOKS if self._written.is_set() else looks - 1
-            self._written.clear()
-            try:
-                while self.seal() == BATCH:
-                    continue
-            except DomainError as error:
-                _log.warning("audit_sealing_interrupted", reason=error.reason)
-            except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
-                _log.exception("audit_sealing_faulted")
-            if looks <= 1:
-                self._written.wait(IDLE_SECONDS)
+    def _look(self) -> float:
+        """Seals all that there is, and returns the seconds until the next look."""
+        self._looks = LOOKS if self._written.is_set() else self._looks - 1
+        self._written.clear()
+        while self.seal() == BATCH and not self._loop.is_stopping:
+            continue
+        return INTERVAL_SECONDS if self._looks > 1 else IDLE_SECONDS
 
 
 def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:

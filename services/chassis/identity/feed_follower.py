@@ -5,7 +5,6 @@ the cursor and deletes in one transaction; the replica that finds the cursor mov
 a cascade survives the death of any process and is not done twice.
 """
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,14 +25,16 @@ from sqlalchemy import (
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
-from services.chassis.errors import DomainError, reason_of
-from services.chassis.identity.client import IdentityClient
+from services.chassis.background_loop import BackgroundLoop
+from services.chassis.errors import reason_of
+from services.chassis.identity.client import IdentityClient, IdentityUnavailableError
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.postgres.database import Database
 
 _log = structlog.get_logger(__name__)
 
 RECONNECT_SECONDS = 0.3
+MOST_RETRY_SECONDS = 1.0
 # How long a service that has started waits for Identity before it answers what it can without.
 PATIENCE_SECONDS = 10.0
 # How often the stored cursor follows changes that ask nothing of the database. Whoever begins again at an older one
@@ -124,16 +125,21 @@ class AccountFeed:
         self._client = IdentityClient(identity)
         self._authenticator = authenticator
         self._cursor = cursor
-        self._stopping = threading.Event()
         self._was_heard = False
         self._begun = time.monotonic()
         self._stream: grpc.Call | None = None
-        self._thread = threading.Thread(target=self._run, name="account-feed", daemon=True)
+        self._loop = BackgroundLoop(
+            "account-feed",
+            self._follow_or_recover,
+            RECONNECT_SECONDS,
+            most_retry_seconds=MOST_RETRY_SECONDS,
+            interrupt=self._cancel,
+        )
 
     def start(self) -> None:
         """Starts the thread."""
         self._begun = time.monotonic()
-        self._thread.start()
+        self._loop.start()
 
     @property
     def was_awaited(self) -> bool:
@@ -145,31 +151,26 @@ class AccountFeed:
 
     def stop(self) -> None:
         """Ends the stream and the thread."""
-        self._stopping.set()
+        self._loop.stop()
+
+    def _cancel(self) -> None:
         if self._stream is not None:
             self._stream.cancel()
-        self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._follow_or_recover()
-            except DomainError as error:
-                # The own database is away. The cursor has not moved, so nothing is lost.
-                _log.warning("account_feed_interrupted", reason=error.reason)
-            except Exception:  # noqa: BLE001 - Whatever it was (a schema that is not there yet), it must go on.
-                _log.exception("account_feed_faulted")
-            self._stopping.wait(RECONNECT_SECONDS)
 
     def _follow_or_recover(self) -> None:
+        """Follows one stream until it ends. Raises DomainError when Identity or the database is away.
+
+        The stored cursor moves only with what was done, so the next stream begins with what was not.
+        """
         try:
             try:
                 self._follow()
             finally:
                 self._authenticator.distrust()
         except grpc.RpcError as error:
-            if not self._stopping.is_set():
-                self._recover(error)
+            if reason_of(error) != "FEED_PRUNED":
+                raise IdentityUnavailableError from error
+            self._resynchronise()
 
     def _follow(self) -> None:
         stored = self._cursor.position()
@@ -177,6 +178,9 @@ class AccountFeed:
         request = pb.WatchAccountsRequest(after_sequence=stored, together=True)
         stream = self._stub.WatchAccounts(request, wait_for_ready=True)
         self._stream = stream
+        if self._loop.is_stopping:
+            # The interrupt came before there was a stream.
+            stream.cancel()
         advance_at = 0.0
         for event in stream:
             self._was_heard = True
@@ -187,22 +191,21 @@ class AccountFeed:
                     stored = sequence
             if event.HasField("heartbeat"):
                 self._authenticator.vouch()
+                self._loop.succeeded()
                 if event.sequence > stored and time.monotonic() >= advance_at:
                     self._cursor.advance(event.sequence)
                     stored = event.sequence
                     advance_at = time.monotonic() + ADVANCE_SECONDS
 
-    def _recover(self, error: grpc.RpcError) -> None:
-        if reason_of(error) != "FEED_PRUNED":
-            _log.warning("account_feed_broken", code=error.code().name)
-            return
+    def _resynchronise(self) -> None:
+        """Begins again at the feed's head. Raises DomainError."""
         try:
             head = self._stub.GetPrincipals(pb.GetPrincipalsRequest(), timeout=5).sequence
-            self._authenticator.forget(head)
-            self._cursor.resynchronise(self._client, head)
-            _log.warning("account_feed_resynchronised", sequence=head)
-        except (grpc.RpcError, DomainError) as failure:
-            _log.warning("account_feed_resynchronisation_failed", error=type(failure).__name__)
+        except grpc.RpcError as error:
+            raise IdentityUnavailableError from error
+        self._authenticator.forget(head)
+        self._cursor.resynchronise(self._client, head)
+        _log.warning("account_feed_resynchronised", sequence=head)
 
 
 def changes_of(event: pb.AccountEvent) -> Iterator[tuple[int, pb.AccountChange]]:

@@ -4,9 +4,9 @@ A job is enqueued on the connection of an open transaction, so it exists exactly
 """
 
 import asyncio
+import contextlib
 import datetime
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import procrastinate
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.types import UserDefinedType
 
+from services.chassis.background_loop import BackgroundLoop
 from services.chassis.jobs.waiting_connection import PatientConnection
 from services.chassis.postgres.database import driver_url
 
@@ -40,6 +41,10 @@ _log = structlog.get_logger(__name__)
 # A worker that has not been heard of for so long is dead, and its jobs are taken over.
 WORKER_TIMEOUT_SECONDS = 10.0
 CONCURRENCY = 4
+RESTART_SECONDS = 1.0
+MOST_RETRY_SECONDS = 5.0
+# A running job has ten seconds to end.
+STOP_SECONDS = 15.0
 NAMESPACE = "fastmp"
 _QUEUE = "default"
 
@@ -82,8 +87,13 @@ class Jobs:
         self._app = procrastinate.App(connector=self._connector())
         self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
         self._app.add_tasks_from(tasks, namespace=NAMESPACE)
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-        self._stopping = threading.Event()
+        self._background = BackgroundLoop(
+            "jobs",
+            self._work_until_stopped,
+            RESTART_SECONDS,
+            most_retry_seconds=MOST_RETRY_SECONDS,
+            interrupt=self._cancel_worker,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: asyncio.Task[None] | None = None
 
@@ -130,25 +140,23 @@ class Jobs:
 
     def start(self) -> None:
         """Starts the worker thread. It goes on through outages of the database."""
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Lets running jobs end, and the thread with them; another replica or a later start does the rest."""
-        self._stopping.set()
+        self._background.stop(STOP_SECONDS)
+
+    def _cancel_worker(self) -> None:
         loop, worker = self._loop, self._worker
         if loop is not None and worker is not None:
-            loop.call_soon_threadsafe(worker.cancel)
-        self._thread.join(timeout=15)
+            # The loop is closed when the worker has just failed.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(worker.cancel)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                asyncio.run(self._work())
-            except asyncio.CancelledError:
-                return
-            except Exception as error:  # noqa: BLE001 - Whatever it was, the jobs must go on.
-                _log.warning("jobs_interrupted", error=type(error).__name__)
-                self._stopping.wait(1)
+    def _work_until_stopped(self) -> None:
+        # Cancelled, the worker has ended as it should.
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._work())
 
     def _connector(self) -> procrastinate.PsycopgConnector:
         return procrastinate.PsycopgConnector(
@@ -160,7 +168,10 @@ class Jobs:
             async with app.open_async():
                 self._loop = asyncio.get_running_loop()
                 self._worker = asyncio.create_task(self._run_worker(app))
-                takeover = asyncio.create_task(_take_over(app))
+                if self._background.is_stopping:
+                    # The interrupt came before there was a worker.
+                    self._worker.cancel()
+                takeover = asyncio.create_task(_take_over(app, self._background.succeeded))
                 try:
                     await self._worker
                 finally:
@@ -179,12 +190,13 @@ class Jobs:
         )
 
 
-async def _take_over(app: procrastinate.App) -> None:
-    """Every now and then lets the jobs of dead workers, and those that a worker gave up, be done anew."""
+async def _take_over(app: procrastinate.App, succeeded: Callable[[], None]) -> None:
+    """Retries the jobs of dead workers, and those that a worker gave up, for ever; calls `succeeded` each time."""
     while True:
         await asyncio.sleep(WORKER_TIMEOUT_SECONDS / 2)
         try:
             await _take_over_once(app.job_manager)
+            succeeded()
         except procrastinate.exceptions.ConnectorException as error:
             # The database is away, or another replica took the same job over first.
             _log.warning("takeover_interrupted", error=type(error).__name__)

@@ -1,30 +1,29 @@
-"""LISTEN: hears what other transactions NOTIFY, on a connection of its own, through outages."""
+"""LISTEN on a connection of its own, made again whenever it is lost."""
 
 import select
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
-import structlog
 from psycopg import sql
 
+from services.chassis.background_loop import BackgroundLoop
+from services.chassis.errors import DatabaseUnavailableError
 from services.chassis.postgres.database import CONNECT_SECONDS, driver_url
 
-_log = structlog.get_logger(__name__)
-
-
-RECONNECT_SECONDS = 0.5
+MOST_RETRY_SECONDS = 1.0
 
 
 class Listener:
-    """Calls `handlers[channel](payload)` for every notification, in one thread of its own.
+    """Calls `handlers[channel](payload)` for each notification, on one thread.
 
-    `on_beat` is called with True after every look at a working connection, at least every `beat_seconds`, sooner
-    after a notification, and with False when the connection is lost. Notifications sent while it was lost are gone:
-    whoever listens reads the tables again when the beat comes back. `look` asks the server something on that very
-    connection. With `only_beats` a handler may be called as late as the beat: it has nothing to do before it.
+    `on_beat(True)` is called after each successful query on the connection: at least every `beat_seconds`, and
+    after half that time when there was a notification. `on_beat(False)` is called when the connection is lost or a
+    handler raises. Notifications sent meanwhile are lost: the next `on_beat(True)` is the time to read the tables.
+
+    `look` makes that query. With `only_beats` a handler may be called as late as the next beat, which saves waking
+    for each notification.
     """
 
     def __init__(
@@ -37,38 +36,37 @@ class Listener:
             "SELECT 1"
         ),
         *,
+        name: str,
         only_beats: bool = False,
     ) -> None:
+        """`name` is that of the background loop."""
         self._url = driver_url(database_url)
         self._handlers = handlers
         self._on_beat = on_beat
         self._beat_seconds = beat_seconds
         self._look = look
         self._only_beats = only_beats
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._loop = BackgroundLoop(
+            name, self._listen_until_lost, beat_seconds, most_retry_seconds=MOST_RETRY_SECONDS
+        )
 
     def start(self) -> None:
         """Starts the thread."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        """Ends the thread within about a beat."""
-        self._stopping.set()
-        self._thread.join(timeout=10)
+        """Ends the thread within about `beat_seconds`."""
+        self._loop.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except psycopg.Error as error:
-                self._on_beat(False)
-                _log.warning("listening_interrupted", error=type(error).__name__)
-                self._stopping.wait(RECONNECT_SECONDS)
-            except Exception:  # noqa: BLE001 - A handler has failed, whatever it was; the next word must be heard.
-                self._on_beat(False)
-                _log.exception("listener_handler_failed")
-                self._stopping.wait(RECONNECT_SECONDS)
+    def _listen_until_lost(self) -> None:
+        try:
+            self._listen()
+        except psycopg.OperationalError as error:
+            self._on_beat(False)
+            raise DatabaseUnavailableError from error
+        except Exception:
+            self._on_beat(False)
+            raise
 
     def _listen(self) -> None:
         with psycopg.connect(
@@ -76,14 +74,15 @@ class Listener:
         ) as connection:
             for channel in self._handlers:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-            while not self._stopping.is_set():
+            while not self._loop.is_stopping:
                 # A beat must mean that the server answers, not only that nothing was heard.
                 self._look(connection)
                 self._on_beat(True)
+                self._loop.succeeded()
                 self._hear(connection)
 
     def _hear(self, connection: "psycopg.Connection[Any]") -> None:
-        """Handles what is said until the next beat is due; what is said brings that forward, to half its time."""
+        """Handles notifications until the next beat is due; one brings the beat forward to half its time."""
         # Left to itself psycopg wakes ten times a second to look for signals, which are the main thread's business.
         arrival = select.poll()
         arrival.register(connection.fileno(), select.POLLIN)
@@ -95,10 +94,10 @@ class Listener:
                 self._handlers[notification.channel](notification.payload)
                 beat_at = begun + self._beat_seconds / 2
             pause = beat_at - time.monotonic()
-            if pause <= 0 or self._stopping.is_set():
+            if pause <= 0 or self._loop.is_stopping:
                 return
             if self._only_beats and beat_at < begun + self._beat_seconds:
-                # Nothing that is said now brings the beat further forward: no need to wake for each word.
-                self._stopping.wait(pause)
+                # Further notifications do not bring the beat forward, so there is no need to wake for each.
+                self._loop.pause(pause)
             elif not arrival.poll(pause * 1000):
                 return

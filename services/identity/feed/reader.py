@@ -67,6 +67,7 @@ class FeedReader:
             self._on_beat,
             BEAT_SECONDS,
             self._look,
+            name="listener-account-feed",
             only_beats=True,
         )
 

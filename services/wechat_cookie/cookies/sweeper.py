@@ -1,12 +1,11 @@
-"""The thread that removes cookies when their time is over."""
+"""A background loop that removes expired cookies."""
 
 import datetime
-import threading
 from collections.abc import Callable
 
 import structlog
 
-from services.chassis.errors import DomainError
+from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import expiry
 
@@ -23,25 +22,23 @@ class Sweeper:
     def __init__(self, database: Database, now: Callable[[], datetime.datetime]) -> None:
         self._database = database
         self._now = now
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._loop = BackgroundLoop("sweeper", self._sweep_and_look_ahead, SWEEP_SECONDS)
 
     def start(self) -> None:
         """Starts the thread; it begins with a sweep."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        """Ends the thread after what it is doing."""
-        self._stopping.set()
-        self._thread.join(timeout=15)
+        """Ends the thread after the owner whose cookies it is removing."""
+        self._loop.stop()
 
     def sweep(self) -> int:
-        """Removes all cookies that have expired by now, and old records. Gives the number of cookies.
+        """Removes all expired cookies and old records, and returns the number of cookies.
 
-        Each owner's is a transaction of its own, so what raises in between is made up for by the next sweep.
+        Each owner's removal is a transaction of its own, so a sweep after one that raised does the rest.
         """
         now, removed = self._now(), 0
-        while not self._stopping.is_set():
+        while not self._loop.is_stopping:
             with self._database.reading() as connection:
                 owners = expiry.owners_of_expired(connection, now)
             for owner_id in owners:
@@ -53,19 +50,11 @@ class Sweeper:
             expiry.forget_the_past(connection, now)
         return removed
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            wait = SWEEP_SECONDS
-            try:
-                removed = self.sweep()
-                if removed:
-                    _log.info("cookies_expired", count=removed)
-                wait = self._seconds_to_next()
-            except DomainError as error:
-                _log.warning("sweep_interrupted", reason=error.reason)
-            except Exception:  # noqa: BLE001 - Whatever it was, cookies must go on to expire.
-                _log.exception("sweeper_faulted")
-            self._stopping.wait(wait)
+    def _sweep_and_look_ahead(self) -> float:
+        removed = self.sweep()
+        if removed:
+            _log.info("cookies_expired", count=removed)
+        return self._seconds_to_next()
 
     def _seconds_to_next(self) -> float:
         with self._database.reading() as connection:

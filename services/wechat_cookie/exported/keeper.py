@@ -1,15 +1,10 @@
-"""The thread that keeps a replica's folders up to date, whoever made the change."""
+"""A background loop that keeps a replica's exported folders as the database is."""
 
 import queue
-import threading
 import time
 
-import structlog
-
-from services.chassis.errors import DomainError
+from services.chassis.background_loop import BackgroundLoop
 from services.wechat_cookie.exported.folders import Folders
-
-_log = structlog.get_logger(__name__)
 
 RECONCILE_SECONDS = 60.0
 # With hundreds of thousands of folders a pass takes seconds; then it comes less often, for a fiftieth of the time.
@@ -22,51 +17,47 @@ class FolderKeeper:
     def __init__(self, folders: Folders, reconcile_seconds: float = RECONCILE_SECONDS) -> None:
         self._folders = folders
         self._reconcile_seconds = reconcile_seconds
-        # A token to look at; None when everything is to be looked at, or the end has come.
+        # A token to sync; None for a reconcile or, when the loop is stopping, for nothing.
         self._noticed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
         self._deaf = False
-        self._thread = threading.Thread(target=self._run, name="folder-keeper", daemon=True)
+        self._due = 0.0
+        self._loop = BackgroundLoop(
+            "folder-keeper", self._step, 0.0, interrupt=lambda: self._noticed.put(None)
+        )
 
     def notice(self, token: str) -> None:
-        """The cookie of this token has changed, here or at another replica. Returns at once."""
+        """Has the folder of this token synced. Does not block."""
         self._noticed.put(token)
 
     def hears(self, connected: bool) -> None:
-        """Whether changes are being announced now. Those that were not are made up for by a reconcile."""
+        """Tells whether notifications arrive. After a time without them everything is reconciled."""
         if connected and self._deaf:
             self._noticed.put(None)
         self._deaf = not connected
 
     def start(self) -> None:
         """Starts the thread; it begins with a reconcile."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        """Ends the thread after what it is doing."""
-        self._stopping.set()
-        self._noticed.put(None)
-        self._thread.join(timeout=15)
+        """Ends the thread after the folder that it is writing."""
+        self._loop.stop()
 
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._stopping.is_set():
-            token = self._next(due)
-            try:
-                if token is not None:
-                    self._folders.sync_or_log(token)
-                    continue
-                start = time.monotonic()
-                due = start + self._reconcile_seconds
-                self._folders.reconcile(self._stopping.is_set)
-                due = max(due, start + (time.monotonic() - start) * LEAST_REST)
-            except DomainError as error:
-                _log.warning("folders_not_reconciled", reason=error.reason)
-            except Exception:  # noqa: BLE001 - Whatever it was, later changes must still be followed.
-                _log.exception("folder_keeper_faulted")
+    def _step(self) -> None:
+        token = self._next()
+        if self._loop.is_stopping:
+            return
+        due, self._due = self._due, 0.0  # Whatever fails here is followed by a reconcile.
+        if token is not None:
+            self._folders.sync_or_log(token)
+            self._due = due
+            return
+        start = time.monotonic()
+        self._folders.reconcile(lambda: self._loop.is_stopping)
+        self._due = max(start + self._reconcile_seconds, start + (time.monotonic() - start) * LEAST_REST)
 
-    def _next(self, due: float) -> str | None:
+    def _next(self) -> str | None:
         try:
-            return self._noticed.get(timeout=max(0.0, due - time.monotonic()))
+            return self._noticed.get(timeout=max(0.0, self._due - time.monotonic()))
         except queue.Empty:
             return None

@@ -154,7 +154,7 @@ def test_a_worker_that_had_to_begin_anew_still_knows_its_tasks(
     wait_until(lambda: recorder.calls == ["before"])
     with structlog.testing.capture_logs() as log:
         _rename(database, "procrastinate_jobs", "mislaid")
-        wait_until(lambda: "jobs_interrupted" in [line["event"] for line in log], seconds=30)
+        wait_until(lambda: "background_loop_failed" in [line["event"] for line in log], seconds=30)
         _rename(database, "mislaid", "procrastinate_jobs")
 
     with database.transaction() as connection:

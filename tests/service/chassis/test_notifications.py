@@ -30,7 +30,9 @@ class Heard:
 @pytest.fixture
 def heard(postgres_server: PostgresServer) -> Iterator[Heard]:
     heard = Heard()
-    listener = Listener(postgres_server.url("postgres"), {"word": heard.handle}, heard.beat, beat_seconds=0.2)
+    listener = Listener(
+        postgres_server.url("postgres"), {"word": heard.handle}, heard.beat, beat_seconds=0.2, name="listener"
+    )
     listener.start()
     wait_until(lambda: True in heard.beats)
     yield heard

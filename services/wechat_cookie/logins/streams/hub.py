@@ -50,7 +50,9 @@ class EventHub:
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._seen: set[str] = set()
         self._hears = False
-        self._listener = Listener(database_url, {CHANNEL: self._wake}, self._on_beat, beat_seconds)
+        self._listener = Listener(
+            database_url, {CHANNEL: self._wake}, self._on_beat, beat_seconds, name="listener-logins"
+        )
 
     def start(self) -> None:
         """Starts to listen."""

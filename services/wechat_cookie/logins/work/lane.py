@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from services.chassis.background_loop import BackgroundLoop
 from services.chassis.errors import DomainError
 
 _log = structlog.get_logger(__name__)
 
 # While nothing is known to be due: how often to look, since another replica's work may have become anybody's.
 IDLE_SECONDS = 2.5
-# While the database is away.
-PAUSE_SECONDS = 0.5
+MOST_RETRY_SECONDS = 1.0
 
 WorkT = TypeVar("WorkT")
 
@@ -60,48 +60,36 @@ class Lane(Generic[WorkT]):
         self._count = threads
         self._idle = False
         self._queue: queue.SimpleQueue[WorkT | None] = queue.SimpleQueue()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._claim_on, name=f"{name}-claims", daemon=True)]
-        self._threads += [
+        self._claims = BackgroundLoop(
+            f"{name}-claims", self._claim, IDLE_SECONDS, most_retry_seconds=MOST_RETRY_SECONDS
+        )
+        self._threads = [
             threading.Thread(target=self._work_on, name=f"{name}-{number}", daemon=True)
             for number in range(threads)
         ]
 
     def start(self) -> None:
         """Starts the threads."""
+        self._claims.start()
         for thread in self._threads:
             thread.start()
 
     def nudge(self) -> None:
-        """There is work now: do not wait for the next look."""
-        self._wake.set()
+        """Has the next claim made now, because there is work."""
+        self._claims.wake()
 
     def stop(self, seconds: float) -> None:
         """Claims no more and waits at most `seconds` for what is being done. Work that takes longer is left to
         itself: its lease runs out."""
-        self._stopping.set()
-        self._wake.set()
+        deadline = time.monotonic() + seconds
         for _ in range(self._count):
             self._queue.put(None)
-        deadline = time.monotonic() + seconds
+        self._claims.stop(seconds)
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
-    def _claim_on(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                pause = self._claim()
-            except DomainError as error:
-                _log.warning("claiming_interrupted", lane=self._name, reason=error.reason)
-                pause = PAUSE_SECONDS
-            except Exception:  # noqa: BLE001 - Whatever it was, the lane must go on.
-                _log.exception("claiming_faulted", lane=self._name)
-                pause = PAUSE_SECONDS
-            self._wake.wait(pause)
-
     def _claim(self) -> float:
+        """Claims what there is room for and returns the seconds until the next claim."""
         with self._lock:
             busy = tuple(self._busy)
         free = self._count - len(busy)
@@ -127,7 +115,7 @@ class Lane(Generic[WorkT]):
         return min(IDLE_SECONDS, max(self._tick_seconds, until_due))
 
     def _work_on(self) -> None:
-        while (work := self._queue.get()) is not None and not self._stopping.is_set():
+        while (work := self._queue.get()) is not None and not self._claims.is_stopping:
             try:
                 self._do(work)
             except DomainError as error:

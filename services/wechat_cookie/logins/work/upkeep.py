@@ -1,26 +1,22 @@
-"""The clock of the logins: ends what is overdue or abandoned and removes what is old, on every replica."""
+"""A background loop that ends overdue and abandoned logins and removes old ones, on every replica."""
 
-import threading
 import time
 from collections.abc import Callable
 
-import structlog
-
-from services.chassis.errors import DomainError
+from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.store.retention import BATCH, LoginRetention
 from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
-_log = structlog.get_logger(__name__)
-
 # A deadline is met to within the first; deadlines that came into the table meanwhile are noticed after the second.
 LEAST_SECONDS = 0.2
 MOST_SECONDS = 2.0
+MOST_RETRY_SECONDS = 1.0
 
 
 class LoginUpkeep:
-    """A thread that needs neither WeChat nor the poller: a login ends in time also when all exchanges hang."""
+    """Depends on neither WeChat nor the poller: a login ends in time also when all exchanges hang."""
 
     def __init__(
         self,
@@ -38,38 +34,33 @@ class LoginUpkeep:
         self._measures = measures
         self._on_idle = on_idle
         self._sweep_seconds = sweep_seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="login-upkeep", daemon=True)
+        self._sweep_at = 0.0
+        self._seen: set[str] = set()
+        self._loop = BackgroundLoop(
+            "login-upkeep", self._step, LEAST_SECONDS, most_retry_seconds=MOST_RETRY_SECONDS
+        )
 
     def start(self) -> None:
         """Starts the thread."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Ends the thread."""
-        self._stopping.set()
-        self._thread.join(timeout=10)
+        self._loop.stop()
 
-    def _run(self) -> None:
-        sweep_at = time.monotonic()
-        seen: set[str] = set()
-        pause = LEAST_SECONDS
-        while not self._stopping.wait(pause):
-            try:
-                pause = self._end_overdue()
-                if time.monotonic() >= sweep_at:
-                    # Kept until they are written: a login must not be abandoned because the database was away.
-                    seen |= self._hub.take_seen()
-                    self._sweep(seen)
-                    seen = set()
-                    sweep_at = time.monotonic() + self._sweep_seconds
-            except DomainError as error:
-                _log.warning("upkeep_interrupted", reason=error.reason)
-            except Exception:  # noqa: BLE001 - Whatever it was, deadlines must go on.
-                _log.exception("upkeep_faulted")
+    def _step(self) -> float:
+        """Ends what is overdue, sweeps when that is due, and returns the seconds until the next step."""
+        pause = self._end_overdue()
+        if time.monotonic() >= self._sweep_at:
+            # Kept until they are written: a login must not be abandoned because the database was away.
+            self._seen |= self._hub.take_seen()
+            self._sweep(self._seen)
+            self._seen = set()
+            self._sweep_at = time.monotonic() + self._sweep_seconds
+        return pause
 
     def _end_overdue(self) -> float:
-        """Ends what is overdue and gives the seconds until the next look."""
+        """Ends what is overdue and returns the seconds until the next look."""
         while True:
             with self._database.direct() as connection:
                 left = self._retention.seconds_to_deadline(connection)
