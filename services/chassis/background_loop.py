@@ -111,13 +111,17 @@ class BackgroundLoop:
             # The interrupt has ended the step.
             _log.debug("background_loop_interrupted", loop=self._name, error=type(error).__name__)
             return
-        facts = {"loop": self._name, "error": type(error).__name__, "retry_seconds": self._retry_seconds}
+        facts = {
+            "loop": self._name,
+            "error": type(error).__name__,
+            "cause": type(error.__cause__).__name__ if error.__cause__ else None,
+            "retry_seconds": self._retry_seconds,
+        }
         if isinstance(error, DomainError):
             _log.warning("background_loop_failed", reason=error.reason, **facts)
         else:
             _log.error(
                 "background_loop_failed",
-                cause=type(error.__cause__).__name__,
                 traceback="".join(traceback.format_tb(error.__traceback__)),
                 **facts,
             )
