@@ -22,10 +22,12 @@ def run() -> None:
     try:
         stack.start()
         announce(stack)
+        upkeep = stack.upkeep()
         while (dead := stack.dead()) is None:
             if rotation.wait(WATCH_INTERVAL_SECONDS):
                 rotation.clear()
                 rotate_cookie_keys(stack)
+            upkeep.run_if_due()
         raise LocalStackError(dead.death_notice())
     except KeyboardInterrupt:
         print("stopping", flush=True)

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority and one certificate for each process that takes part in mutual TLS."""
+"""A local certificate authority and one certificate for each process that takes part in mutual TLS."""
 
 import datetime
 import ipaddress
@@ -19,6 +19,9 @@ AUTHORITY = "ca"
 AUTHORITY_LIFETIME = datetime.timedelta(days=365)
 LEAF_LIFETIME = datetime.timedelta(days=90)
 RENEW_BEFORE = datetime.timedelta(days=30)
+# Running processes read a new authority when they make their next connection, and the gateway within seconds. It
+# vouches for new certificates when all of them have had the time.
+AUTHORITY_SPREADS_IN = datetime.timedelta(days=1)
 # A machine whose clock is a little behind must not refuse a certificate of this minute.
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 
@@ -27,6 +30,8 @@ CLOCK_SKEW = datetime.timedelta(minutes=5)
 class _Issued:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    # Of an authority: those before it that are still believed.
+    former: tuple[x509.Certificate, ...] = ()
 
 
 def tls_files(directory: Path, name: str) -> TlsFiles:
@@ -37,21 +42,33 @@ def tls_files(directory: Path, name: str) -> TlsFiles:
 def ensure_certificates(directory: Path, names: Iterable[str], now: datetime.datetime) -> None:
     """Makes or renews the authority and a certificate for each of `names` in `directory`, which exists.
 
-    What is valid for `RENEW_BEFORE` longer than `now` is kept. A certificate carries
-    `spiffe://fastmp/<name>`, the DNS names `<name>` and `localhost`, and the loopback addresses, for both
-    ends of a connection. A new authority renews them all. Every file has mode 0600.
+    What is valid for `RENEW_BEFORE` longer than `now` is kept. A certificate carries `spiffe://fastmp/<name>`, the
+    DNS names `<name>` and `localhost`, and the loopback addresses, for both ends of a connection. Processes may run
+    meanwhile: a renewed authority is believed beside the former one for `AUTHORITY_SPREADS_IN` before it replaces
+    the certificates. Every file has mode 0600. Raises OSError.
     """
     authority = _load(directory, AUTHORITY)
     if authority is None or _ends_soon(authority, now):
-        authority = _issue_authority(now)
+        authority = _issue_authority(now, authority)
         _store(directory, AUTHORITY, authority)
     for name in names:
         leaf = _load(directory, name)
-        if leaf is None or _ends_soon(leaf, now) or not _is_issued_by(leaf, authority):
+        if leaf is None or _is_due(leaf, authority, now):
             _store(directory, name, _issue_leaf(name, authority, now))
 
 
-def _issue_authority(now: datetime.datetime) -> _Issued:
+def _is_due(leaf: _Issued, authority: _Issued, now: datetime.datetime) -> bool:
+    end = leaf.certificate.not_valid_after_utc
+    is_believed = any(_is_issued_by(leaf, one) for one in (authority.certificate, *authority.former))
+    if not is_believed or end < now + AUTHORITY_SPREADS_IN:
+        return True
+    has_spread = (
+        not authority.former or authority.certificate.not_valid_before_utc + AUTHORITY_SPREADS_IN <= now
+    )
+    return has_spread and (_ends_soon(leaf, now) or not _is_issued_by(leaf, authority.certificate))
+
+
+def _issue_authority(now: datetime.datetime, before: _Issued | None) -> _Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name("FastMP local authority")
     usage = x509.KeyUsage(
@@ -68,7 +85,9 @@ def _issue_authority(now: datetime.datetime) -> _Issued:
     builder = _builder(subject, subject, key, now, AUTHORITY_LIFETIME)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(usage, critical=True)
-    return _Issued(builder.sign(key, hashes.SHA256()), key)
+    known = () if before is None else (before.certificate, *before.former)
+    former = tuple(one for one in known if one.not_valid_after_utc > now)
+    return _Issued(builder.sign(key, hashes.SHA256()), key, former)
 
 
 def _issue_leaf(name: str, authority: _Issued, now: datetime.datetime) -> _Issued:
@@ -115,9 +134,9 @@ def _ends_soon(issued: _Issued, now: datetime.datetime) -> bool:
     return issued.certificate.not_valid_after_utc < now + RENEW_BEFORE
 
 
-def _is_issued_by(leaf: _Issued, authority: _Issued) -> bool:
+def _is_issued_by(leaf: _Issued, authority: x509.Certificate) -> bool:
     try:
-        leaf.certificate.verify_directly_issued_by(authority.certificate)
+        leaf.certificate.verify_directly_issued_by(authority)
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
@@ -128,16 +147,18 @@ def _store(directory: Path, name: str, issued: _Issued) -> None:
     form = serialization.PrivateFormat.PKCS8
     key = issued.key.private_bytes(pem, form, serialization.NoEncryption())
     write_private(directory / f"{name}.key", key)
-    write_private(directory / f"{name}.pem", issued.certificate.public_bytes(pem))
+    chain = b"".join(one.public_bytes(pem) for one in (issued.certificate, *issued.former))
+    write_private(directory / f"{name}.pem", chain)
 
 
 def _load(directory: Path, name: str) -> _Issued | None:
     """What was stored as `name`; None when it is missing, damaged, or its key is not its own."""
     try:
-        certificate = x509.load_pem_x509_certificate((directory / f"{name}.pem").read_bytes())
+        chain = (directory / f"{name}.pem").read_bytes()
+        certificate, *former = x509.load_pem_x509_certificates(chain)
         key = serialization.load_pem_private_key((directory / f"{name}.key").read_bytes(), None)
     except (FileNotFoundError, ValueError, TypeError):
         return None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         return None
-    return _Issued(certificate, key)
+    return _Issued(certificate, key, tuple(former))

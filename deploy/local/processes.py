@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.errors import LocalStackError
+from deploy.local.log_files import begin_new_log
 
 KILL_TIMEOUT_SECONDS = 10.0
 LOG_TAIL_BYTES = 16_384
@@ -90,8 +91,7 @@ class Launcher:
     def _start(self, program: Program) -> "RunningProgram":
         if self._closed:
             raise _stopping(program)
-        if program.log.exists():
-            program.log.replace(program.log.with_name(program.log.name + ".1"))
+        begin_new_log(program.log)
         running = RunningProgram(self, program, _spawn(program))
         self._started = [one for one in self._started if one.exit_status is None]
         self._started.append(running)

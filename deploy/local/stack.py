@@ -17,6 +17,7 @@ from deploy.local.processes import Launcher, RunningProgram
 from deploy.local.settings import LocalSettings
 from deploy.local.startup import FirstAdmin, Startup
 from deploy.local.topology import GATEWAY, Topology
+from deploy.local.upkeep import Upkeep
 from services.chassis.mutual_tls import TlsFiles
 
 
@@ -117,6 +118,10 @@ class LocalStack:
     def _use_cookie_keys(self, foundation: Foundation) -> None:
         self._foundation = foundation
         self._started.restart_with("wechat_cookie", foundation)
+
+    def upkeep(self) -> Upkeep:
+        """What its supervisor calls now and then while the stack runs."""
+        return Upkeep(self._laid.state)
 
     @property
     def gateway_url(self) -> str:

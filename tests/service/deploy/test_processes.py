@@ -130,11 +130,13 @@ def test_a_missing_executable_is_an_error_that_names_the_program(launcher: Launc
     assert "envoy has ended" in running.death_notice()
 
 
-def test_the_log_of_the_run_before_is_kept_beside_the_new_one(launcher: Launcher, tmp_path: Path) -> None:
-    for text in ("first", "second", "third"):
-        launcher.run(python(tmp_path, f"print('{text}')"))
-    assert (tmp_path / "program.log").read_text() == "third\n"
-    assert (tmp_path / "program.log.1").read_text() == "second\n"
+def test_the_logs_of_the_four_runs_before_are_kept_beside_the_new_one(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    for number in range(6):
+        launcher.run(python(tmp_path, f"print({number})"))
+    logs = sorted(tmp_path.glob("program.log*"))
+    assert [log.read_text() for log in logs] == ["5\n", "4\n", "3\n", "2\n", "1\n"]
     assert (tmp_path / "program.log").stat().st_mode & 0o777 == 0o600
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from deploy.local.certificates import LEAF_LIFETIME, RENEW_BEFORE, ensure_certificates, tls_files
+from deploy.local.certificates import (
+    AUTHORITY_LIFETIME,
+    AUTHORITY_SPREADS_IN,
+    LEAF_LIFETIME,
+    RENEW_BEFORE,
+    ensure_certificates,
+    tls_files,
+)
 from services.chassis.mutual_tls import TlsFiles
 
 NOW = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
@@ -64,6 +71,35 @@ def test_a_lost_authority_renews_every_certificate(tmp_path: Path, damage: str) 
     (tmp_path / damage).unlink()
     ensure_certificates(tmp_path, NAMES, NOW)
     assert set(serials(tmp_path).values()).isdisjoint(first.values())
+    for name in NAMES:
+        certificate(tmp_path, name).verify_directly_issued_by(certificate(tmp_path, "ca"))
+
+
+def test_a_renewed_authority_is_believed_beside_the_former_one_before_it_issues_certificates(
+    tmp_path: Path,
+) -> None:
+    """So that at no moment a running process sees a certificate of an authority that it has not read yet."""
+    ensure_certificates(tmp_path, NAMES, NOW)
+    before_the_end = NOW + AUTHORITY_LIFETIME - RENEW_BEFORE - datetime.timedelta(seconds=1)
+    ensure_certificates(tmp_path, NAMES, before_the_end)
+    former, leaves = certificate(tmp_path, "ca"), serials(tmp_path)
+
+    renewal = NOW + AUTHORITY_LIFETIME - RENEW_BEFORE + datetime.timedelta(seconds=1)
+    ensure_certificates(tmp_path, NAMES, renewal)
+    believed = x509.load_pem_x509_certificates((tmp_path / "ca.pem").read_bytes())
+    assert [one == former for one in believed] == [False, True]
+    assert serials(tmp_path) == leaves
+
+    ensure_certificates(tmp_path, NAMES, renewal + AUTHORITY_SPREADS_IN)
+    assert set(serials(tmp_path).values()).isdisjoint(leaves.values())
+    for name in NAMES:
+        certificate(tmp_path, name).verify_directly_issued_by(believed[0])
+    assert x509.load_pem_x509_certificates((tmp_path / "ca.pem").read_bytes()) == believed
+
+
+def test_a_certificate_that_has_ended_does_not_wait_for_a_renewed_authority(tmp_path: Path) -> None:
+    ensure_certificates(tmp_path, NAMES, NOW)
+    ensure_certificates(tmp_path, NAMES, NOW + AUTHORITY_LIFETIME)
     for name in NAMES:
         certificate(tmp_path, name).verify_directly_issued_by(certificate(tmp_path, "ca"))
 

@@ -104,8 +104,13 @@ def test_no_secret_has_a_default() -> None:
 def test_each_process_sees_its_own_key_only(tmp_path: Path) -> None:
     for folder in ("authority", *certificates.NAMES):
         (tmp_path / folder).mkdir()
-    certificates.issue(tmp_path, datetime.datetime.now(datetime.UTC))
-    certificates.issue(tmp_path, datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    certificates.issue(tmp_path, now)
+    first = (tmp_path / "identity" / "identity.pem").stat()
+    certificates.issue(tmp_path, now)
+    assert (tmp_path / "identity" / "identity.pem").stat().st_ino == first.st_ino
+    certificates.issue(tmp_path, now + datetime.timedelta(days=70))
+    assert (tmp_path / "identity" / "identity.pem").stat().st_ino != first.st_ino
     for name in certificates.NAMES:
         files = {file.name for file in (tmp_path / name).iterdir()}
         assert files == {"ca.pem", f"{name}.pem", f"{name}.key"}
@@ -129,3 +134,10 @@ def test_the_first_admin_is_made_before_the_gateway_lets_anyone_register(compose
     assert published == ["gateway"]
     condition = compose["services"]["gateway"]["depends_on"]["first-admin"]
     assert condition == {"condition": "service_completed_successfully"}
+
+
+def test_certificates_are_renewed_while_the_stack_runs(compose: dict[str, Any]) -> None:
+    renewal = compose["services"]["certificate-renewal"]
+    assert renewal["command"] == ["deploy.compose.certificates", "--renew"]
+    assert renewal["volumes"] == compose["services"]["certificates"]["volumes"]
+    assert renewal["restart"] == "unless-stopped"

@@ -1,0 +1,38 @@
+"""What a running stack needs from time to time: full logs rotated, certificates renewed."""
+
+import datetime
+import sys
+import time
+
+from deploy.local.certificates import ensure_certificates
+from deploy.local.log_files import rotate_full_logs
+from deploy.local.state_directory import StateDirectory
+from deploy.local.topology import CERTIFICATE_NAMES
+
+LOG_SECONDS = 10.0
+CERTIFICATE_SECONDS = 3600.0
+
+
+class Upkeep:
+    """Looks after one state directory, whose certificates are fresh when this is made."""
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        self._logs_due = time.monotonic() + LOG_SECONDS
+        self._certificates_due = time.monotonic() + CERTIFICATE_SECONDS
+
+    def run_if_due(self) -> None:
+        """Does what is due. A failure, a full disk's for example, is printed and tried again at the next time."""
+        now = time.monotonic()
+        try:
+            if now >= self._logs_due:
+                self._logs_due = now + LOG_SECONDS
+                rotate_full_logs(self._state.logs)
+            if now >= self._certificates_due:
+                self._certificates_due = now + CERTIFICATE_SECONDS
+                moment = datetime.datetime.now(datetime.UTC)
+                ensure_certificates(self._state.certificates, CERTIFICATE_NAMES, moment)
+        except OSError as error:
+            print(
+                f"FastMP: upkeep of {self._state.path} failed: {error.strerror}", file=sys.stderr, flush=True
+            )
