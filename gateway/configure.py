@@ -1,7 +1,8 @@
 """Writes Envoy's configuration: `python -m gateway.configure --output FILE`, settings by environment.
 
-Beside FILE go the files that it names: the descriptor set and the pages. Envoy has to find them at the same
-path, so a container mounts the folder where it was written. A bad setting ends the process with status 2.
+Beside FILE go the files that it names: the descriptor set, the pages, and the secrets, which name the certificates.
+Envoy has to find them at the same path, so a container mounts the folder where it was written. A bad setting ends
+the process with status 2.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import yaml
 
 from gateway.contract import Contract
 from gateway.envoy.bootstrap import bootstrap
+from gateway.envoy.certificates import secret_file, secret_files
 from gateway.pages.static import pages
 from gateway.settings import Settings, load
 
@@ -29,6 +31,8 @@ def configure(output: Path, settings: Settings, contract: Contract) -> None:
     own = tuple(pages(contract))
     for page in own:
         _replace(folder / page.file_name, page.content)
+    for name, secret in secret_files(settings.gateway).items():
+        _replace(secret_file(folder, name), yaml.safe_dump(secret, sort_keys=False).encode())
     configuration = bootstrap(
         contract, settings, descriptor_set, {page.path: page.route(folder) for page in own}
     )

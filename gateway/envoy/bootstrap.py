@@ -31,14 +31,19 @@ def bootstrap(
     routes = route_configuration(contract.rpcs, {"/health": health_route(gateway), **pages}, gateway)
     filters = http_filters(contract, str(descriptor_set), gateway)
     upstreams = {service: settings.upstreams[service] for service in contract.services}
+    # The secret files are written beside it.
+    secrets = descriptor_set.parent
     clusters = [
-        make(service, endpoints, gateway)
+        make(service, endpoints, secrets)
         for make in (service_cluster, operations_cluster)
         for service, endpoints in upstreams.items()
     ]
     configuration: Config = {
         "node": {"id": "gateway", "cluster": "fastmp"},
-        "static_resources": {"listeners": [listener(routes, filters, gateway)], "clusters": clusters},
+        "static_resources": {
+            "listeners": [listener(routes, filters, gateway, secrets)],
+            "clusters": clusters,
+        },
         "overload_manager": connection_limit(gateway),
         # Nobody but the administration interface asks for them, so nothing is gathered from all threads every 5 s.
         "stats_flush_on_admin": True,

@@ -1,9 +1,11 @@
 """Upstream clusters: each service's replicas over mutual TLS, watched by gRPC health checks."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from gateway.envoy.certificates import AUTHORITY, OWN, reference
 from gateway.envoy.extensions import Config, extension, typed
-from gateway.settings import Address, Endpoint, GatewaySettings
+from gateway.settings import Address, Endpoint
 from services.chassis.mutual_tls import TRUST_DOMAIN
 
 # A service that drains says NOT_SERVING for longer than this before it stops.
@@ -14,21 +16,24 @@ HEALTH_CHECK_TIMEOUT_SECONDS = 3
 STREAMS_PER_CONNECTION = 100
 
 
-def service_cluster(service: str, endpoints: Iterable[Endpoint], settings: GatewaySettings) -> Config:
-    """The cluster `service` that calls go to. Its health is asked at the operations port."""
+def service_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Path) -> Config:
+    """The cluster `service` that calls go to, asking the operations port for its health.
+
+    `secrets` is the folder of the certificates' secret files.
+    """
     hosts = [
         _host(endpoint.address, {"health_check_config": {"port_value": endpoint.operations_port}})
         for endpoint in endpoints
     ]
     addresses = [endpoint.address for endpoint in endpoints]
-    return _cluster(service, service, addresses, hosts, settings) | _watched(service)
+    return _cluster(service, service, addresses, hosts, secrets) | _watched(service)
 
 
-def operations_cluster(service: str, endpoints: Iterable[Endpoint], settings: GatewaySettings) -> Config:
+def operations_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Path) -> Config:
     """The cluster that GET /health asks: a full pool of the service's does not starve its operations port."""
     addresses = [Address(endpoint.address.host, endpoint.operations_port) for endpoint in endpoints]
     hosts = [_host(address, {}) for address in addresses]
-    cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, settings)
+    cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, secrets)
     # A single replica is asked itself: there is no other to turn to, and its word needs no second opinion.
     return cluster if len(addresses) == 1 and addresses[0].is_ip else cluster | _watched(service)
 
@@ -38,9 +43,7 @@ def operations_cluster_name(service: str) -> str:
     return f"{service}_operations"
 
 
-def _cluster(
-    name: str, service: str, addresses: list[Address], hosts: list[Config], settings: GatewaySettings
-) -> Config:
+def _cluster(name: str, service: str, addresses: list[Address], hosts: list[Config], secrets: Path) -> Config:
     is_static = all(address.is_ip for address in addresses)
     return {
         "name": name,
@@ -64,7 +67,7 @@ def _cluster(
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http_options()
         },
-        "transport_socket": _transport_socket(service, settings),
+        "transport_socket": _transport_socket(service, secrets),
     }
 
 
@@ -133,7 +136,7 @@ def _http_options() -> Config:
     )
 
 
-def _transport_socket(service: str, settings: GatewaySettings) -> Config:
+def _transport_socket(service: str, secrets: Path) -> Config:
     exact_name = {"san_type": "URI", "matcher": {"exact": TRUST_DOMAIN + service}}
     return extension(
         "envoy.transport_sockets.tls",
@@ -145,15 +148,10 @@ def _transport_socket(service: str, settings: GatewaySettings) -> Config:
                 "tls_maximum_protocol_version": "TLSv1_3",
             },
             "alpn_protocols": ["h2"],
-            "tls_certificates": [
-                {
-                    "certificate_chain": {"filename": str(settings.tls_certificate_file.absolute())},
-                    "private_key": {"filename": str(settings.tls_key_file.absolute())},
-                }
-            ],
-            "validation_context": {
-                "trusted_ca": {"filename": str(settings.tls_ca_file.absolute())},
-                "match_typed_subject_alt_names": [exact_name],
+            "tls_certificate_sds_secret_configs": [reference(secrets, OWN)],
+            "combined_validation_context": {
+                "default_validation_context": {"match_typed_subject_alt_names": [exact_name]},
+                "validation_context_sds_secret_config": reference(secrets, AUTHORITY),
             },
         },
     )

@@ -1,6 +1,9 @@
 """The listener: where callers connect, and what the gateway demands of their HTTP."""
 
+from pathlib import Path
+
 from gateway.envoy.access_log import access_log
+from gateway.envoy.certificates import PUBLIC, reference
 from gateway.envoy.error_replies import local_reply_config
 from gateway.envoy.extensions import Config, extension
 from gateway.settings import GatewaySettings
@@ -16,14 +19,11 @@ STREAMS_PER_CONNECTION = 128
 CONNECTION_BUFFER_BYTES = 256 * 1024
 
 
-def listener(routes: Config, filters: list[Config], settings: GatewaySettings) -> Config:
-    """The one listener, with its routes and HTTP filters."""
+def listener(routes: Config, filters: list[Config], settings: GatewaySettings, secrets: Path) -> Config:
+    """The one listener, with its routes and HTTP filters. `secrets` is the folder of the secret files."""
     chain: Config = {"filters": [_connection_manager(routes, filters, settings)]}
     if settings.gateway_tls_certificate_file and settings.gateway_tls_key_file:
-        chain["transport_socket"] = _https(
-            str(settings.gateway_tls_certificate_file.absolute()),
-            str(settings.gateway_tls_key_file.absolute()),
-        )
+        chain["transport_socket"] = _https(secrets)
     return {
         "name": "gateway",
         "address": {
@@ -92,16 +92,14 @@ def _limits() -> Config:
     }
 
 
-def _https(certificate: str, key: str) -> Config:
+def _https(secrets: Path) -> Config:
     return extension(
         "envoy.transport_sockets.tls",
         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         common_tls_context={
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
             "alpn_protocols": ["h2", "http/1.1"],
-            "tls_certificates": [
-                {"certificate_chain": {"filename": certificate}, "private_key": {"filename": key}}
-            ],
+            "tls_certificate_sds_secret_configs": [reference(secrets, PUBLIC)],
         },
     )
 

@@ -60,15 +60,15 @@ class StandIn:
         self.metadata.clear()
 
 
-def start(service: str, tls: TlsFiles) -> StandIn:
-    """A stand-in for `service` on ports of the system's choice, with the certificate of `tls`."""
+def start(service: str, tls: TlsFiles, port: int = 0, operations_port: int = 0) -> StandIn:
+    """A stand-in for `service` with the certificate of `tls`; a port of 0 is one of the system's choice."""
     messages, generated, name = _MODULES[service]
     descriptor = messages.DESCRIPTOR.services_by_name[name]
     is_ready = threading.Event()
     is_ready.set()
     server = Server(
         descriptor,
-        Listen("127.0.0.1", 0, 0, 0),
+        Listen("127.0.0.1", port, operations_port, 0),
         tls,
         OneAdmin(),
         lambda: NOW,

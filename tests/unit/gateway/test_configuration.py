@@ -95,10 +95,12 @@ def test_every_cluster_shows_a_certificate_and_asks_for_the_services_own_name(
     assert len(clusters) == 6
     for cluster in clusters:
         tls = cluster["transport_socket"]["typed_config"]["common_tls_context"]
-        (name,) = tls["validation_context"]["match_typed_subject_alt_names"]
+        validation = tls["combined_validation_context"]
+        (name,) = validation["default_validation_context"]["match_typed_subject_alt_names"]
         service = cluster["name"].removesuffix("_operations")
         assert name == {"san_type": "URI", "matcher": {"exact": f"spiffe://fastmp/{service}"}}
-        assert tls["tls_certificates"]
+        assert [one["name"] for one in tls["tls_certificate_sds_secret_configs"]] == ["own_certificate"]
+        assert validation["validation_context_sds_secret_config"]["name"] == "authority"
         assert cluster["common_lb_config"]["healthy_panic_threshold"] == {"value": 0}
 
 
