@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.contract import Contract
+from gateway.envoy.broken_streams import nowhere_cluster
 from gateway.envoy.clusters import operations_cluster, service_cluster
 from gateway.envoy.extensions import Config
 from gateway.envoy.filters import http_filters
@@ -38,6 +39,7 @@ def bootstrap(
         for make in (service_cluster, operations_cluster)
         for service, endpoints in upstreams.items()
     ]
+    clusters.append(nowhere_cluster())
     configuration: Config = {
         "node": {"id": "gateway", "cluster": "fastmp"},
         "static_resources": {

@@ -4,7 +4,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from fastmp.access.v1 import access_pb2
 from gateway.contract import Rpc
-from gateway.envoy import filter_names
+from gateway.envoy import broken_streams, filter_names
 from gateway.envoy.extensions import Config, set_header, typed
 from gateway.envoy.path_matching import has_query, path_pattern
 from gateway.envoy.rate_limits import public_limits
@@ -33,6 +33,8 @@ def rpc_route(rpc: Rpc) -> Config:
     per_filter: Config = {filter_names.BUFFER: _buffered()}
     if rpc.access == access_pb2.PUBLIC:
         per_filter.update(public_limits())
+    if rpc.is_streaming:
+        per_filter.update(broken_streams.switched_on())
     return {
         "name": route_name(rpc),
         "match": {**path_pattern(rpc.template), "headers": headers},

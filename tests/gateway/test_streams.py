@@ -2,13 +2,18 @@
 
 import http.client
 import json
+import os
+import subprocess
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import grpc
+import pytest
 from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.errors import DatabaseUnavailableError
 from services.chassis.grpc_server.access import AccountNotActivatedError
 from tests.gateway.conftest import Gateway, StartGateway, route
 from tests.gateway.error_shape import assert_error
@@ -132,3 +137,50 @@ def test_a_download_of_any_size_arrives_whole_with_its_name(gateway: Gateway) ->
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="activation_codes.csv"'
     assert sum(len(chunk) for chunk in answer.iter_content(1 << 20)) == 2000 * len(line)
+
+
+def _fail(context: grpc.ServicerContext) -> None:
+    raise DatabaseUnavailableError
+
+
+def _cancel(context: grpc.ServicerContext) -> None:
+    # As grpc itself does when a server stops and its grace is over.
+    context.cancel()
+
+
+@pytest.mark.parametrize("protocol", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("fail", [_fail, _cancel])
+def test_a_download_that_fails_after_its_first_block_is_reset(
+    gateway: Gateway, protocol: str, fail: Callable[[grpc.ServicerContext], None]
+) -> None:
+    whole = threading.Event()
+
+    def rows(_: object, context: grpc.ServicerContext) -> object:
+        context.send_initial_metadata((("content-disposition", "attachment"),))
+        yield httpbody_pb2.HttpBody(content_type="text/csv", data=b"id\r\n")
+        yield httpbody_pb2.HttpBody(data=b"1\r\n")
+        if not whole.is_set():
+            fail(context)
+
+    gateway.services["activation"].answers["ExportCodes"] = rows
+    assert _curl(gateway, "/activation/export", protocol) != 0
+    whole.set()
+    assert _curl(gateway, "/activation/export", protocol) == 0
+
+
+@pytest.mark.parametrize("protocol", ["--http1.1", "--http2-prior-knowledge"])
+def test_events_that_end_with_an_error_are_reset(gateway: Gateway, protocol: str) -> None:
+    def events(*_: object) -> object:
+        yield pb.LoginEvent(sequence=1, login_key="k")
+        raise DatabaseUnavailableError
+
+    gateway.services["wechat_cookie"].answers["StartLogin"] = events
+    assert _curl(gateway, "/cookie/login", protocol) != 0
+
+
+def _curl(gateway: Gateway, path: str, protocol: str) -> int:
+    """The exit status of curl, which is not 0 when an answer is cut short."""
+    command = ["curl", "--silent", protocol, "--max-time", "20", "--output", os.devnull]
+    authorization = f"authorization: Bearer {ADMIN_TOKEN}"
+    url = f"http://{gateway.envoy.address}{path}"
+    return subprocess.run([*command, "--header", authorization, url], check=False).returncode
