@@ -11,8 +11,8 @@ def reset_broken_streams() -> Config:
     """The filter, off where a route does not switch it on. It belongs before the transcoder.
 
     Once the body has begun, the transcoder ignores the grpc-status of the trailers and ends the body regularly. No
-    filter of Envoy's resets a stream by configuration, but one that fails after the headers have gone out does so: this
-    one asks an external processor, which does not exist, about the trailers of a stream that has failed.
+    filter of Envoy's resets a stream by configuration, but one that fails after the headers have gone out does so:
+    this one asks an external processor, which does not exist, about the trailers of a stream that has failed.
     """
     processor = extension(
         filter_names.BROKEN_STREAMS,

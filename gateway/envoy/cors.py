@@ -13,7 +13,7 @@ def cors_policy(settings: GatewaySettings) -> Config:
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
         allow_methods="GET, POST, PUT, DELETE",
         allow_headers="authorization, content-type",
-        expose_headers="x-request-id, retry-after, content-disposition",
+        expose_headers="x-request-id, retry-after, content-disposition, x-fastmp-rows",
         max_age=str(PREFLIGHT_SECONDS),
     )
 

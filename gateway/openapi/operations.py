@@ -11,6 +11,15 @@ from gateway.openapi.schemas import Schemas
 BEARER = "bearer"
 # google.api.HttpBody says its content type only at run time.
 _BODY_TYPES = {"ExportCodes": "text/csv", "GetAvatar": "image/*"}
+# Headers of an answer that its caller may use, by RPC.
+_HEADERS: Mapping[str, Schema] = {
+    "ExportCodes": {
+        "x-fastmp-rows": {
+            "description": "The number of codes in the file, its heading not counted.",
+            "schema": {"type": "integer", "minimum": 0},
+        }
+    }
+}
 
 
 def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Schema:
@@ -37,7 +46,9 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
             "required": "required" in body,
             "content": {"application/json": {"schema": body}},
         }
-    success = {"description": "OK", "content": _content(rpc, schemas)}
+    success: Schema = {"description": "OK", "content": _content(rpc, schemas)}
+    if rpc.name in _HEADERS:
+        success["headers"] = _HEADERS[rpc.name]
     operation["responses"] = {"200": success, **failures_of(rpc, comments.get(f".{service}", ""), comment)}
     return operation
 

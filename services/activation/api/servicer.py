@@ -35,6 +35,8 @@ from services.chassis.postgres.database import Database
 from services.chassis.validation import parse
 
 CSV = "text/csv; charset=utf-8"
+# Lets a client check that it has the whole file.
+ROWS_HEADER = "x-fastmp-rows"
 CSV_HEADERS = (("content-disposition", 'attachment; filename="activation_codes.csv"'),)
 
 
@@ -90,13 +92,13 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
         with self.database.transaction() as connection:
             self.audit.record(connection, Event("codes_exported"))
         with (
-            self.exports.open(values.filter, self.now()) as blocks,
+            self.exports.open(values.filter, self.now()) as export,
             cancelled_when_stalled(context.cancel, self.stall_seconds) as progress,
         ):
-            first = next(blocks)
-            context.send_initial_metadata(CSV_HEADERS)
+            first = next(export.blocks)
+            context.send_initial_metadata((*CSV_HEADERS, (ROWS_HEADER, str(export.rows))))
             yield HttpBody(content_type=CSV, data=first)
-            for block in blocks:
+            for block in export.blocks:
                 progress()
                 yield HttpBody(data=block)
 

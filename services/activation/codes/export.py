@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select, text
 
 from services.activation.codes.copy_out import copy_out
-from services.activation.codes.listing import NEWEST_FIRST, Filter, conditions, has_expired
+from services.activation.codes.listing import NEWEST_FIRST, Filter, conditions, count_matching, has_expired
 from services.activation.tables import activation_codes
 from services.chassis.errors import ThrottledError
 from services.chassis.postgres.database import Database, driver_connection
@@ -34,6 +34,14 @@ class ExportsBusyError(ThrottledError):
     message: str = "正在进行的导出过多，请稍后再试"
 
 
+@dataclass(frozen=True)
+class Export:
+    """One CSV file: the number of codes in it, without the heading, and its content in blocks of about 128 KiB."""
+
+    rows: int
+    blocks: Iterator[bytes]
+
+
 class Exports:
     """Exports of one database, a few at a time. Thread-safe."""
 
@@ -42,8 +50,8 @@ class Exports:
         self._slots = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
 
     @contextmanager
-    def open(self, wanted: Filter, now: datetime.datetime) -> Iterator[Iterator[bytes]]:
-        """The file in blocks of about 128 KiB, as of one moment; leaving early cancels the query.
+    def open(self, wanted: Filter, now: datetime.datetime) -> Iterator[Export]:
+        """The file as of one moment, its number of rows included; leaving early cancels the query.
 
         Raises ExportsBusyError and, when the database is away, DatabaseUnavailableError.
         """
@@ -54,7 +62,7 @@ class Exports:
                 self._database.snapshot() as connection,
                 closing(_blocks(connection, wanted, now)) as blocks,
             ):
-                yield blocks
+                yield Export(count_matching(connection, wanted, now), blocks)
         finally:
             self._slots.release()
 

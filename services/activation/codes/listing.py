@@ -59,7 +59,7 @@ def read_page(
     codes = [code_of(row) for row in connection.execute(page_query(wanted, size, start, now))]
     items = codes[:size]
     position = Position(items[-1].create_time, items[-1].id) if len(codes) > size else None
-    return Page(items, _total(connection, conditions(wanted, now)), position)
+    return Page(items, count_matching(connection, wanted, now), position)
 
 
 def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.datetime) -> Select[Any]:
@@ -92,7 +92,9 @@ def _moment(now: datetime.datetime) -> ColumnElement[str]:
     return literal(iso_text(now), Text)
 
 
-def _total(connection: Connection, matching: Sequence[ColumnElement[bool]]) -> int:
+def count_matching(connection: Connection, wanted: Filter, now: datetime.datetime) -> int:
+    """How many codes match."""
+    matching = conditions(wanted, now)
     if matching:
         counted = select(func.count()).select_from(activation_codes).where(*matching)
     else:

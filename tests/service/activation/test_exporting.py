@@ -92,6 +92,33 @@ def test_the_file_has_the_columns_of_the_contract_and_each_code_as_it_is_listed(
         )
 
 
+@pytest.mark.parametrize("wanted", [{}, {"status": "active"}, {"status": "revoked"}])
+def test_the_number_of_rows_is_given_before_them(
+    replica: Replica, admin: Account, person: Account, wanted: dict[str, str]
+) -> None:
+    replica.new_code(admin)
+    replica.activate(person, replica.new_code(admin))
+    stream = export(replica, admin, **wanted)
+    given = dict(stream.initial_metadata())["x-fastmp-rows"]  # type: ignore[attr-defined]
+    assert int(given) == len(rows(replica, admin, **wanted))
+
+
+def test_an_export_whose_statement_is_ended_fails(
+    replica: Replica, admin: Account, database: Database
+) -> None:
+    fill(database, MANY)
+    stream = export(replica, admin)
+    next(stream)
+    statement = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (%' AND state <> 'idle'"
+    )
+    with database.transaction() as connection:
+        assert connection.execute(statement).scalar_one()
+    with pytest.raises(grpc.RpcError) as failure:
+        list(stream)
+    assert failure.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}
+
+
 def test_without_codes_the_file_is_its_header(replica: Replica, admin: Account) -> None:
     assert b"".join(part.data for part in export(replica, admin)).decode() == HEADER + "\n"
 

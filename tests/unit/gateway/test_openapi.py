@@ -89,6 +89,11 @@ def test_streams_files_and_pictures_have_their_content_types(described: Any) -> 
     assert list(content("/static/cookies/{token}/avatar.jpg")) == ["image/*"]
 
 
+def test_a_header_that_callers_may_use_is_named(described: Any) -> None:
+    exported = _operation(described, "get", "/activation/export")["responses"]["200"]
+    assert list(exported["headers"]) == ["x-fastmp-rows"]
+
+
 def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> None:
     responses = _operation(described, "post", "/activation/activate")["responses"]
     reasons = {status: response["description"] for status, response in responses.items()}

@@ -128,6 +128,8 @@ class ActivationServiceServicer:
         """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
         A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+        The header `x-fastmp-rows` (initial metadata over gRPC) is the number of codes in the file, its heading not counted.
+        An export that fails after its first byte is reset: a file that ends regularly is whole.
         Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

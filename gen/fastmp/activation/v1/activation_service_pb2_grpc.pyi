@@ -57,6 +57,8 @@ class ActivationServiceStub:
     """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
     A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+    The header `x-fastmp-rows` (initial metadata over gRPC) is the number of codes in the file, its heading not counted.
+    An export that fails after its first byte is reset: a file that ends regularly is whole.
     Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
     """
     RevokeCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeCodeRequest, _activation_service_pb2.Code]
@@ -122,6 +124,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
     A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+    The header `x-fastmp-rows` (initial metadata over gRPC) is the number of codes in the file, its heading not counted.
+    An export that fails after its first byte is reset: a file that ends regularly is whole.
     Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
     """
     RevokeCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
@@ -199,6 +203,8 @@ class ActivationServiceServicer:
         """Streams all matching codes as one CSV file, newest first, as of one moment. Reads only.
 
         A cell that a spreadsheet would run as a formula is defused with a leading apostrophe.
+        The header `x-fastmp-rows` (initial metadata over gRPC) is the number of codes in the file, its heading not counted.
+        An export that fails after its first byte is reset: a file that ends regularly is whole.
         Fails with RESOURCE_EXHAUSTED (EXPORTS_BUSY) while as many exports run as are let run at once.
         """
 
