@@ -34,6 +34,9 @@ def _refusals(environments: Environments) -> Iterator[str]:
             environment["ADMIN_EMAIL"] = environments.settings.admin_email
             if given is not None:
                 environment["ADMIN_PASSWORD"] = given.get_secret_value()
+        if environments.wechat.ca_file != environments.settings.wechat_ca_file:
+            # The emulator's, which writes it when it starts.
+            environment.pop("WECHAT_CA_FILE", None)
         yield from refused(settings, environment)
     yield from refused(GatewaySettings, environments.gateway())
 
