@@ -1,6 +1,7 @@
 """WeChatCookie put together from its settings: one replica, in this process."""
 
 import datetime
+import functools
 import random
 import time
 import uuid
@@ -38,6 +39,8 @@ from services.wechat_cookie.settings import WeChatCookieSettings
 PACKAGE = "services.wechat_cookie"
 # How soon a lost LISTEN connection is noticed, and how long stopping may take.
 BEAT_SECONDS = 1.0
+# A session that is being saved holds a transaction open while Identity is asked for its account.
+ACCESS_CHECK_SECONDS = 2.0
 
 
 class WeChatCookie:
@@ -81,10 +84,17 @@ class WeChatCookie:
             settings.login_threads,
             now,
             registry,
+            functools.partial(identity.principals, most_seconds=ACCESS_CHECK_SECONDS),
         )
         deletion = AccountDeletion(self._logins.retention, self._audit.log, now)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, deletion.known_accounts)
-        self._feed = AccountFeed(self._identity, authenticator, cursor)
+        self._feed = AccountFeed(
+            self._identity,
+            authenticator,
+            cursor,
+            self._logins.access.account_changed,
+            self._logins.access.changes_missed,
+        )
         self.server = Server(
             service=pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
             listen=Listen(

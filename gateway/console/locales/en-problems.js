@@ -74,6 +74,8 @@ export const enProblems = {
 
   "reason.CANCELLED": "The login was cancelled",
   "next.CANCELLED": "You can start again whenever you like.",
+  "reason.ACCESS_ENDED": "The account no longer has access, so the login ended",
+  "next.ACCESS_ENDED": "Please sign in again; if that does not help, ask your administrator.",
   "reason.ACCOUNT_DELETED": "The FastMP account was deleted and the login ended",
   "next.ACCOUNT_DELETED": "Please ask your administrator.",
   "reason.LOGIN_TIMEOUT": "Nobody finished the login in time",

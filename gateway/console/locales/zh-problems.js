@@ -74,6 +74,8 @@ export const zhProblems = {
 
   "reason.CANCELLED": "登录已取消",
   "next.CANCELLED": "需要时可以随时重新开始。",
+  "reason.ACCESS_ENDED": "账户的访问权限已结束，登录已终止",
+  "next.ACCESS_ENDED": "请重新登录；仍不可用时请联系管理员。",
   "reason.ACCOUNT_DELETED": "账户已被删除，登录已终止",
   "next.ACCOUNT_DELETED": "请联系管理员。",
   "reason.LOGIN_TIMEOUT": "登录超时，没有人完成扫码",

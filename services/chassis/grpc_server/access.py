@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from fastmp.access.v1 import access_pb2
 from services.chassis.errors import DomainError
-from services.chassis.identity.principals import ADMIN_ROLE, Principal
+from services.chassis.identity.principals import Principal
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,9 @@ def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> b
 
 def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime) -> None:
     """Raises the refusal unless `principal` may call a method of this rule at `now`, an aware datetime."""
-    is_admin = principal.role == ADMIN_ROLE
-    if rule.level == access_pb2.ADMIN and not is_admin:
+    if rule.level == access_pb2.ADMIN and not principal.is_admin:
         raise AdminRequiredError
-    if rule.level == access_pb2.ACTIVE and not is_admin:
+    if rule.level == access_pb2.ACTIVE and not principal.is_admin:
         check_active(principal, now)
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 import structlog
@@ -105,18 +105,23 @@ class IdentityClient:
             raise unavailable(error) from error
         return _authenticated(answer)
 
-    def principals(self, account_ids: Sequence[str]) -> dict[str, Principal]:
+    def principals(
+        self, account_ids: Sequence[str], most_seconds: float = calls.DEFAULT_TIMEOUT_SECONDS
+    ) -> dict[str, Principal]:
         """Returns those of at most 1,000 accounts that exist, by id. Raises IdentityUnavailableError."""
-        found = self._get(pb.GetPrincipalsRequest(account_ids=account_ids))
+        found = self._get(pb.GetPrincipalsRequest(account_ids=account_ids), most_seconds)
         return {principal.account_id: principal for principal in found}
 
     def principal_with_email(self, email: str) -> Principal | None:
         """Returns the account with this e-mail by Identity's rule. Raises IdentityUnavailableError."""
         return next(iter(self._get(pb.GetPrincipalsRequest(email=email))), None)
 
-    def _get(self, request: pb.GetPrincipalsRequest) -> list[Principal]:
+    def _get(
+        self, request: pb.GetPrincipalsRequest, most_seconds: float = calls.DEFAULT_TIMEOUT_SECONDS
+    ) -> list[Principal]:
+        timeout = min(most_seconds, calls.outgoing_timeout())
         try:
-            answer = self._stub.GetPrincipals(request, timeout=calls.outgoing_timeout(), metadata=metadata())
+            answer = self._stub.GetPrincipals(request, timeout=timeout, metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
         return [principal_of(principal) for principal in answer.principals]
@@ -137,12 +142,14 @@ def principal_of(message: pb.Principal) -> Principal:
         role=message.role,
         activation_status=message.activation_status,
         expired_time=message.expired_time.ToDatetime(tzinfo=datetime.UTC) if expires else None,
+        tokens_valid_after=message.tokens_valid_after if message.HasField("tokens_valid_after") else None,
     )
 
 
 def _authenticated(answer: pb.AuthenticateResponse) -> AuthenticatedToken:
     expire_time = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC)
-    return AuthenticatedToken(principal_of(answer.principal), expire_time, answer.sequence)
+    principal = replace(principal_of(answer.principal), token_expire_time=expire_time)
+    return AuthenticatedToken(principal, expire_time, answer.sequence)
 
 
 def _refusal(reason: str) -> UnauthenticatedError:

@@ -119,8 +119,17 @@ class AccountFeed:
     """The thread that follows the feed. While its stream is broken, no cached principal is trusted."""
 
     def __init__(
-        self, identity: grpc.Channel, authenticator: CachingAuthenticator, cursor: FeedCursor
+        self,
+        identity: grpc.Channel,
+        authenticator: CachingAuthenticator,
+        cursor: FeedCursor,
+        on_changed: Callable[[str], None] = lambda _account_id: None,
+        on_connected: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_changed` is called with the id of each account that has changed or is gone, `on_connected` when a
+        stream has begun: changes before it may have been missed. Both must return immediately."""
+        self._on_changed = on_changed
+        self._on_connected = on_connected
         self._stub = pb_grpc.IdentityServiceStub(identity)
         self._client = IdentityClient(identity)
         self._authenticator = authenticator
@@ -182,13 +191,18 @@ class AccountFeed:
             # The interrupt came before there was a stream.
             stream.cancel()
         advance_at = 0.0
+        is_new = True
         for event in stream:
             self._was_heard = True
+            if is_new:
+                self._on_connected()
+                is_new = False
             for sequence, change in changes_of(event):
                 self._authenticator.drop(change.account_id, sequence)
                 if change.kind == "deleted":
                     self._cursor.delete(uuid.UUID(change.account_id), sequence)
                     stored = sequence
+                self._on_changed(change.account_id)
             if event.HasField("heartbeat"):
                 self._authenticator.vouch()
                 self._loop.succeeded()

@@ -32,6 +32,19 @@ class Principal:
     role: str
     activation_status: str
     expired_time: datetime.datetime | None = None
+    # Grows whenever the account's tokens are ended; None when Identity's release does not say.
+    tokens_valid_after: int | None = None
+    # When the token ends by itself that the account called with; None outside a call.
+    token_expire_time: datetime.datetime | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it is an administrator's."""
+        return self.role == ADMIN_ROLE
+
+    def has_access(self, now: datetime.datetime) -> bool:
+        """Whether the account may call methods of the access level ACTIVE at `now`."""
+        return self.is_admin or self.effective_status(now) == "active"
 
     def effective_status(self, now: datetime.datetime) -> str:
         """The activation status at `now`: an active account past its expired_time is "expired".

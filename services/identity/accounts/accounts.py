@@ -58,6 +58,8 @@ class Account:
     activation_status: str
     expired_time: datetime.datetime | None
     created_at: datetime.datetime
+    # See services.identity.sign_in.tokens.
+    tokens_valid_after: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ COLUMNS = (
     accounts.c.activation_status,
     accounts.c.expired_time,
     accounts.c.created_at,
+    accounts.c.tokens_valid_after,
 )
 # Ends every token given out so far; see services.identity.sign_in.tokens.
 END_TOKENS: Mapping[Any, Any] = {
@@ -125,7 +128,15 @@ _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
 
 def account_of(row: Row[*tuple[Any, ...]]) -> Account:
     """The account in a row of `COLUMNS`."""
-    return Account(row.id, row.email, row.role, row.activation_status, row.expired_time, row.created_at)
+    return Account(
+        row.id,
+        row.email,
+        row.role,
+        row.activation_status,
+        row.expired_time,
+        row.created_at,
+        row.tokens_valid_after,
+    )
 
 
 def get(connection: Connection, account_id: uuid.UUID) -> Account:

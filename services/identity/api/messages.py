@@ -52,6 +52,8 @@ def principal(known: Principal) -> pb.Principal:
     )
     if known.expired_time is not None:
         message.expired_time.FromDatetime(known.expired_time)
+    if known.tokens_valid_after is not None:
+        message.tokens_valid_after = known.tokens_valid_after
     return message
 
 

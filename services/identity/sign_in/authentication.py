@@ -89,4 +89,5 @@ def principal_of(account: Account) -> Principal:
         role=account.role,
         activation_status=account.activation_status,
         expired_time=account.expired_time,
+        tokens_valid_after=account.tokens_valid_after,
     )

@@ -62,8 +62,8 @@ class LoginRpcs:
         self, request: pb.BeginLoginRequest, context: grpc.ServicerContext
     ) -> pb.BeginLoginResponse:
         wanted, logins = parse(BeginValues, request), self._logins.account_logins
-        key = logins.start(_caller_id(), calls.caller().email)
-        with logins.watch(_caller_id(), key) as watch:
+        key = logins.start(calls.caller())
+        with logins.watch(calls.caller(), key) as watch:
             if context.add_callback(watch.close):
                 watch.wait_for_qr(self._logins.begin_seconds)
         view = logins.view(_caller_id(), key)
@@ -82,7 +82,7 @@ class LoginRpcs:
     def StartLogin(
         self, _request: pb.StartLoginRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.LoginEvent]:
-        key = self._logins.account_logins.start(_caller_id(), calls.caller().email)
+        key = self._logins.account_logins.start(calls.caller())
         yield from self._events(key, 0, context)
 
     def WatchLogin(
@@ -99,7 +99,7 @@ class LoginRpcs:
         return pb.CancelLoginResponse(status="ok")
 
     def _events(self, key: str, after: int, context: grpc.ServicerContext) -> Iterator[pb.LoginEvent]:
-        with self._logins.account_logins.watch(_caller_id(), key) as watch:
+        with self._logins.account_logins.watch(calls.caller(), key) as watch:
             # False when the caller has hung up already.
             if context.add_callback(watch.close):
                 yield from watch.events(after)

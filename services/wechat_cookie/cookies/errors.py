@@ -41,7 +41,7 @@ class OwnerDeletedError(DomainError):
     """The FastMP account that would own the cookie was deleted. Nothing was changed."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = "ACCOUNT_DELETED"
+    reason = "ACCESS_ENDED"
     message: str = "账号已被删除"
 
 

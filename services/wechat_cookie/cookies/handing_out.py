@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy import Connection, insert, select
 
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.identity.principals import ADMIN_ROLE, Principal
+from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
 from services.wechat_cookie.cookies.errors import (
@@ -89,7 +89,7 @@ class HandingOut:
         owner_id, owner = self._owner(wanted)
         with self._database.reading() as connection:
             _find(connection, owner_id, wanted.token, self._now())
-        if owner is None or not self._is_active(owner):
+        if owner is None or not owner.has_access(self._now()):
             raise OwnerNotActiveError
         with self._database.transaction() as connection:
             return self._hand_out(connection, owner_id, wanted.token, acquirer)
@@ -104,9 +104,6 @@ class HandingOut:
         if owner is None:
             raise CookieNotFoundError
         return uuid.UUID(owner.account_id), owner
-
-    def _is_active(self, owner: Principal) -> bool:
-        return owner.role == ADMIN_ROLE or owner.effective_status(self._now()) == "active"
 
     def _hand_out(
         self, connection: Connection, owner_id: uuid.UUID, token: str | None, acquirer: Acquirer

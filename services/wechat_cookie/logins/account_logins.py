@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis.identity.principals import TokenRevokedError
+from services.chassis.identity.principals import Principal, TokenRevokedError
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS as COOKIE_COLUMNS
 from services.wechat_cookie.cookies.cookie import Cookie, cookie_of
 from services.wechat_cookie.cookies.tables import cookies, deleted_owners
 from services.wechat_cookie.logins.errors import LoginNotFoundError, TooManyLoginsError
-from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.rules import access, rules
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
@@ -106,7 +106,8 @@ class Watch:
 
 
 class AccountLogins:
-    """The logins of accounts. `new_key` makes login keys nobody can guess, `nudge` wakes the poller."""
+    """The logins of accounts. `new_key` makes login keys nobody can guess, `nudge` wakes the poller,
+    `check_access` has an account's access checked soon, since it may have ended while the call was on its way."""
 
     def __init__(
         self,
@@ -118,6 +119,7 @@ class AccountLogins:
         now: Callable[[], datetime.datetime],
         new_key: Callable[[], str],
         nudge: Callable[[], None],
+        check_access: Callable[[str], None],
         measures: LoginMeasures,
     ) -> None:
         self._database = database
@@ -128,16 +130,26 @@ class AccountLogins:
         self._now = now
         self._new_key = new_key
         self._nudge = nudge
+        self._check_access = check_access
         self._measures = measures
 
-    def start(self, owner_id: uuid.UUID, owner_email: str) -> str:
+    def start(self, caller: Principal) -> str:
         """Starts a login and gives its key. Not idempotent.
 
         Raises TooManyLoginsError, exact also for calls at the same moment, or TokenRevokedError when the account
         was deleted just now.
         """
         now = self._now()
-        transition = rules.started(self._new_key(), owner_id, owner_email, now, self._limits)
+        owner_id = uuid.UUID(caller.account_id)
+        transition = rules.started(
+            self._new_key(),
+            owner_id,
+            caller.email,
+            now,
+            self._limits,
+            tokens_valid_after=caller.tokens_valid_after,
+            access_until=access.account_end(caller),
+        )
         with self._database.transaction() as connection:
             owners.lock(connection, owner_id)
             if connection.execute(_IS_DELETED, {"owner": owner_id}).first() is not None:
@@ -146,6 +158,7 @@ class AccountLogins:
             if running >= self._limits.most_per_account:
                 raise TooManyLoginsError(retry_after=TRY_AGAIN)
             self._rows.insert(connection, transition, now)
+        self._check_access(caller.account_id)
         self._nudge()
         return transition.state.id
 
@@ -166,12 +179,13 @@ class AccountLogins:
         )
 
     @contextmanager
-    def watch(self, owner_id: uuid.UUID, login_id: str) -> Iterator[Watch]:
+    def watch(self, caller: Principal, login_id: str) -> Iterator[Watch]:
         """A look at the login's events. Raises LoginNotFoundError."""
         # Watched first and read afterwards, so that nothing falls between the two.
-        with self._hub.watching(login_id) as watcher:
+        with self._hub.watching(login_id, caller) as watcher:
             with self._database.reading() as connection:
-                row = self._row(connection, owner_id, login_id)
+                row = self._row(connection, uuid.UUID(caller.account_id), login_id)
+            self._check_access(caller.account_id)
             yield Watch(login_id, row.last_sequence, row.ended_at is not None, watcher, self._reader)
 
     def cancel(self, owner_id: uuid.UUID, login_id: str) -> None:

@@ -17,6 +17,15 @@ class LoginNotFoundError(DomainError):
 
 
 @dataclass(eq=False)
+class AccessEndedError(DomainError):
+    """The account that began the login has lost its access since, so nothing is saved for it."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "ACCESS_ENDED"
+    message: str = "账号的访问权限已结束，登录已终止"
+
+
+@dataclass(eq=False)
 class TooManyLoginsError(ThrottledError):
     """The account has as many running logins as one may have."""
 

@@ -478,6 +478,7 @@ class Principal(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     ACTIVATION_STATUS_FIELD_NUMBER: _builtins.int
     EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    TOKENS_VALID_AFTER_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """UUID."""
     email: _builtins.str
@@ -487,6 +488,10 @@ class Principal(_message.Message):
     activation_status: _builtins.str
     """"pending", "active", "expired" or "revoked", as stored: whoever keeps it compares expired_time with the
     clock again.
+    """
+    tokens_valid_after: _builtins.int
+    """Grows whenever the account's tokens are ended, by a logout or a new password: what was begun with a token while
+    it was lower has lost its access.
     """
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
@@ -500,12 +505,15 @@ class Principal(_message.Message):
         role: _builtins.str = ...,
         activation_status: _builtins.str = ...,
         expired_time: _timestamp_pb2.Timestamp | None = ...,
+        tokens_valid_after: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after", "expired_time", b"expired_time", "tokens_valid_after", b"tokens_valid_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after", "account_id", b"account_id", "activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "role", b"role", "tokens_valid_after", b"tokens_valid_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__tokens_valid_after: _TypeAlias = _typing.Literal["tokens_valid_after"]  # noqa: Y015
+    _WhichOneofArgType__tokens_valid_after: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_valid_after) -> _WhichOneofReturnType__tokens_valid_after | None: ...
 
 Global___Principal: _TypeAlias = Principal  # noqa: Y015
 

@@ -50,7 +50,8 @@ class WeChatCookieServiceStub:
 
     Reasons of a failure, a closed list:
       CANCELLED                  the caller cancelled
-      ACCOUNT_DELETED            the FastMP account was deleted
+      ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
+      ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
       LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
       LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
                                  it was stored
@@ -70,6 +71,10 @@ class WeChatCookieServiceStub:
       WECHAT_BAD_ANSWER          WeChat answered something that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
       INTERNAL                   a fault of FastMP
+
+    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
+    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
+    the login had its cookie before and goes on.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
@@ -173,7 +178,8 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
 
     Reasons of a failure, a closed list:
       CANCELLED                  the caller cancelled
-      ACCOUNT_DELETED            the FastMP account was deleted
+      ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
+      ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
       LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
       LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
                                  it was stored
@@ -193,6 +199,10 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
       WECHAT_BAD_ANSWER          WeChat answered something that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
       INTERNAL                   a fault of FastMP
+
+    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
+    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
+    the login had its cookie before and goes on.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
@@ -292,7 +302,8 @@ class WeChatCookieServiceServicer:
 
     Reasons of a failure, a closed list:
       CANCELLED                  the caller cancelled
-      ACCOUNT_DELETED            the FastMP account was deleted
+      ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
+      ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
       LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
       LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
                                  it was stored
@@ -312,6 +323,10 @@ class WeChatCookieServiceServicer:
       WECHAT_BAD_ANSWER          WeChat answered something that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
       INTERNAL                   a fault of FastMP
+
+    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
+    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
+    the login had its cookie before and goes on.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access

@@ -16,16 +16,30 @@ from services.wechat_cookie.logins.rules.outcomes import (
 )
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
-from services.wechat_cookie.logins.rules.transition import Transition, failed, progress, succeeded, write
+from services.wechat_cookie.logins.rules.transition import (
+    Transition,
+    again_in,
+    failed,
+    progress,
+    succeeded,
+    write,
+)
 
 # Nobody is at the phone in these, so nobody is let down when a login that nobody watches ends.
 ABANDONABLE = frozenset({Stage.PREPARING, Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 
 
 def started(
-    login_id: str, owner_id: uuid.UUID, owner_email: str, now: datetime.datetime, limits: LoginLimits
+    login_id: str,
+    owner_id: uuid.UUID,
+    owner_email: str,
+    now: datetime.datetime,
+    limits: LoginLimits,
+    *,
+    tokens_valid_after: int | None = None,
+    access_until: datetime.datetime | None = None,
 ) -> Transition:
-    """A new login, due at once, with its first event."""
+    """A new login, due immediately, with its first event."""
     event, at_stage = progress(Stage.PREPARING)
     blank = LoginState(
         id=login_id,
@@ -38,6 +52,8 @@ def started(
         next_poll_at=now,
         claim_seconds=limits.start_lease_seconds,
         deadline_at=now + datetime.timedelta(seconds=limits.preparing_seconds),
+        tokens_valid_after=tokens_valid_after,
+        access_until=access_until,
     )
     return write(blank, event, **at_stage)
 
@@ -95,6 +111,11 @@ def overdue(state: LoginState, now: datetime.datetime) -> Transition | None:
         return None
     unreached = state.step is Step.START
     return failed(state, Reason.WECHAT_UNREACHABLE if unreached else Reason.LOGIN_TIMEOUT, now)
+
+
+def postponed(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
+    """The step was not taken, and is due again after a pause."""
+    return write(state, **again_in(state, limits.slowest_poll_seconds, now, counted=False))
 
 
 def abandoned(state: LoginState, now: datetime.datetime) -> Transition | None:

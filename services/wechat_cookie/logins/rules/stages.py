@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """Why a login failed; the contract says what each one means."""
 
     CANCELLED = "CANCELLED"
+    ACCESS_ENDED = "ACCESS_ENDED"
+    # Written by earlier releases, whose logins may still be looked at.
     ACCOUNT_DELETED = "ACCOUNT_DELETED"
     LOGIN_TIMEOUT = "LOGIN_TIMEOUT"
     LOGIN_INTERRUPTED = "LOGIN_INTERRUPTED"

@@ -68,6 +68,10 @@ class LoginState:
     message: str = ""
     reason: Reason | None = None
     ended_at: datetime.datetime | None = None
+    # The account's, when the login began; None for one that an earlier release began.
+    tokens_valid_after: int | None = None
+    # When the account's access ends by time; None for never.
+    access_until: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

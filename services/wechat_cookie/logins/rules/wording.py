@@ -22,6 +22,7 @@ HARD_TO_REACH = "微信服务器暂时连接不上，仍在重试，请稍候"
 
 REASONS = {
     Reason.CANCELLED: "登录已取消",
+    Reason.ACCESS_ENDED: "账号的访问权限已结束（退出登录、修改密码、停用、到期或删除），登录已终止",
     Reason.ACCOUNT_DELETED: "账号已被删除，登录已终止",
     Reason.LOGIN_TIMEOUT: "登录超时，请重新发起登录",
     Reason.LOGIN_INTERRUPTED: "登录结果在保存前丢失，请重新扫码登录",
@@ -46,6 +47,7 @@ REASONS = {
 # For these, starting again at once changes nothing.
 NOT_RETRYABLE = frozenset(
     {
+        Reason.ACCESS_ENDED,
         Reason.ACCOUNT_DELETED,
         Reason.EMAIL_NOT_BOUND,
         Reason.APPROVAL_REFUSED,

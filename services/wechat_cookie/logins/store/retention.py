@@ -12,13 +12,15 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import ARRAY, Connection, Select, Uuid, bindparam, delete, exists, func, select, update
 
+from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
-from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.cookies.owners import lock
+from services.wechat_cookie.logins.rules import access, rules
 from services.wechat_cookie.logins.rules.stages import Reason
-from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState
+from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
 from services.wechat_cookie.logins.store.tables import logins
@@ -33,13 +35,33 @@ _OVERDUE = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-_NEXT_DEADLINE = DirectStatement(select(func.min(logins.c.deadline_at)))
+# A login whose cookie is saved goes on to its end; see rules.access.
+_ACCESS_MATTERS = (
+    logins.c.access_until.is_not(None),
+    logins.c.ended_at.is_(None),
+    logins.c.step != Step.DESCRIBE.value,
+)
+_ACCESS_ENDED = (
+    select(*COLUMNS)
+    .where(*_ACCESS_MATTERS, logins.c.access_until <= bindparam("now"))
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_NEXT_DEADLINE = DirectStatement(
+    select(
+        func.least(
+            select(func.min(logins.c.deadline_at)).scalar_subquery(),
+            select(func.min(logins.c.access_until)).where(*_ACCESS_MATTERS).scalar_subquery(),
+        )
+    )
+)
 _UNSEEN = (
     _RUNNING.where(logins.c.last_seen_at < bindparam("seen_before"))
     .where(logins.c.stage.in_([stage.value for stage in rules.ABANDONABLE]))
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
+_OF_OWNERS = _RUNNING.where(logins.c.owner_id == func.any(bindparam("owners", type_=ARRAY(Uuid))))
 _OF_OWNER = _RUNNING.where(logins.c.owner_id == bindparam("owner")).with_for_update()
 _SEEN = (
     update(logins)
@@ -66,9 +88,13 @@ class LoginRetention:
         return None if deadline is None else (deadline - self._now()).total_seconds()
 
     def end_overdue(self, connection: Connection) -> list[LoginState]:
-        """Ends logins whose deadline is past, at most BATCH, and gives them."""
+        """Ends logins whose deadline or whose account's access is past, at most BATCH of each, and returns them."""
         now = self._now()
-        return self._end(connection, _OVERDUE, {"now": now}, lambda login: rules.overdue(login, now))
+        overdue = self._end(connection, _OVERDUE, {"now": now}, lambda login: rules.overdue(login, now))
+        without_access = self._end(
+            connection, _ACCESS_ENDED, {"now": now}, lambda login: access.ended_by_time(login, now)
+        )
+        return [*overdue, *without_access]
 
     def end_abandoned(self, connection: Connection) -> list[LoginState]:
         """Ends abandoned logins, at most BATCH, and gives them."""
@@ -77,14 +103,45 @@ class LoginRetention:
         return self._end(connection, _UNSEEN, values, lambda login: rules.abandoned(login, now))
 
     def end_logins_of(self, connection: Connection, owner_id: uuid.UUID) -> None:
-        """Ends the running logins of an account that is gone, with ACCOUNT_DELETED; they disappear as all ended
+        """Ends the running logins of an account that is gone, with ACCESS_ENDED; they disappear as all ended
         ones do. Belongs after the owner's lock and the entry in deleted_owners: then no new one can begin."""
         now = self._now()
         self._end(
             connection,
             _OF_OWNER,
             {"owner": owner_id},
-            lambda login: rules.ended(login, Reason.ACCOUNT_DELETED, now),
+            lambda login: rules.ended(login, Reason.ACCESS_ENDED, now),
+        )
+
+    def owners_affected(
+        self, connection: Connection, owners: Mapping[uuid.UUID, Principal | None]
+    ) -> set[uuid.UUID]:
+        """Returns those of the accounts for whose running logins something follows from what they are now."""
+        now = self._now()
+        states = [
+            self._rows.state_of(row) for row in connection.execute(_OF_OWNERS, {"owners": list(owners)})
+        ]
+        return {
+            state.owner_id
+            for state in states
+            if access.account_changed(state, owners[state.owner_id], now) is not None
+        }
+
+    def account_changed(
+        self, connection: Connection, account_id: uuid.UUID, owner: Principal | None
+    ) -> list[LoginState]:
+        """Ends the account's running logins that it may no longer have, adapts the others, and returns all written.
+
+        `owner` is the account as it is now, None when it is deleted. Idempotent.
+        """
+        # So that a session which is being saved meanwhile is saved before, or finds its login ended.
+        lock(connection, account_id)
+        now = self._now()
+        return self._end(
+            connection,
+            _OF_OWNER,
+            {"owner": account_id},
+            lambda login: access.account_changed(login, owner, now),
         )
 
     def owners_of_running(self, connection: Connection) -> list[uuid.UUID]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -68,6 +69,10 @@ logins = Table(
     Column("qr_image", LargeBinary),
     # When a watcher or a poll of the owner last looked, give or take half a minute.
     Column("last_seen_at", DateTime(timezone=True), nullable=False),
+    # The account's when the login began: it grows whenever the account's tokens are ended.
+    Column("tokens_valid_after", BigInteger),
+    # When the account's access ends by time.
+    Column("access_until", DateTime(timezone=True)),
     CheckConstraint("id ~ '^[0-9a-f]{32}$'", name="logins_id_is_a_key"),
     CheckConstraint(_one_of("stage", Stage), name="logins_stage_is_known"),
     CheckConstraint(_one_of("step", Step), name="logins_step_is_known"),
@@ -86,6 +91,11 @@ logins = Table(
 Index("logins_due_polls_idx", logins.c.next_poll_at, postgresql_where=IS_POLL)
 Index("logins_due_acts_idx", logins.c.next_poll_at, postgresql_where=IS_ACT)
 Index("logins_deadline_at_idx", logins.c.deadline_at, postgresql_where=text("deadline_at IS NOT NULL"))
+Index(
+    "logins_access_until_idx",
+    logins.c.access_until,
+    postgresql_where=text("access_until IS NOT NULL AND ended_at IS NULL"),
+)
 Index("logins_running_of_owner_idx", logins.c.owner_id, postgresql_where=text("ended_at IS NULL"))
 Index("logins_ended_at_idx", logins.c.ended_at, postgresql_where=text("ended_at IS NOT NULL"))
 

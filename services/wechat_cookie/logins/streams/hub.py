@@ -1,18 +1,28 @@
 """Wakes the watchers of a login when something has happened in it, whichever replica wrote it."""
 
+import datetime
+import math
 import threading
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from services.chassis.identity.principals import Principal
 from services.chassis.postgres.notifications import Listener
+from services.wechat_cookie.logins.rules import access
 from services.wechat_cookie.logins.store.rows import CHANNEL
 
 
 class Watcher:
-    """One stream that waits. It has no timer and asks nobody while nothing happens."""
+    """One stream that waits, and the access of the account that opened it."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Principal) -> None:
+        self.owner_id = uuid.UUID(caller.account_id)
+        self._tokens_valid_after = caller.tokens_valid_after
+        self._token_end = caller.token_expire_time
+        self._account_end = access.account_end(caller)
+        self._access_ended = False
         self.closed = False
         # Whether it was closed because the replica stops, and not by its caller.
         self.replica_stops = False
@@ -31,6 +41,21 @@ class Watcher:
         """The replica stops: the caller is to go on at another one."""
         self.replica_stops = True
         self.close()
+
+    def account_changed(self, owner: Principal | None, now: datetime.datetime) -> None:
+        """The account is `owner` now, None when it is deleted. Wakes the stream if that ends its access."""
+        if owner is None or not access.holds(self._tokens_valid_after, owner, now):
+            self._access_ended = True
+            self._woken.set()
+        else:
+            self._account_end = access.account_end(owner)
+
+    def access_seconds(self, now: datetime.datetime) -> float:
+        """How many seconds of access are left at `now`; 0 or less when it has ended."""
+        if self._access_ended:
+            return 0.0
+        ends = [end for end in (self._token_end, self._account_end) if end is not None]
+        return min(((end - now).total_seconds() for end in ends), default=math.inf)
 
     def wait(self, seconds: float) -> bool:
         """Waits for wake() or close(); False if neither came within `seconds`."""
@@ -65,9 +90,9 @@ class EventHub:
             watcher.turn_away()
 
     @contextmanager
-    def watching(self, login_id: str) -> Iterator[Watcher]:
-        """A watcher that is woken by everything written to the login from now on."""
-        watcher = Watcher()
+    def watching(self, login_id: str, caller: Principal) -> Iterator[Watcher]:
+        """A watcher that is woken by what is written to the login from now on, and when `caller` loses access."""
+        watcher = Watcher(caller)
         with self._lock:
             self._watchers[login_id].add(watcher)
         try:
@@ -80,6 +105,16 @@ class EventHub:
                 watchers.discard(watcher)
                 if not watchers:
                     del self._watchers[login_id]
+
+    def owners(self) -> set[uuid.UUID]:
+        """The accounts that have streams here."""
+        return {watcher.owner_id for watcher in self._all()}
+
+    def account_changed(self, account_id: uuid.UUID, owner: Principal | None, now: datetime.datetime) -> None:
+        """The account is `owner` now, None when it is deleted. Ends its streams that have lost their access."""
+        for watcher in self._all():
+            if watcher.owner_id == account_id:
+                watcher.account_changed(owner, now)
 
     def saw(self, login_id: str) -> None:
         """Its owner has looked at the login without watching it."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.messages import to_message as cookie_message
+from services.wechat_cookie.logins.rules import wording
 from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, QrShown, Succeeded
+from services.wechat_cookie.logins.rules.stages import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ def to_stored(
 def is_last(message: pb.LoginEvent) -> bool:
     """Whether the login has ended with this event."""
     return message.WhichOneof("event") in {"success", "failure"}
+
+
+def access_ended(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
+    """The last event of a stream whose caller has lost access, whatever becomes of the login."""
+    reason = Reason.ACCESS_ENDED
+    event = Failed(reason, wording.REASONS[reason], reason not in wording.NOT_RETRYABLE)
+    return pb.LoginEvent.FromString(to_stored(event, login_id, sequence, now, None).message)
 
 
 def heartbeat(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:

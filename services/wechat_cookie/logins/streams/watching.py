@@ -13,7 +13,7 @@ from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.errors import ReplicaStoppingError
 from services.wechat_cookie.logins.store.tables import login_events
 from services.wechat_cookie.logins.streams.hub import Watcher
-from services.wechat_cookie.logins.streams.messages import heartbeat, is_last
+from services.wechat_cookie.logins.streams.messages import access_ended, heartbeat, is_last
 
 _log = structlog.get_logger(__name__)
 
@@ -50,11 +50,15 @@ class EventReader:
         """The events after the sequence `after`, until the last one, or until the watcher is closed.
 
         It asks the database once for each wake of the watcher. A database that is away does not end the stream:
-        heartbeats go on, and it catches up afterwards. Raises ReplicaStoppingError when the replica stops.
+        heartbeats go on, and it catches up afterwards. When the caller's access ends, the last event is a failure
+        with ACCESS_ENDED. Raises ReplicaStoppingError when the replica stops.
         """
         sequence = after
-        patience = heartbeat_seconds or self._heartbeat_seconds
+        pause = heartbeat_seconds or self._heartbeat_seconds
         while not watcher.closed:
+            if watcher.access_seconds(self._now()) <= 0:
+                yield access_ended(login_id, sequence + 1, self._now())
+                return
             events = self._read(login_id, sequence)
             for event in () if events is None else events:
                 message = pb.LoginEvent.FromString(event)
@@ -65,12 +69,18 @@ class EventReader:
             away = events is None
             # A stream waits for minutes, beside thousands of others: it holds no picture meanwhile.
             events = None
-            while not watcher.wait(min(RETRY_SECONDS, patience) if away else patience):
+            while not watcher.wait(self._wait_seconds(watcher, min(RETRY_SECONDS, pause) if away else pause)):
+                if watcher.access_seconds(self._now()) <= 0:
+                    break
                 yield heartbeat(login_id, sequence, self._now())
                 if away:
                     break
         if watcher.replica_stops:
             raise ReplicaStoppingError
+
+    def _wait_seconds(self, watcher: Watcher, pause: float) -> float:
+        # A little past the end, so that the clock has reached it.
+        return min(pause, max(0.0, watcher.access_seconds(self._now())) + 0.001)
 
     def _read(self, login_id: str, after: int) -> Sequence[bytes] | None:
         try:

@@ -14,6 +14,7 @@ from services.wechat_cookie.logins.store.retention import LoginRetention
 from services.wechat_cookie.logins.store.rows import LoginRows
 from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.streams.watching import EventReader
+from services.wechat_cookie.logins.work.access_keeper import AccessKeeper, Principals
 from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 from services.wechat_cookie.logins.work.poller import STOP_SECONDS, LoginPoller
@@ -37,8 +38,12 @@ class LoginEngine:
         threads: LoginThreads,
         now: Callable[[], datetime.datetime],
         registry: CollectorRegistry,
+        principals: Principals,
     ) -> None:
-        """`client` should keep as many connections as `threads` has for polls and acts together."""
+        """`principals` asks Identity for accounts by id.
+
+        `client` should keep as many connections as `threads` has for polls and acts together.
+        """
         measures = LoginMeasures(registry)
         rows = LoginRows(vault, uuid.uuid4)
         self._hub = EventHub(database_url, threads.beat_seconds)
@@ -49,10 +54,12 @@ class LoginEngine:
             limits,
             now,
             measures,
+            principals,
             poll_threads=threads.polls,
             act_threads=threads.acts,
         )
         self.retention = LoginRetention(rows, limits, now)
+        self.access = AccessKeeper(database, self.retention, self._hub, principals, now, measures)
         self._upkeep = LoginUpkeep(
             database,
             self.retention,
@@ -71,6 +78,7 @@ class LoginEngine:
             now,
             lambda: secrets.token_hex(16),
             self._poller.nudge,
+            self.access.account_changed,
             measures,
         )
 
@@ -79,6 +87,7 @@ class LoginEngine:
         self._hub.start()
         self._poller.start()
         self._upkeep.start()
+        self.access.start()
 
     def end_streams(self) -> None:
         """Ends every stream of this replica, so that its callers attach to another one. Idempotent."""
@@ -88,5 +97,6 @@ class LoginEngine:
         """Ends the streams and the threads; other replicas go on with the logins. An exchange with WeChat that
         takes longer than `seconds` is abandoned."""
         self._poller.stop(seconds)
+        self.access.stop()
         self._upkeep.stop()
         self._hub.stop()

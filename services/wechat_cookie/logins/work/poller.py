@@ -11,6 +11,7 @@ from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.rules.state import POLLS, LoginLimits, LoginState
 from services.wechat_cookie.logins.store.claiming import claim_acts, claim_polls, next_act, next_poll
 from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.work.access_keeper import Principals
 from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.lane import Lane, Source
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
@@ -37,6 +38,7 @@ class LoginPoller:
         limits: LoginLimits,
         now: Callable[[], datetime.datetime],
         measures: LoginMeasures,
+        principals: Principals,
         *,
         poll_threads: int = 64,
         act_threads: int = 16,
@@ -46,7 +48,7 @@ class LoginPoller:
         self._rows = rows
         self._now = now
         self._stopping = threading.Event()
-        self._steps = Steps(database, rows, exchanges, limits, now, measures, self._stopping)
+        self._steps = Steps(database, rows, exchanges, limits, now, measures, self._stopping, principals)
         self._known: LRUCache[str, LoginState] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
         self._polls: Lane[LoginState] = Lane(

@@ -8,14 +8,18 @@ from collections.abc import Callable
 import structlog
 
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
+from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.postgres.database import Database
+from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
-from services.wechat_cookie.logins.rules import rules
+from services.wechat_cookie.logins.errors import AccessEndedError
+from services.wechat_cookie.logins.rules import access, rules
 from services.wechat_cookie.logins.rules.outcomes import Broken, Faulted, Outcome
 from services.wechat_cookie.logins.rules.stages import Reason
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.work.access_keeper import Principals
 from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
@@ -38,6 +42,7 @@ class Steps:
         now: Callable[[], datetime.datetime],
         measures: LoginMeasures,
         stopping: threading.Event,
+        principals: Principals,
     ) -> None:
         self._database = database
         self._rows = rows
@@ -46,6 +51,7 @@ class Steps:
         self._now = now
         self._measures = measures
         self._stopping = stopping
+        self._principals = principals
 
     def take(self, state: LoginState) -> LoginState | None:
         """Takes the step of a claimed login, and those that follow it at once.
@@ -66,6 +72,15 @@ class Steps:
         end = rules.overtried(state, self._now(), self._limits)
         if end is not None:
             return self._write(end, state)
+        if state.step is Step.FINISH:
+            # WeChat gives the session out once: not for an account that may not have it.
+            try:
+                self._check_access(state)
+            except AccessEndedError as error:
+                end = rules.ended(state, Reason(error.reason), self._now())
+                return self._write(end, state) if end is not None else None
+            except IdentityUnavailableError:
+                return self._write(rules.postponed(state, self._now(), self._limits), state)
         outcome = self._exchange(state, state.step)
         return self._apply(state, state.step, outcome)
 
@@ -99,7 +114,7 @@ class Steps:
     def _write(self, transition: Transition, before: LoginState) -> LoginState | None:
         try:
             written = self._patiently(transition)
-        except (OwnedByAnotherAccountError, OwnerDeletedError) as error:
+        except (OwnedByAnotherAccountError, OwnerDeletedError, AccessEndedError) as error:
             end = rules.ended(before, Reason(error.reason), self._now())
             written = self._commit(end) if end is not None else None
         if written is not None and written.ended_at is not None:
@@ -111,16 +126,27 @@ class Steps:
         while True:
             try:
                 return self._commit(transition)
-            except (DatabaseUnavailableError, ConflictError) as error:
+            except (DatabaseUnavailableError, ConflictError, IdentityUnavailableError) as error:
                 if transition.session is None or time.monotonic() > give_up_at:
                     raise
-                _log.warning("session_waits_for_database", login=transition.state.id[:8], reason=error.reason)
+                _log.warning("session_waits", login=transition.state.id[:8], reason=error.reason)
                 if self._stopping.wait(SESSION_RETRY_SECONDS):
                     raise
 
     def _commit(self, transition: Transition) -> LoginState | None:
         with self._database.transaction() as connection:
+            if transition.session is not None:
+                # In the transaction and under the lock that ends logins take, so that access which ended before the
+                # commit is noticed however long the locks took.
+                owners.lock(connection, transition.state.owner_id)
+                self._check_access(transition.state)
             return self._rows.advance(connection, transition, self._now())
+
+    def _check_access(self, state: LoginState) -> None:
+        owner_id = str(state.owner_id)
+        owner = self._principals([owner_id]).get(owner_id)
+        if not access.state_holds(state, owner, self._now()):
+            raise AccessEndedError
 
     def _reread(self, login_id: str) -> LoginState | None:
         with self._database.reading() as connection:

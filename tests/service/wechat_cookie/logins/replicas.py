@@ -4,7 +4,7 @@ import datetime
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from deploy.wechat_emulator.running import RunningEmulator
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
 from services.chassis.postgres.database import Database
@@ -53,12 +54,21 @@ class Accounts:
     """Identity's part: who is behind a token."""
 
     known: dict[str, Principal] = field(default_factory=dict)
+    reachable: bool = True
 
     def add(self, role: str = "user") -> tuple[uuid.UUID, str]:
         """A new active account and its token."""
         account_id, token = uuid.uuid4(), uuid.uuid4().hex
-        self.known[token] = Principal(str(account_id), f"{account_id.hex}@example.com", role, "active")
+        email = f"{account_id.hex}@example.com"
+        self.known[token] = Principal(str(account_id), email, role, "active", tokens_valid_after=0)
         return account_id, token
+
+    def principals(self, account_ids: Sequence[str]) -> Mapping[str, Principal]:
+        """Identity's GetPrincipals."""
+        if not self.reachable:
+            raise IdentityUnavailableError
+        by_id = {principal.account_id: principal for principal in self.known.values()}
+        return {one: by_id[one] for one in account_ids if one in by_id}
 
     def authenticate(self, token: str, _suffices: object = None) -> Principal:
         if token not in self.known:
@@ -136,6 +146,7 @@ class Cluster:
             or LoginThreads(polls=16, acts=4, heartbeat_seconds=0.5, beat_seconds=0.1, sweep_seconds=0.1),
             self.clock,
             registry,
+            self.accounts.principals,
         )
         server = Server(
             SERVICE,

@@ -74,13 +74,13 @@ def test_a_cancellation_before_the_qr_code_ends_the_wait_for_it(ann: Caller, pho
 
 def test_running_logins_are_limited_exactly_under_parallel_starts(cluster: Cluster) -> None:
     replicas = [cluster.replica(limits=replace(QUICK, most_per_account=5)) for _ in range(2)]
-    account_id, _ = cluster.accounts.add()
+    account = cluster.accounts.known[cluster.accounts.add()[1]]
     barrier = threading.Barrier(24)
 
     def start(number: int) -> str:
         barrier.wait()
         try:
-            return replicas[number % 2].engine.account_logins.start(account_id, "ann@example.com")
+            return replicas[number % 2].engine.account_logins.start(account)
         except DomainError as error:
             return error.reason
 
@@ -167,7 +167,7 @@ def test_the_deletion_of_an_account_ends_its_logins_and_lets_none_begin(
     with replica.database.transaction() as connection:
         delete_owner(connection, owner, running_clock())
         replica.engine.retention.end_logins_of(connection, owner)
-    assert story.to_end().failure.reason == "ACCOUNT_DELETED"
+    assert story.to_end().failure.reason == "ACCESS_ENDED"
     assert refusal(ann.begin) == (grpc.StatusCode.UNAUTHENTICATED, TokenRevokedError.reason)
     assert bob.poll(others.key).status == "pending"
 
@@ -182,7 +182,7 @@ def test_a_session_that_comes_after_the_deletion_is_saved_for_nobody(
         # The cookies' half of the deletion alone, as if it came just before this login was ended.
         delete_owner(connection, owner, running_clock())
     phone.scan_and_confirm(qr.url)
-    assert story.to_end().failure.reason == "ACCOUNT_DELETED"
+    assert story.to_end().failure.reason == "ACCESS_ENDED"
 
 
 def test_an_ended_login_holds_no_secret(ann: Caller, replica: Replica, phone: EmulatorControl) -> None:

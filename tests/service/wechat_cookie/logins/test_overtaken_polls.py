@@ -74,7 +74,9 @@ def test_a_replica_that_claimed_a_poll_does_not_take_the_step_that_another_one_i
     exchanges = RecordedExchanges(client, read_qr)
     exchanges.made = []
     measures = LoginMeasures(CollectorRegistry())
-    overtaken = LoginPoller(database, rows, exchanges, QUICK, cluster.clock, measures, poll_threads=4)
+    overtaken = LoginPoller(
+        database, rows, exchanges, QUICK, cluster.clock, measures, cluster.accounts.principals, poll_threads=4
+    )
     with frozen_replicas(cluster) as frozen:
         faster = frozen.replica("finish_login", after_answer=False, kind=SlowToAsk, limits=PATIENT)
         (its_client,) = frozen.clients

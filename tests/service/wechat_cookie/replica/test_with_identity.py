@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 
@@ -9,6 +10,7 @@ import grpc
 import pytest
 from sqlalchemy import func, select
 
+from fastmp.identity.v1 import identity_service_pb2 as identity_pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres import migrations
@@ -140,8 +142,29 @@ def test_a_running_login_of_a_deleted_account_ends(
             found: str | None = connection.execute(select(logins.c.reason)).scalar_one()
             return found
 
-    wait_until(lambda: reason() == "ACCOUNT_DELETED", "the login has ended, and says why")
+    wait_until(lambda: reason() == "ACCESS_ENDED", "the login has ended, and says why")
     stream.cancel()
+
+
+@pytest.mark.parametrize("end", ["logout", "revocation", "expiry"])
+def test_a_stream_ends_within_a_second_of_the_end_of_access(
+    surroundings: Surroundings, identity: IdentityReplica, end: str
+) -> None:
+    ann = identity.active_account("ann")
+    replica = surroundings.start(identity.address)
+    wait_until(replica.is_ready, "the feed is followed")
+    stream = surroundings.stub(replica, "gateway").StartLogin(pb.StartLoginRequest(), metadata=ann.bearer)
+    next(iter(stream))
+    if end == "logout":
+        identity.callers.gateway.Logout(identity_pb.LogoutRequest(), metadata=ann.bearer)
+    else:
+        identity.update(ann, activation_status="revoked" if end == "revocation" else "expired")
+    changed = time.monotonic()
+    last = list(stream)[-1]
+    assert time.monotonic() - changed < 1
+    assert last.failure.reason == "ACCESS_ENDED"
+    with surroundings.database.reading() as connection:
+        assert connection.execute(select(logins.c.reason)).scalar_one() == "ACCESS_ENDED"
 
 
 def test_the_first_call_to_a_ready_replica_is_answered_although_identity_came_later(

@@ -155,7 +155,7 @@ class AnyLogin(RuleBasedStateMachine):
         if now:
             self.accept(rules.abandoned(self.state, self.now))
 
-    @rule(reason=st.sampled_from([Reason.CANCELLED, Reason.ACCOUNT_DELETED]), now=SELDOM)
+    @rule(reason=st.sampled_from([Reason.CANCELLED, Reason.ACCESS_ENDED]), now=SELDOM)
     def it_is_ended_from_outside(self, reason: Reason, now: bool) -> None:
         if now or self.state.step is None:
             self.accept(rules.ended(self.state, reason, self.now))
