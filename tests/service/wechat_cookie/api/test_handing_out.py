@@ -118,10 +118,10 @@ def test_each_hand_out_is_recorded_and_the_record_outlives_the_cookie(
     assert report(collector, second, "ok") == "dead"
 
 
-def test_only_collector_and_ops_get_values(store: Store, api: Api) -> None:
+def test_only_the_collector_gets_values(store: Store, api: Api) -> None:
     store.save("1001")
     api.accounts.put(ANN, role="admin")
-    acquired = acquire(api.stub("ops"))
+    acquired = acquire(api.stub("collector"))
     calls: tuple[Callable[[Stub], object], ...] = (
         lambda stub: stub.AcquireCookie(pb.AcquireCookieRequest(owner_id=str(ANN)), metadata=bearer(ANN)),
         lambda stub: stub.ReportCookie(
@@ -129,7 +129,9 @@ def test_only_collector_and_ops_get_values(store: Store, api: Api) -> None:
             metadata=bearer(ANN),
         ),
     )
-    for call, caller in itertools.product(calls, ("gateway", "identity", "activation", "wechat_cookie")):
+    for call, caller in itertools.product(
+        calls, ("gateway", "identity", "activation", "wechat_cookie", "ops")
+    ):
         with pytest.raises(grpc.RpcError) as refused:
             call(api.stub(caller))
         assert refusal(refused.value)[:2] == ("PERMISSION_DENIED", "CALLER_NOT_ALLOWED")

@@ -102,7 +102,7 @@ def test_no_value_of_a_cookie_reaches_the_log(
     ann, log = identity.active_account("ann"), tmp_path / "wechat_cookie.log"
     surroundings.save(ann, TOKEN)
     with serving(surroundings, log, IDENTITY_ADDRESS=identity.address) as port:
-        connection = channel(f"127.0.0.1:{port}", "wechat_cookie", surroundings.certificates["ops"])
+        connection = channel(f"127.0.0.1:{port}", "wechat_cookie", surroundings.certificates["collector"])
         stub = pb_grpc.WeChatCookieServiceStub(connection)
         wait_until((surroundings.root / TOKEN / "cookie.json").exists, "the folder appears")
         assert SECRET in stub.AcquireCookie(pb.AcquireCookieRequest(owner_id=ann.id)).cookie_header
