@@ -3,7 +3,7 @@
 from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension
 
-# Browsers send them; no service reads them, and services refuse metadata beyond 16 KiB.
+# Browsers send those of every program on the same host; no service reads them.
 _UNUSED = ("cookie",)
 # gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. Nobody
 # reads such headers. A colon begins the names of HTTP/2's own.

@@ -8,7 +8,8 @@ from gateway.envoy.error_replies import local_reply_config
 from gateway.envoy.extensions import Config, extension
 from gateway.settings import GatewaySettings
 
-LARGEST_HEADERS_KIB = 8
+# Browsers send the cookies of every program on the same host.
+LARGEST_HEADERS_KIB = 60
 MOST_HEADERS = 64
 REQUEST_HEADERS_SECONDS = 10
 REQUEST_SECONDS = 30
@@ -83,6 +84,13 @@ def _limits() -> Config:
             "max_headers_count": MOST_HEADERS,
             # Many programs take "x_request_id" and "x-request-id" for the same header.
             "headers_with_underscores_action": "DROP_HEADER",
+        },
+        "http_protocol_options": {
+            # nginx speaks 1.0 to what is behind it unless it is configured otherwise.
+            "accept_http_10": True,
+            "default_host_for_http_10": "fastmp",
+            # An offer of another protocol is ignored (RFC 9110, 7.8); Envoy by itself would refuse the request.
+            "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
         },
         "http2_protocol_options": {
             "max_concurrent_streams": STREAMS_PER_CONNECTION,

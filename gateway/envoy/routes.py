@@ -6,7 +6,6 @@ from gateway.contract import Rpc
 from gateway.envoy import filter_names
 from gateway.envoy.cors import cors_policy, preflight_route
 from gateway.envoy.extensions import Config, set_header
-from gateway.envoy.path_matching import has_query
 from gateway.envoy.rate_limits import public_limits
 from gateway.envoy.refusals import malformed_path, native_grpc, nothing_else, transcoder_off, unknown_query
 from gateway.envoy.rpc_routes import rpc_route
@@ -18,7 +17,7 @@ LARGEST_PAGE_BYTES = 8 << 20
 def route_configuration(
     rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
 ) -> Config:
-    """All routes, in order. `pages` holds the routes of the gateway's own pages by path; they answer GET only."""
+    """All routes, in order. `pages` holds those of the gateway's own pages by path; they answer GET and HEAD."""
     return {
         "name": "fastmp",
         "virtual_hosts": [_virtual_host(rpcs, pages, settings)],
@@ -43,7 +42,7 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
             preflight_route(rpcs[0].service),
             *(_page(path, route) for path, route in pages.items()),
             *(rpc_route(rpc) for rpc in rpcs),
-            unknown_query([*pages, *(rpc.template for rpc in rpcs if not rpc.query_fields)]),
+            unknown_query(rpc.template for rpc in rpcs if not rpc.query_fields),
             nothing_else(),
         ],
         "typed_per_filter_config": {filter_names.CORS: cors_policy(settings)},
@@ -52,6 +51,7 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
 
 def _page(path: str, route: Config) -> Config:
     per_filter = {**transcoder_off(), **route.get("typed_per_filter_config", public_limits())}
-    only_get = {"name": ":method", "string_match": {"exact": "GET"}}
-    match = {"path": path, "headers": [only_get, has_query(invert=True)]}
+    # Envoy answers HEAD as GET, without the body. A query is ignored: programs append theirs to shared links.
+    reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    match = {"path": path, "headers": [reading]}
     return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}
