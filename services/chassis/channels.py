@@ -51,6 +51,8 @@ def channel(
     }
     options = (
         ("grpc.ssl_target_name_override", service),
+        # The shell's http_proxy is for the way out; nothing between the parts goes through it.
+        ("grpc.enable_http_proxy", 0),
         ("grpc.service_config", json.dumps(config)),
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 5_000),

@@ -171,3 +171,17 @@ def test_a_missing_certificate_is_told_at_once(tls: TlsFiles) -> None:
         WeChatCookieClient(
             "127.0.0.1:1", TlsFiles(tls.ca_file, tls.certificate_file, tls.key_file.with_name("none.key"))
         )
+
+
+def test_the_environments_proxy_is_not_used(
+    start_replica: Callable[..., Replica], tls: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        for name in ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        replica = start_replica()
+        replica.answers["GetCurrentCookie"] = lambda _: pb.Cookie(token="7")
+        address = f"127.0.0.1:{replica.port}"
+        with WeChatCookieClient(address, tls, access_token=TOKEN) as client:
+            assert client.stub.GetCurrentCookie(pb.GetCurrentCookieRequest()).token == "7"

@@ -33,13 +33,15 @@ def channel(
 
     A call without a `timeout` ends after `call_seconds`, a stream after `stream_seconds`. Calls raise FastMPError.
     Those that the protos declare idempotent are sent up to three times while no server answers. Nothing is
-    connected before the first call. Raises OSError when a certificate file cannot be read.
+    connected before the first call. A proxy that the environment names is not used. Raises OSError when a
+    certificate file cannot be read.
     """
     secured = grpc.secure_channel(
         target_of(addresses),
         channel_credentials(tls),
         options=(
             ("grpc.ssl_target_name_override", service),
+            ("grpc.enable_http_proxy", 0),
             ("grpc.service_config", service_config()),
             ("grpc.keepalive_time_ms", 20_000),
             ("grpc.keepalive_timeout_ms", 5_000),
