@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys lint protos dist pictures
+.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -55,6 +55,10 @@ prove-abandoned-logins: ## Abandon 1,000 logins and look for what they leave beh
 rotate-cookie-keys: ## Put every stored cookie of the local stack under a new key, also while it runs
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local.rotate_cookie_keys
+
+reset-password: ## Give an account of the local stack a new password (make reset-password EMAIL=…)
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.reset_password "$(EMAIL)"
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

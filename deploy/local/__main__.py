@@ -52,6 +52,12 @@ def announce(stack: LocalStack) -> None:
     admin = stack.first_admin
     if admin is not None and stack.settings.admin_password is None:
         print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")
+    if stack.admin_password_was_ignored:
+        email = stack.settings.admin_email
+        print(
+            "ADMIN_PASSWORD is ignored: this state has an administrator already, whose password it does not change."
+        )
+        print(f"A new password for an account: make reset-password EMAIL={email}")
     where = f"state and logs in {stack.state_directory}"
     print(f"FastMP is ready: {stack.gateway_url} ({where}; Ctrl-C stops it)", flush=True)
 

@@ -46,12 +46,13 @@ def lay_foundation(
     launcher: Launcher,
     inherited: Mapping[str, str],
     held: contextlib.ExitStack,
+    state: StateDirectory,
 ) -> Foundation:
-    """Locks the state directory, takes the ports, and makes or loads what the state directory keeps.
+    """Takes the ports, and makes or loads what the state directory keeps.
 
-    What must be given back at the end is put on `held`. Raises LocalStackError before anything was started.
+    What must be given back at the end, `state` too, is put on `held`. Raises LocalStackError before anything was
+    started.
     """
-    state = StateDirectory.open(settings.fastmp_state_dir)
     held.callback(state.close)
     held.callback(topology.release_ports)
     topology.reserve_ports()

@@ -39,7 +39,8 @@ def _rotate_stopped(settings: LocalSettings) -> None:
     with contextlib.ExitStack() as held:
         held.callback(launcher.close)
         topology = Topology(settings, {}, has_wechat_emulator=False)
-        foundation = lay_foundation(settings, topology, launcher, os.environ, held)
+        state = StateDirectory.open(settings.fastmp_state_dir)
+        foundation = lay_foundation(settings, topology, launcher, os.environ, held, state)
         if foundation.postgres is not None:
             foundation.postgres.start()
             held.callback(foundation.postgres.stop)

@@ -16,6 +16,7 @@ from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Launcher, RunningProgram
 from deploy.local.settings import LocalSettings
 from deploy.local.startup import FirstAdmin, Startup
+from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import GATEWAY, Topology
 from deploy.local.upkeep import Upkeep
 from services.chassis.mutual_tls import TlsFiles
@@ -54,8 +55,9 @@ class LocalStack:
     def start(self) -> None:
         """Returns when everything answers. When it raises LocalStackError, nothing is left running."""
         try:
+            state = StateDirectory.open(self.settings.fastmp_state_dir)
             self._foundation = lay_foundation(
-                self.settings, self._topology, self._launcher, self._inherited, self._held
+                self.settings, self._topology, self._launcher, self._inherited, self._held, state
             )
             check_settings(self._foundation.environments)
             self._startup = Startup(
@@ -145,6 +147,11 @@ class LocalStack:
     def first_admin(self) -> FirstAdmin | None:
         """The administrator that this start made sure of; None when an earlier start on the state had made it."""
         return self._started.first_admin
+
+    @property
+    def admin_password_was_ignored(self) -> bool:
+        """Whether ADMIN_PASSWORD was given to a stack that has an administrator already."""
+        return self.settings.admin_password is not None and self.first_admin is None
 
     def addresses(self, service: str, kind: str = "PORT") -> list[str]:
         """host:port of each replica of the service; kind "OPS_PORT" is health, "METRICS_PORT" Prometheus."""

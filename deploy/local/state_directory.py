@@ -16,7 +16,7 @@ class StateDirectory:
     `logs`, `certificates`, `postgres`, `static` and `run` (files made at each start) are folders in it.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int | None) -> None:
         self.path = path
         self._lock = lock
         self.secrets_file = self.secrets_file_in(path)
@@ -53,6 +53,11 @@ class StateDirectory:
             folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
         return directory
 
+    @classmethod
+    def beside(cls, path: Path) -> Self:
+        """The folder of a stack that runs, for a program that reads what the stack keeps; not locked."""
+        return cls(path, lock=None)
+
     @staticmethod
     def secrets_file_in(path: Path) -> Path:
         """Where the stack of the folder `path` keeps its secrets."""
@@ -70,4 +75,5 @@ class StateDirectory:
 
     def close(self) -> None:
         """Lets another stack have the folder."""
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)

@@ -137,10 +137,30 @@ def test_it_gets_ready_stops_on_ctrl_c_and_continues_with_its_state(state: Path)
         assert FIRST_ADMIN.search(second.output) is None
         login = {"email": admin[1], "password": admin[2]}
         assert requests.post(f"{second.gateway_url}/auth/login", json=login, timeout=5).status_code == 200
+        assert "ADMIN_PASSWORD" not in second.output
         status, *_ = second.end(signal.SIGTERM)
     assert status == 0
     assert (state / "secrets.json").read_bytes() == kept
     assert_no_secret_in_logs(state, [admin[2]])
+
+
+def test_an_admin_password_for_an_existing_state_is_ignored_aloud(tmp_path: Path) -> None:
+    with running(
+        environment(tmp_path, ADMIN_PASSWORD="new-password-1", ADMIN_EMAIL="root@example.com")
+    ) as made:
+        assert "ADMIN_PASSWORD is ignored" not in made.output
+        made.end(signal.SIGTERM)
+    with running(
+        environment(tmp_path, ADMIN_PASSWORD="new-password-2", ADMIN_EMAIL="root@example.com")
+    ) as again:
+        assert "ADMIN_PASSWORD is ignored: this state has an administrator already" in again.output
+        assert "make reset-password EMAIL=root@example.com" in again.output
+        assert "new-password" not in again.output
+        for password, status in (("new-password-1", 200), ("new-password-2", 401)):
+            login = {"email": "root@example.com", "password": password}
+            answer = requests.post(f"{again.gateway_url}/auth/login", json=login, timeout=5)
+            assert answer.status_code == status
+        again.end(signal.SIGTERM)
 
 
 def assert_no_secret_in_logs(state: Path, more: list[str]) -> None:
