@@ -24,18 +24,18 @@ STAMP = "fastmp-bootstrap.json"
 
 
 class BootstrapError(Exception):
-    """Why the environment could not be made, in words for the terminal."""
+    """The environment could not be made. The message is for the terminal."""
 
 
 def bootstrap(root: Path, layer: str) -> None:
     """Brings `root`/.venv up to `layer`, or keeps it at the wider layer that it already has.
 
-    Idempotent, and safe to run twice at once. Raises BootstrapError.
+    Idempotent, and safe to run in two processes at the same time. Raises BootstrapError.
     """
     environment = root / ".venv"
     stamp = environment / STAMP
     with Path(__file__).open() as lock:
-        # Two commands started at once must not install into one environment at once.
+        # Two commands must not install into one environment at the same time.
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamped = read_stamp(stamp)
         if stamped.get("layer") == "development":
@@ -54,7 +54,7 @@ def bootstrap(root: Path, layer: str) -> None:
 
 
 def read_stamp(stamp: Path) -> dict[str, str]:
-    """What the last finished run wrote; empty when there is none or it cannot be read."""
+    """The content of the stamp that the last finished run wrote; empty when it cannot be read."""
     try:
         content = json.loads(stamp.read_text())
     except (OSError, ValueError):
@@ -63,7 +63,7 @@ def read_stamp(stamp: Path) -> dict[str, str]:
 
 
 def digest(root: Path, layer: str) -> str:
-    """Changes with the Python, the folder's place, and each file that `layer` is made from."""
+    """A digest of the Python, the folder's path, and each file that `layer` is made from."""
     total = hashlib.sha256(repr((sys.version, sys.base_prefix, str(root))).encode())
     names = [f"requirements/{name}" for name in (INSTALLER_FILE, *LAYERS[layer])]
     for name in [*names, "pyproject.toml", "deploy/bootstrap.py"]:
@@ -72,7 +72,7 @@ def digest(root: Path, layer: str) -> str:
 
 
 def make_environment(environment: Path) -> None:
-    """Makes `environment` anew unless it is there, in its place, and of this Python's version."""
+    """Makes the virtual environment `environment`, unless it exists in its place and has this Python's version."""
     question = "import sys; print(*sys.version_info[:2], sys.prefix)"
     expected = " ".join(str(part) for part in (*sys.version_info[:2], environment))
     try:
@@ -91,7 +91,7 @@ def make_environment(environment: Path) -> None:
 
 
 def install(requirements: Path, environment: Path, layer: str) -> None:
-    """Makes the installed packages those of `layer`, each checked against its hash."""
+    """Installs the packages of `layer`, each checked against its hash. Raises BootstrapError."""
     python = str(environment / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     files = [str(requirements / name) for name in LAYERS[layer]]
@@ -107,7 +107,7 @@ def install(requirements: Path, environment: Path, layer: str) -> None:
 
 
 def make_importable(root: Path, environment: Path) -> None:
-    """Does what an editable install does, without a build backend to download.
+    """Installs the project as editable, without a build backend to download.
 
     The folders become importable, importlib.metadata knows the version that pyproject.toml names, and the command
     line is a program.
@@ -135,7 +135,7 @@ def make_importable(root: Path, environment: Path) -> None:
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs `command` with its errors in its output. Raises OSError when there is no such program."""
+    """Runs `command`, with standard error in its output. Raises OSError when there is no such program."""
     # These would put the packages elsewhere or hide the environment's own.
     dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
     environment = {name: value for name, value in os.environ.items() if name not in dropped}

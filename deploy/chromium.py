@@ -23,11 +23,11 @@ def find() -> str | None:
 
 
 def install() -> bool:
-    """Installs the packages; whether that worked. Needs root and apt-get."""
+    """Installs the packages and returns whether that worked. Needs root and apt-get."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Somebody else may be installing at this moment.
+    # Another process may be installing at this moment.
     apt = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
     install_all = (*apt, "install", "-y", "--no-install-recommends", *PACKAGES)
     for command in ((*apt, "update"), install_all):

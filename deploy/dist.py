@@ -32,7 +32,7 @@ def build(target: Path) -> Path:
 
 
 def assemble(source: Path) -> None:
-    """Lays the generated code and the hand-written packages out as one source tree at `source`, which is new."""
+    """Copies the generated and the hand-written packages into one source tree at `source`, which is new."""
     for top in (ROOT / "gen", ROOT / "client"):
         shutil.copytree(top / "fastmp", source / "fastmp", ignore=SKIPPED, dirs_exist_ok=True)
     for name in ("client/pyproject.toml", "LICENSE"):

@@ -17,7 +17,7 @@ NOT_HAND_WRITTEN = {"gen", "var", "dist", "node_modules"}
 
 @dataclass(frozen=True)
 class Check:
-    """A check passes when its last command, fed with the output of the one before, and all others exit with 0."""
+    """A pipeline of commands. It passes when all of them exit with 0."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
@@ -43,7 +43,7 @@ def checks() -> Iterator[Check]:
 
 
 def run(check: Check) -> tuple[bool, str]:
-    """Whether the check passed, and what it printed."""
+    """Runs the check; returns whether it passed, and its output."""
     printed = b""
     feed = b""
     for command in check.commands:

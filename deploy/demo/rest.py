@@ -1,4 +1,4 @@
-"""A caller of the gateway's REST paths, as any script would be."""
+"""A REST client of the gateway, such as a script would use."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class RefusedError(Exception):
 
 
 class RestCaller:
-    """One person at the gateway. Raises RefusedError, and requests' exceptions."""
+    """A REST client with the access token of one account. Raises RefusedError, and requests' exceptions."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
@@ -37,27 +37,27 @@ class RestCaller:
         self._session.close()
 
     def sign_in(self, email: str, password: str) -> None:
-        """Keeps the token for the calls that follow."""
+        """Signs in and keeps the access token for the calls that follow."""
         token = self.post("/auth/login", email=email, password=password)["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
-        """The JSON answer of GET."""
+        """Sends GET and returns the JSON answer."""
         return self._json(self._session.get(self._base_url + path, params=query, timeout=TIMEOUT_SECONDS))
 
     def post(self, path: str, **body: str | int) -> dict[str, Any]:
-        """The JSON answer of POST."""
+        """Sends POST with a JSON body and returns the JSON answer."""
         return self._json(self._session.post(self._base_url + path, json=body, timeout=TIMEOUT_SECONDS))
 
     def picture(self, path: str) -> bytes:
-        """The bytes of an image."""
+        """Returns the bytes of an image."""
         answer = self._session.get(self._base_url + path, timeout=TIMEOUT_SECONDS)
         if not answer.ok:
             self._json(answer)
         return answer.content
 
     def events(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
-        """The events of a stream, as they come."""
+        """Yields the events of a stream as they arrive."""
         with self._session.get(
             self._base_url + path, params=query, stream=True, timeout=TIMEOUT_SECONDS
         ) as answer:

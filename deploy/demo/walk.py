@@ -1,4 +1,4 @@
-"""The walk itself: each step does what it says, or the demo fails there."""
+"""The steps of the demo. Each checks what it says; the first that does not hold ends the demo."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ class Walk:
     def _activate(self, alice: RestCaller, code: str) -> None:
         answer = alice.post("/activation/activate", activation_code=code)
         account = alice.get("/auth/me")
-        self._check(account["activation_status"] == "active", "the same token is active at once")
+        self._check(account["activation_status"] == "active", "the same token is active immediately")
         self._check(account["expired_time"] == answer["expired_time"], "account and code agree")
         self._say(f"redeemed a code: {account['activation_status']} until {account['expired_time']}")
 

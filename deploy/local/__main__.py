@@ -14,7 +14,7 @@ STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run() -> None:
-    """Returns after a requested stop. Raises LocalStackError when the stack cannot start or a process dies."""
+    """Runs the stack until a requested stop. Raises LocalStackError when it cannot start or a process dies."""
     stack = LocalStack(LocalSettings.from_environment())
     rotation = threading.Event()
     # Asked for by deploy.local.rotate_cookie_keys.
@@ -32,14 +32,14 @@ def run() -> None:
     except KeyboardInterrupt:
         print("stopping", flush=True)
     finally:
-        # From here on the end is near and bounded; another Ctrl-C must not leave half of it running.
+        # Stopping takes a bounded time; another Ctrl-C must not leave half of the stack running.
         for number in STOPPED_BY:
             signal.signal(number, signal.SIG_IGN)
         stack.stop()
 
 
 def rotate_cookie_keys(stack: LocalStack) -> None:
-    """Tells how it went: the stack runs on either way, with keys that open everything."""
+    """Rotates the keys and prints the result. After a failure the stack runs on with the keys that it has."""
     try:
         stack.rotate_cookie_keys()
         print("every stored cookie is under a new key", flush=True)
@@ -48,7 +48,7 @@ def rotate_cookie_keys(stack: LocalStack) -> None:
 
 
 def announce(stack: LocalStack) -> None:
-    """Tells the person at the terminal what there is now."""
+    """Prints what the user needs: the address, the first administrator, where state and logs are."""
     admin = stack.first_admin
     if admin is not None and stack.settings.admin_password is None:
         print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")

@@ -152,7 +152,7 @@ def _store(directory: Path, name: str, issued: _Issued) -> None:
 
 
 def _load(directory: Path, name: str) -> _Issued | None:
-    """What was stored as `name`; None when it is missing, damaged, or its key is not its own."""
+    """The certificate and key stored as `name`; None when missing, damaged, or not belonging together."""
     try:
         chain = (directory / f"{name}.pem").read_bytes()
         certificate, *former = x509.load_pem_x509_certificates(chain)

@@ -28,7 +28,7 @@ class CookieKeyRotation:
     restart: Callable[[Foundation], None]
 
     def run(self) -> None:
-        """Returns when everything is under a new key and no other is left. Raises LocalStackError."""
+        """Encrypts all cookies with a new key and removes the old keys. Raises LocalStackError."""
         if self.foundation.environments.settings.cookie_keys is not None:
             raise LocalStackError(
                 "COOKIE_KEYS is set, so its keys are changed where it is (docs/operations.md)"
@@ -43,7 +43,7 @@ class CookieKeyRotation:
         self._keep(both.secrets)
         self.restart(both)
         self._re_encrypt(both.environments)
-        # The old key is forgotten last: whoever waits for that finds every replica serving without it.
+        # The old key is removed last: when it is gone from the file, every replica serves without it.
         alone = self._with_keys(new)
         self.restart(alone)
         self._keep(alone.secrets)

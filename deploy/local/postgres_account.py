@@ -15,7 +15,7 @@ DAC_READ_SEARCH = 2
 
 @dataclass(frozen=True)
 class PostgresAccount:
-    """`launch_prefix` before a command runs it as this account; it is empty for the caller's own."""
+    """An operating system account. `launch_prefix` before a command runs it as this account."""
 
     user_id: int
     group_id: int

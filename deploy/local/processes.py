@@ -51,7 +51,7 @@ class Launcher:
         self._closed = False
 
     def start(self, program: Program) -> "RunningProgram":
-        """Starts `program` in a process group of its own. The previous log is kept beside the new one as `<log>.1`.
+        """Starts `program` in a process group of its own. The previous log is kept as `<log>.1`; see log_files.
 
         Raises LocalStackError when its executable cannot be run, or after `close`.
         """
@@ -74,7 +74,7 @@ class Launcher:
         return running.log_tail()
 
     def close(self) -> None:
-        """Starts nothing any more and stops what still runs, all at once. Idempotent."""
+        """Stops all programs in parallel; later starts raise LocalStackError. Idempotent."""
         if not self._closed:
             self._thread.submit(self._refuse_from_now_on).result()
         for program in self._started:
@@ -125,7 +125,7 @@ class RunningProgram:
         return self._process.wait()
 
     def request_stop(self) -> None:
-        """Sends the program its stop signal and returns at once."""
+        """Sends the program its stop signal and returns without waiting for its end."""
         if self.exit_status is None:
             self._process.send_signal(self.program.stop_signal)
 

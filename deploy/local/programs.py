@@ -23,7 +23,7 @@ class Programs:
     def module(
         self, name: str, module: str, environment: Mapping[str, str], arguments: Sequence[str] = ()
     ) -> Program:
-        """`python -m module arguments...` from the root of the checkout."""
+        """The program `python -m module arguments...`, run from the root of the checkout."""
         command = (sys.executable, "-m", module, *arguments)
         return Program(name, command, environment, self.log(name), directory=ROOT)
 
@@ -36,7 +36,7 @@ class Programs:
     def wechat_emulator(
         self, name: str, port: int, authority: Path, environment: Mapping[str, str], arguments: Sequence[str]
     ) -> Program:
-        """The tests' stand-in for mp.weixin.qq.com, over TLS; its authority goes to `authority`/ca.pem."""
+        """The emulator of mp.weixin.qq.com, over TLS; it writes its authority to `authority`/ca.pem."""
         where = ("--host", LOOPBACK, "--port", str(port), "--make-ca", str(authority))
         return self.module(name, "deploy.wechat_emulator", environment, (*where, *arguments))
 

@@ -1,4 +1,4 @@
-"""Waiting until a process of the stack really answers, or has died, or takes too long."""
+"""Waits until a process of the stack answers; ends when it has died or takes too long."""
 
 import http.client
 import socket
@@ -32,7 +32,7 @@ def await_answer(program: RunningProgram, answers: Callable[[], bool]) -> None:
 
 
 def await_serving(program: RunningProgram, service: str, ops_address: str, tls: TlsFiles) -> None:
-    """Waits for the service's own word, over mutual TLS, that it is SERVING. Raises as `await_answer` does."""
+    """Waits until the service's health check, over mutual TLS, says SERVING. Raises as `await_answer` does."""
     with channel(ops_address, service, tls) as connection:
         check = connection.unary_unary(
             "/grpc.health.v1.Health/Check",

@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 0.1
 
 
 def rotate(settings: LocalSettings) -> None:
-    """Returns when everything is under the new key alone. Raises LocalStackError."""
+    """Encrypts all stored cookies with a new key and removes the old ones. Raises LocalStackError."""
     path = settings.fastmp_state_dir.resolve()
     if not StateDirectory.secrets_file_in(path).exists():
         raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack whose keys could be changed")
@@ -34,7 +34,7 @@ def rotate(settings: LocalSettings) -> None:
 
 
 def _rotate_stopped(settings: LocalSettings) -> None:
-    """Nobody reads cookies meanwhile, so only the database is started."""
+    """Rotates the keys of a stopped stack. No process reads cookies meanwhile, so only the database is started."""
     launcher = Launcher()
     with contextlib.ExitStack() as held:
         held.callback(launcher.close)
@@ -48,7 +48,7 @@ def _rotate_stopped(settings: LocalSettings) -> None:
 
 
 def _ask(supervisor: int, secrets_file: Path) -> None:
-    """Lets the running stack do it, and returns when it has."""
+    """Has the running stack rotate its keys. Raises LocalStackError when it has not within ROTATION_SECONDS."""
     before = set(read_kept(secrets_file).cookie_keys.split(","))
     os.kill(supervisor, signal.SIGUSR1)
     deadline = time.monotonic() + ROTATION_SECONDS

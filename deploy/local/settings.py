@@ -32,7 +32,7 @@ class LocalSettings(BaseSettings):
     wechat_cookie_metrics_port: Port = 9153
 
     fastmp_state_dir: Path = Path("var")
-    # The services judge these themselves, so that a bad one has the same message everywhere.
+    # The services check these themselves, so that a bad one has the same message everywhere.
     identity_database_url: str | None = Field(default=None, repr=False)
     activation_database_url: str | None = Field(default=None, repr=False)
     wechat_cookie_database_url: str | None = Field(default=None, repr=False)

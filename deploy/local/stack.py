@@ -69,7 +69,7 @@ class LocalStack:
             raise
 
     def stop(self) -> None:
-        """Lets the services finish their calls, then stops everything and returns when it is gone. Idempotent."""
+        """Stops everything, the services after their running calls, and returns when it is gone. Idempotent."""
         running = self._startup.running if self._startup is not None else {}
         services = [running[one.name] for one in self._topology.replicas if one.name in running]
         for program in services:
@@ -78,7 +78,7 @@ class LocalStack:
             program.stop()
         if GATEWAY in running:
             running[GATEWAY].stop()
-        # PostgreSQL and whatever else: nobody talks to it any more.
+        # PostgreSQL and the emulator: no process uses them any more.
         self._launcher.close()
         if self._foundation is not None and self._foundation.postgres is not None:
             self._foundation.postgres.stop()
@@ -114,7 +114,7 @@ class LocalStack:
         self._started.start(name)
 
     def rotate_cookie_keys(self) -> None:
-        """Puts every stored cookie under a new key, and forgets the old one. Raises LocalStackError."""
+        """Encrypts every stored cookie with a new key and removes the old one. Raises LocalStackError."""
         CookieKeyRotation(self._laid, self._launcher, self._use_cookie_keys).run()
 
     def _use_cookie_keys(self, foundation: Foundation) -> None:
@@ -122,7 +122,7 @@ class LocalStack:
         self._started.restart_with("wechat_cookie", foundation)
 
     def upkeep(self) -> Upkeep:
-        """What its supervisor calls now and then while the stack runs."""
+        """The periodic work of the running stack, for its supervisor to call."""
         return Upkeep(self._laid.state)
 
     @property
@@ -145,7 +145,7 @@ class LocalStack:
 
     @property
     def first_admin(self) -> FirstAdmin | None:
-        """The administrator that this start made sure of; None when an earlier start on the state had made it."""
+        """The administrator that this start made; None when there was one already."""
         return self._started.first_admin
 
     @property

@@ -1,4 +1,4 @@
-"""Starting the parts of a stack: what waits for what, what goes in parallel, and when each part is ready."""
+"""Starts the parts of a stack: in order where one needs another, in parallel otherwise."""
 
 import contextlib
 import secrets
@@ -69,7 +69,7 @@ class Startup:
             self._parts[WECHAT_EMULATOR] = emulator
 
     def run(self) -> None:
-        """Returns when every part answers. Raises LocalStackError as soon as one fails."""
+        """Starts every part and returns when all answer. Raises LocalStackError as soon as one fails."""
         postgres = self._foundation.postgres
         with self._in_parallel() as run:
             run(self._configure_gateway)

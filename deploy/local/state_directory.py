@@ -65,7 +65,7 @@ class StateDirectory:
 
     @staticmethod
     def holder(path: Path) -> int | None:
-        """The process whose stack runs in the folder `path`, None when none does."""
+        """The id of the process whose stack runs in the folder `path`; None when none does."""
         with (path / "lock").open("rb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,6 +74,6 @@ class StateDirectory:
         return None
 
     def close(self) -> None:
-        """Lets another stack have the folder."""
+        """Unlocks the folder, if this object locked it."""
         if self._lock is not None:
             os.close(self._lock)

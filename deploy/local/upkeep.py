@@ -1,4 +1,4 @@
-"""What a running stack needs from time to time: full logs rotated, certificates renewed."""
+"""The periodic work of a running stack: rotates full logs and renews certificates."""
 
 import datetime
 import sys
@@ -14,7 +14,7 @@ CERTIFICATE_SECONDS = 3600.0
 
 
 class Upkeep:
-    """Looks after one state directory, whose certificates are fresh when this is made."""
+    """Periodic work in one state directory, whose certificates were checked just before this is made."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
