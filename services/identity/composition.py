@@ -18,9 +18,9 @@ from services.chassis.housekeeping import Housekeeping
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
+from services.chassis.throttling.client_networks import caller_network
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
-from services.chassis.throttling.turnstiles import Turnstiles
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.applying import Applying
 from services.identity.accounts.transactions import AccountTransactions
@@ -28,19 +28,18 @@ from services.identity.api.servicer import IdentityServicer
 from services.identity.feed.reader import FeedReader
 from services.identity.feed.retention import FeedRetention
 from services.identity.feed.watch import FeedWatches
-from services.identity.passwords.admission import HashingAdmission
-from services.identity.passwords.hashing import PasswordHashing
+from services.identity.passwords.hashing import HashingTurns, PasswordHasher, PasswordHashing
 from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.authentication import TokenAuthentication
 from services.identity.sign_in.known_networks import KnownNetworksRetention
-from services.identity.sign_in.sign_in_throttle import (
+from services.identity.sign_in.sign_in import SignIn
+from services.identity.sign_in.throttle import (
     REGISTRATION_WINDOW,
     SIGN_IN_WINDOW,
     Limits,
     SignInThrottle,
 )
-from services.identity.sign_in.sign_ins import SignIns
 from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import attempts, audit
 
@@ -67,8 +66,7 @@ class Identity:
         authentication = TokenAuthentication(self._database, tokens, now)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
-        turnstiles = Turnstiles(most_waiting=2 * settings.hashing_queue)
-        guesses = Throttle(self._database, attempts, turnstiles, SIGN_IN_WINDOW, now, calls.remaining_time)
+        guesses = Throttle(self._database, attempts, SIGN_IN_WINDOW, now, calls.remaining_time)
         registrations = Tally(self._database, attempts, REGISTRATION_WINDOW, now)
         throttle = SignInThrottle(guesses, registrations, _limits(settings))
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
@@ -80,11 +78,15 @@ class Identity:
                 "sign_in_attempts": registrations.purge,
             }
         )
-        self._admission = HashingAdmission(
-            settings.hashing_threads, settings.hashing_queue, calls.remaining_time
+        self._hashing_turns = HashingTurns(
+            settings.hashing_threads,
+            settings.hashing_queue,
+            settings.hashing_queue_per_network,
+            calls.remaining_time,
         )
         self._hashing = HashingProcesses()
-        passwords = PasswordHashing(self._admission, self._hashing, secrets.token_bytes)
+        hasher = PasswordHasher(self._hashing, secrets.token_bytes)
+        passwords = PasswordHashing(self._hashing_turns, hasher, caller_network)
         self._audit = Auditing(self._database, audit, settings.audit_key, now)
         transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
@@ -100,12 +102,12 @@ class Identity:
             authenticator=authenticator,
             now=now,
             ready=self._is_ready,
-            # Whoever waits for a hash or at a turnstile holds a thread, too.
+            # A caller that waits for a turn to hash holds a thread, too.
             pool=Pool(
                 settings.unary_threads,
                 settings.max_streams,
                 queueing=HASHING_PATHS,
-                queue=settings.hashing_threads + 3 * settings.hashing_queue,
+                queue=settings.hashing_threads + settings.hashing_queue,
             ),
             registry=CollectorRegistry(),
         )
@@ -116,9 +118,7 @@ class Identity:
                 transactions=transactions,
                 applying=Applying(self._database, now, self._audit.log, authenticator.drop),
                 administration=self.administration,
-                sign_ins=SignIns(
-                    self._database, transactions, passwords, throttle, tokens, self._audit.log, now
-                ),
+                sign_in=SignIn(self._database, transactions, passwords, throttle, tokens),
                 throttle=throttle,
                 authentication=authentication,
                 watches=FeedWatches(self._database, self.feed, time.monotonic),
@@ -153,7 +153,7 @@ class Identity:
         self._audit.stop()
         self._housekeeping.stop()
         self.feed.stop()
-        self._admission.close()
+        self._hashing_turns.close()
         self._hashing.close()
         self._database.dispose()
 
@@ -167,7 +167,9 @@ class Identity:
 
 def _limits(settings: IdentitySettings) -> Limits:
     return Limits(
-        by_account=settings.sign_in_limit_per_account,
-        by_address=settings.sign_in_limit_per_address,
+        by_account_and_network=settings.sign_in_limit_per_account,
+        by_account_at_unknown_networks=settings.sign_in_limit_unknown_networks,
+        by_network=settings.sign_in_limit_per_address,
+        sign_ins=settings.sign_ins_per_account,
         registrations=settings.registration_limit_per_address,
     )

@@ -1,5 +1,7 @@
 """Identity's settings, from the environment."""
 
+import os
+import sys
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -7,7 +9,13 @@ from pydantic import AfterValidator, Field, SecretStr
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 from services.chassis.strong_secret import StrongSecret
 from services.identity.accounts.emails import LONGEST, checked_email
-from services.identity.passwords.admission import usable_cores
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class IdentitySettings(ServiceSettings):
@@ -23,12 +31,17 @@ class IdentitySettings(ServiceSettings):
     account_feed_keep_hours: int = Field(default=168, ge=1, le=8760)
     # Only the other services' replicas watch the feed.
     max_streams: int = Field(default=200, ge=1, le=20_000)
-    # Passwords hashed at once, and how many wait behind them: at a fifth of a second each, some seconds.
+    # Passwords hashed at the same time; callers that wait for a hash, all together and of one client network.
     hashing_threads: int = Field(default_factory=usable_cores, ge=1, le=256)
-    hashing_queue: int = Field(default=64, ge=0, le=1000)
-    # Wrong passwords by account and by client address within 15 minutes; registrations by address in an hour.
+    hashing_queue: int = Field(default=192, ge=1, le=4000)
+    hashing_queue_per_network: int = Field(default=16, ge=1, le=1000)
+    # Within 15 minutes. Wrong passwords by account and client network, by account over all networks that it is not
+    # known at, and by network over all accounts; sign-ins by account and network.
     sign_in_limit_per_account: int = Field(default=10, ge=1, le=1000)
+    sign_in_limit_unknown_networks: int = Field(default=100, ge=1, le=100_000)
     sign_in_limit_per_address: int = Field(default=100, ge=1, le=100_000)
+    sign_ins_per_account: int = Field(default=60, ge=1, le=100_000)
+    # Registrations by client network within an hour.
     registration_limit_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     # For the command ensure-admin only.
     admin_email: Annotated[str, AfterValidator(checked_email)] | None = Field(

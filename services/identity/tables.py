@@ -119,10 +119,10 @@ account_activations = Table(
     Column("cleared_at", DateTime(timezone=True)),
 )
 
-# Wrong guesses and registrations; see services.identity.sign_in.sign_in_throttle.
+# Wrong guesses and registrations; see services.identity.sign_in.throttle.
 attempts = attempts_table(metadata, "sign_in_attempts")
 
-# From where an account was signed in to.
+# The networks that an account was registered or signed in to from.
 known_networks = Table(
     "known_networks",
     metadata,

@@ -1,4 +1,4 @@
-"""What is known of attempts, in the database: how many have a place in which bucket."""
+"""The table of attempts: how many of a window have a place in which bucket."""
 
 import datetime
 import hashlib
@@ -9,19 +9,25 @@ from dataclasses import dataclass
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     LargeBinary,
     Table,
+    Uuid,
     any_,
     bindparam,
     delete,
-    false,
     func,
     insert,
     literal,
+    not_,
     select,
+    update,
 )
+
+# No attempt takes this long; one that is still open after it belongs to a process that died, and counts.
+LONGEST_ATTEMPT = datetime.timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -33,25 +39,29 @@ class Bucket:
 
     @property
     def lock(self) -> int:
-        """The key of the advisory lock that keeps others out of it."""
+        """The key of the advisory lock that serializes beginnings in this bucket."""
         return int.from_bytes(self.key[:8], "big", signed=True)
 
 
 @dataclass(frozen=True)
 class Occupancy:
-    """How many attempts of the window have a place in a bucket, and when the oldest began."""
+    """How many attempts of the window have a place in a bucket, how many of them count, when the oldest began."""
 
     taken: int
+    counting: int
     oldest: datetime.datetime
 
 
 def bucket_key(*parts: str) -> bytes:
-    """The key of what `parts` name together. It reveals nothing: people type passwords as e-mails."""
+    """The key of what `parts` name together: a digest, because people type passwords as e-mails."""
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
 class Attempts:
-    """The attempts in one table, made by attempts_table(), as one window sees them."""
+    """The attempts in one table, made by attempts_table(), within one window.
+
+    An attempt has one row in each of its buckets. It is open while its outcome is unknown, and counts afterwards.
+    """
 
     def __init__(self, table: Table, window: datetime.timedelta) -> None:
         self.window = window
@@ -59,8 +69,9 @@ class Attempts:
         self._lock = select(
             func.pg_advisory_xact_lock(func.unnest(bindparam("locks", type_=ARRAY(BigInteger))))
         )
+        counts = not_(columns.is_open) | (columns.started_at <= bindparam("still_open"))
         self._occupancy = (
-            select(columns.bucket, func.count(), func.min(columns.started_at))
+            select(columns.bucket, func.count(), func.count().filter(counts), func.min(columns.started_at))
             .where(
                 columns.bucket == any_(bindparam("buckets", type_=ARRAY(LargeBinary))),
                 columns.started_at > bindparam("window_start"),
@@ -68,26 +79,31 @@ class Attempts:
             .group_by(columns.bucket)
         )
         new = {
-            "attempt_id": bindparam("attempt", type_=columns.attempt_id.type),
+            "attempt_id": bindparam("attempt", type_=Uuid),
             "bucket": func.unnest(bindparam("buckets", type_=ARRAY(LargeBinary))),
             "started_at": bindparam("now", type_=columns.started_at.type),
-            "is_open": false(),
+            "is_open": bindparam("is_open", type_=Boolean),
         }
-        self._count = insert(table).from_select(list(new), select(*new.values()))
+        self._add = insert(table).from_select(list(new), select(*new.values()))
+        is_this = columns.attempt_id == bindparam("attempt", type_=Uuid)
+        counting = columns.bucket == any_(bindparam("counting", type_=ARRAY(LargeBinary)))
+        self._count = update(table).where(is_this, counting).values(is_open=False)
+        self._forget = delete(table).where(is_this, not_(counting))
         self._purge = delete(table).where(columns.started_at <= bindparam("before"))
 
     def lock(self, connection: Connection, buckets: Sequence[Bucket]) -> None:
-        """Keeps others out of `buckets` until the transaction ends, so that looking and beginning are one."""
+        """Locks `buckets` until the transaction ends, so that no attempt begins between a look and a place."""
         # Sorted, so that two attempts with the same two buckets never wait for each other.
         connection.execute(self._lock, {"locks": sorted(bucket.lock for bucket in buckets)})
 
     def occupancy(
         self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
     ) -> Mapping[bytes, Occupancy]:
-        """By key, for the buckets in which there are attempts."""
+        """The occupancy by key, of those buckets in which there are attempts."""
         values = {
             "buckets": [bucket.key for bucket in buckets],
             "window_start": now - self.window,
+            "still_open": now - LONGEST_ATTEMPT,
         }
         return {key: Occupancy(*rest) for key, *rest in connection.execute(self._occupancy, values)}
 
@@ -104,11 +120,32 @@ class Attempts:
         )
         return taken.scalar_subquery() < limit
 
-    def count(self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime) -> None:
-        """An attempt takes its places, and counts."""
+    def begin(
+        self,
+        connection: Connection,
+        buckets: Sequence[Bucket],
+        now: datetime.datetime,
+        *,
+        is_open: bool = True,
+    ) -> uuid.UUID:
+        """Gives a new attempt a place in each bucket, full or not; returns its id."""
+        attempt_id = uuid.uuid4()
         keys = [bucket.key for bucket in buckets]
-        connection.execute(self._count, {"attempt": uuid.uuid4(), "buckets": keys, "now": now})
+        values = {"attempt": attempt_id, "buckets": keys, "now": now, "is_open": is_open}
+        connection.execute(self._add, values)
+        return attempt_id
+
+    def end(self, connection: Connection, attempt_id: uuid.UUID, counting: Sequence[Bucket]) -> None:
+        """Lets an open attempt count in the buckets `counting`, and gives its places in the others back."""
+        values = {"attempt": attempt_id, "counting": [bucket.key for bucket in counting]}
+        if counting:
+            connection.execute(self._count, values)
+        connection.execute(self._forget, values)
+
+    def count(self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime) -> None:
+        """Records an attempt that counts from its beginning."""
+        self.begin(connection, buckets, now, is_open=False)
 
     def purge(self, connection: Connection, now: datetime.datetime) -> int:
-        """Removes the attempts that are outside the window; gives the number of rows."""
+        """Removes the attempts that are outside the window; returns the number of rows."""
         return connection.execute(self._purge, {"before": now - self.window}).rowcount

@@ -2,6 +2,8 @@
 
 import ipaddress
 
+from services.chassis import context as calls
+
 IPV6_PREFIX = 64
 UNKNOWN = "unknown"
 
@@ -20,3 +22,9 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False))
+
+
+def caller_network() -> str:
+    """The network of the call being answered; UNKNOWN outside one."""
+    call = calls.answered()
+    return UNKNOWN if call is None else network_of(call.client_address)

@@ -1,4 +1,4 @@
-"""What makes, reads, changes and deletes accounts for others: registration and the admins' work."""
+"""Making, reading, changing and deleting accounts: registration, and what admins do."""
 
 import datetime
 import uuid
@@ -12,6 +12,7 @@ from services.identity.accounts.accounts import Account, AccountUpdate, EmailTak
 from services.identity.accounts.listing import AccountFilter, AccountPage, list_accounts
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
+from services.identity.sign_in import known_networks
 
 
 class Administration:
@@ -31,15 +32,22 @@ class Administration:
         self._now = now
         self._new_id = new_id
 
-    def create(self, email: str, password: str, role: str) -> Account:
-        """Makes a pending account. Raises EmailTakenError, HashingBusyError."""
+    def create(self, email: str, password: str, role: str, known_network: str | None = None) -> Account:
+        """Makes a pending account, known at the network that its owner registers from, where there is one.
+
+        Raises EmailTakenError, HashingBusyError.
+        """
         with self._database.reading() as connection:
             # Spares the hash; what decides is the unique key.
             if accounts.find_by_email(connection, email) is not None:
                 raise EmailTakenError
-        new = NewAccount(self._new_id(), email, self._passwords.hash(password), role)
+        with self._passwords.turn() as hasher:
+            new = NewAccount(self._new_id(), email, hasher.hash(password), role)
         with self._transactions.begin() as transaction:
-            return accounts.create(transaction, new)
+            made = accounts.create(transaction, new)
+            if known_network is not None:
+                known_networks.remember(transaction.connection, made.id, known_network, transaction.now)
+            return made
 
     def get(self, account_id: uuid.UUID) -> Account:
         """Raises AccountNotFoundError."""
@@ -58,7 +66,8 @@ class Administration:
         """
         if password is not None:
             self.get(account_id)
-            new = replace(new, password_hash=self._passwords.hash(password))
+            with self._passwords.turn() as hasher:
+                new = replace(new, password_hash=hasher.hash(password))
         with self._transactions.begin() as transaction:
             return accounts.change(transaction, account_id, new)
 

@@ -13,6 +13,7 @@ from services.chassis import context as calls
 from services.chassis.audit.api import AuditReader, AuditRpcs
 from services.chassis.pages import position_of
 from services.chassis.postgres.database import Database
+from services.chassis.throttling.client_networks import caller_network
 from services.chassis.validation import parse
 from services.identity.accounts import accounts, activations
 from services.identity.accounts.accounts import USER_ROLE, AccountUpdate
@@ -23,8 +24,8 @@ from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api import messages, requests
 from services.identity.feed.watch import FeedWatches
 from services.identity.sign_in.authentication import TokenAuthentication, principal_of
-from services.identity.sign_in.sign_in_throttle import SignInThrottle
-from services.identity.sign_in.sign_ins import SignIns
+from services.identity.sign_in.sign_in import SignIn
+from services.identity.sign_in.throttle import SignInThrottle
 
 
 class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
@@ -36,7 +37,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         transactions: AccountTransactions,
         applying: Applying,
         administration: Administration,
-        sign_ins: SignIns,
+        sign_in: SignIn,
         throttle: SignInThrottle,
         authentication: TokenAuthentication,
         watches: FeedWatches,
@@ -47,7 +48,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         self._transactions = transactions
         self._applying = applying
         self._administration = administration
-        self._sign_ins = sign_ins
+        self._sign_in = sign_in
         self._throttle = throttle
         self._authentication = authentication
         self._watches = watches
@@ -57,26 +58,26 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     def Register(self, request: pb.RegisterRequest, _context: grpc.ServicerContext) -> pb.Account:
         values = parse(requests.RegisterValues, request)
         self._throttle.registration(calls.current().client_address)
-        made = self._administration.create(values.email, values.password, USER_ROLE)
+        made = self._administration.create(values.email, values.password, USER_ROLE, caller_network())
         return messages.account(made, self._now())
 
     def Login(self, request: pb.LoginRequest, _context: grpc.ServicerContext) -> pb.LoginResponse:
         values = parse(requests.LoginValues, request)
-        token = self._sign_ins.sign_in(values.email, values.password, calls.current().client_address)
+        token = self._sign_in.sign_in(values.email, values.password, calls.current().client_address)
         return pb.LoginResponse(access_token=token, token_type="bearer")  # noqa: S106 - No password.
 
     def GetMe(self, _request: pb.GetMeRequest, _context: grpc.ServicerContext) -> pb.Account:
         return messages.caller_account(calls.caller(), self._now())
 
     def Logout(self, _request: pb.LogoutRequest, _context: grpc.ServicerContext) -> pb.LogoutResponse:
-        self._sign_ins.sign_out(_caller_id())
+        self._sign_in.sign_out(_caller_id())
         return pb.LogoutResponse(status="ok")
 
     def ChangePassword(
         self, request: pb.ChangePasswordRequest, _context: grpc.ServicerContext
     ) -> pb.ChangePasswordResponse:
         values = parse(requests.ChangePasswordValues, request)
-        self._sign_ins.change_password(
+        self._sign_in.change_password(
             _caller_id(), values.old_password, values.new_password, calls.current().client_address
         )
         return pb.ChangePasswordResponse(status="ok")

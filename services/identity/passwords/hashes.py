@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,17 @@ class _Pbkdf2:
     rounds: int
     salt: bytes
     checksum: bytes
+
+
+def canonical(password: str) -> str:
+    """The form of `password` that is hashed, the same however a keyboard composes it.
+
+    As the OpaqueString profile (RFC 8265) has it: any space becomes U+0020, then NFC. Unlike the profile it refuses
+    nothing: which characters a new password may have is the request's rule, and emoji joined by U+200D have always
+    been among them. Idempotent.
+    """
+    spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in password)
+    return unicodedata.normalize("NFC", spaced)
 
 
 def hash_password(password: str, salt: bytes, rounds: int | None = None) -> str:

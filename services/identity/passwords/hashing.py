@@ -1,16 +1,28 @@
-"""Makes and compares password hashes, within what the machine has cores for."""
+"""Password hashing, shared fairly between the networks that callers come from.
 
-from collections.abc import Callable
-from functools import partial
+A hash keeps a core busy for a fifth of a second, so only as many are made at a time as there are cores. Callers
+wait in one queue for each network, and the networks take turns: a caller waits for one turn of each other network,
+however many callers that network has. A plain semaphore serves callers in the order in which they came, so one
+network with many callers would have all the turns.
+"""
+
+import contextlib
+import datetime
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import structlog
 
+from services.chassis.errors import ThrottledError
 from services.identity.passwords import hashes
-from services.identity.passwords.admission import HashingAdmission
 from services.identity.passwords.hashes import (
     CHECKSUM_BYTES,
     SALT_BYTES,
     UnusableHashError,
+    canonical,
+    needs_upgrade,
     unmatchable_hash,
 )
 from services.identity.passwords.workers import HashingProcesses
@@ -18,36 +30,162 @@ from services.identity.passwords.workers import HashingProcesses
 _log = structlog.get_logger(__name__)
 
 
-class PasswordHashing:
-    """Password hashes by way of an admission. Thread-safe. `random_bytes(n)` gives n unguessable bytes."""
+@dataclass(eq=False)
+class HashingBusyError(ThrottledError):
+    """Too many callers wait for a hash, mostly of the same network, or the turn did not come in time."""
+
+    reason = "HASHING_BUSY"
+    message: str = "系统繁忙，请稍后再试"
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """A caller in a queue: woken with a turn, or without one when hashing ends."""
+
+    woken: threading.Event = field(default_factory=threading.Event)
+    has_turn: bool = False
+
+
+class HashingTurns:
+    """`at_once` turns. At most `queue` callers wait for one, of one network at most `queue_per_network`.
+
+    Thread-safe. Callers wait on their own threads.
+    """
 
     def __init__(
-        self,
-        admission: HashingAdmission,
-        processes: HashingProcesses,
-        random_bytes: Callable[[int], bytes],
+        self, at_once: int, queue: int, queue_per_network: int, timeout: Callable[[], float]
     ) -> None:
-        self._admission = admission
+        """`timeout` gives the seconds that the current call can still wait."""
+        self._lock = threading.Lock()
+        self._free = at_once
+        self._queue = queue
+        self._queue_per_network = queue_per_network
+        self._timeout = timeout
+        self._is_closed = False
+        # The network whose turn is next stands first. None of these queues is empty.
+        self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
+
+    @contextlib.contextmanager
+    def turn(self, network: str) -> Iterator[None]:
+        """Runs the block during a turn of `network`, by network_of().
+
+        Raises HashingBusyError without waiting if the queue is full, and when the call's time is up.
+        """
+        self._take(network)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def close(self) -> None:
+        """Refuses all callers that wait or come later. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            for queue in self._waiting.values():
+                for waiter in queue:
+                    waiter.woken.set()
+            self._waiting.clear()
+
+    def waiting(self, network: str) -> int:
+        """How many callers of `network` wait now."""
+        with self._lock:
+            return len(self._waiting.get(network, ()))
+
+    def _take(self, network: str) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise HashingBusyError
+            if self._free:
+                self._free -= 1
+                return
+            if self._is_full(network):
+                raise HashingBusyError(retry_after=datetime.timedelta(seconds=2))
+            waiter = _Waiter()
+            self._waiting.setdefault(network, deque()).append(waiter)
+        waiter.woken.wait(self._timeout())
+        with self._lock:
+            if waiter.has_turn:
+                return
+            self._leave(network, waiter)
+        raise HashingBusyError(retry_after=datetime.timedelta(seconds=5))
+
+    def _is_full(self, network: str) -> bool:
+        total = sum(len(queue) for queue in self._waiting.values())
+        return total >= self._queue or len(self._waiting.get(network, ())) >= self._queue_per_network
+
+    def _leave(self, network: str, waiter: _Waiter) -> None:
+        queue = self._waiting.get(network)
+        if queue is None:
+            return
+        with contextlib.suppress(ValueError):
+            queue.remove(waiter)
+        if not queue:
+            del self._waiting[network]
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._free += 1
+                return
+            network, queue = self._waiting.popitem(last=False)
+            waiter = queue.popleft()
+            waiter.has_turn = True
+            waiter.woken.set()
+            if queue:
+                self._waiting[network] = queue
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether a password is the right one, and whether its hash should be replaced by a new one."""
+
+    is_right: bool
+    is_outdated: bool = False
+
+
+class PasswordHasher:
+    """Makes and compares password hashes. Reached by PasswordHashing.turn() only. Thread-safe."""
+
+    def __init__(self, processes: HashingProcesses, random_bytes: Callable[[int], bytes]) -> None:
         self._processes = processes
         self._random_bytes = random_bytes
-        self._nobodys = unmatchable_hash(random_bytes(SALT_BYTES + CHECKSUM_BYTES))
+        self._unmatchable = unmatchable_hash(random_bytes(SALT_BYTES + CHECKSUM_BYTES))
 
     def hash(self, password: str) -> str:
-        """A new hash of `password`. Raises HashingBusyError."""
-        salt = self._random_bytes(SALT_BYTES)
-        return self._admission.run(partial(self._processes.hash, password, salt, hashes.ROUNDS))
+        """A new hash of the canonical form of `password`."""
+        return self._processes.hash(canonical(password), self._random_bytes(SALT_BYTES), hashes.ROUNDS)
 
-    def matches(self, password: str, stored: str | None) -> bool:
-        """Whether `stored` was made from `password`; without a stored hash False, after the same work.
+    def compare(self, password: str, stored: str | None) -> Comparison:
+        """Whether `stored` was made from the canonical form of `password`, or from the password as it was typed.
 
-        Raises HashingBusyError.
+        Hashes made before there was a canonical form are of the latter kind, and outdated.
+        Without a stored hash, or with one that is unusable, the password is wrong, after the same work.
         """
-        return self._admission.run(partial(self._compare, password, stored))
-
-    def _compare(self, password: str, stored: str | None) -> bool:
         try:
-            return self._processes.verify(password, stored or self._nobodys) and stored is not None
+            return self._compare(password, stored)
         except UnusableHashError as error:
             _log.warning("password_hash_refused", why=str(error))
-            self._processes.verify(password, self._nobodys)
-            return False
+            return self._compare(password, None)
+
+    def _compare(self, password: str, stored: str | None) -> Comparison:
+        for form in dict.fromkeys((canonical(password), password)):
+            is_match = self._processes.verify(form, stored or self._unmatchable)
+            if is_match and stored is not None:
+                return Comparison(True, is_outdated=needs_upgrade(stored) or form != canonical(password))
+        return Comparison(False)
+
+
+class PasswordHashing:
+    """The way to the hasher: a turn. Thread-safe."""
+
+    def __init__(self, turns: HashingTurns, hasher: PasswordHasher, network: Callable[[], str]) -> None:
+        """`network` gives the network of the current call, by network_of()."""
+        self._turns = turns
+        self._hasher = hasher
+        self._network = network
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[PasswordHasher]:
+        """Gives the hasher to the block, during a turn of the caller's network. Raises HashingBusyError."""
+        with self._turns.turn(self._network()):
+            yield self._hasher

@@ -1,55 +1,47 @@
-"""From which networks each account was signed in to: there, guesses from elsewhere do not count."""
+"""The networks at which each account is known: it was registered or signed in to from there in the last 90 days."""
 
 import datetime
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Text, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.postgres.database import Database
 from services.identity.tables import accounts, known_networks
 
 KEPT = datetime.timedelta(days=90)
-# Not every sign-in needs to write when the last one was.
+# The time of the last use is only updated when it is this old, so most sign-ins write nothing here.
 _REFRESHED_AFTER = datetime.timedelta(days=1)
 
+_NEW = insert(known_networks)
+_REMEMBER = _NEW.on_conflict_do_update(
+    index_elements=[known_networks.c.account_id, known_networks.c.network],
+    set_={"last_used": _NEW.excluded.last_used},
+    where=known_networks.c.last_used < bindparam("stale"),
+)
 _PURGE = delete(known_networks).where(known_networks.c.last_used <= bindparam("before"))
 
 
 def is_known(network: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the account of the enclosing statement was signed in to from `network`."""
+    """SQL: whether the account of the enclosing statement is known at `network`."""
     return exists().where(known_networks.c.account_id == accounts.c.id, known_networks.c.network == network)
 
 
-def remembered(signed_in: CTE) -> CTE:
-    """SQL that remembers the network of the accounts `id` in `signed_in`, within a statement with values()."""
-    table = known_networks
-    who = select(
-        signed_in.c.id,
-        bindparam("network", type_=Text),
-        bindparam("last_used", type_=DateTime(timezone=True)),
-    )
-    new = insert(table).from_select([table.c.account_id, table.c.network, table.c.last_used], who)
-    return new.on_conflict_do_update(
-        index_elements=[table.c.account_id, table.c.network],
-        set_={"last_used": new.excluded.last_used},
-        where=table.c.last_used < bindparam("stale"),
-    ).cte("remembered")
-
-
-def values(network: str, now: datetime.datetime) -> Mapping[str, object]:
-    """What a statement with remembered() is executed with."""
-    return {"network": network, "last_used": now, "stale": now - _REFRESHED_AFTER}
+def remember(connection: Connection, account_id: uuid.UUID, network: str, now: datetime.datetime) -> None:
+    """Makes the account known at `network`, by network_of(), for 90 days from `now`. Idempotent."""
+    values = {"account_id": account_id, "network": network, "last_used": now, "stale": now - _REFRESHED_AFTER}
+    connection.execute(_REMEMBER, values)
 
 
 class KnownNetworksRetention:
-    """Forgets networks that were not used for 90 days."""
+    """Removes networks that were not used for 90 days."""
 
     def __init__(self, database: Database, now: Callable[[], datetime.datetime]) -> None:
         self._database = database
         self._now = now
 
     def prune(self) -> int:
-        """Gives the number of networks forgotten."""
+        """Returns the number of networks removed."""
         with self._database.transaction() as connection:
             return connection.execute(_PURGE, {"before": self._now() - KEPT}).rowcount

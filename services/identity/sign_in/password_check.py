@@ -1,12 +1,10 @@
-"""What a given password is compared with."""
+"""The credentials that a given password is compared with."""
 
 import uuid
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, select
 
-from services.chassis.postgres.database import Database
-from services.chassis.postgres.direct_statements import DirectStatement
 from services.identity.sign_in import known_networks
 from services.identity.tables import accounts
 
@@ -17,15 +15,13 @@ _CREDENTIALS = select(
     accounts.c.password_hash,
     known_networks.is_known(bindparam("network", type_=Text)),
 )
-_BY_EMAIL = DirectStatement(_CREDENTIALS.where(accounts.c.email_key == bindparam("key")))
-_BY_ID = DirectStatement(_CREDENTIALS.where(accounts.c.id == bindparam("account_id")))
-# SQL: the hash that was compared is still the account's. A password changed meanwhile lets nobody in.
+# SQL: the hash that was compared is still the account's, so that a password changed meanwhile is not accepted.
 UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_hash == bindparam("compared"))
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Those of an account, for one who comes from a network from which it was signed in to before, or not."""
+    """An account's credentials, and whether it is known at the caller's network."""
 
     account_id: uuid.UUID
     email: str
@@ -34,15 +30,16 @@ class Credentials:
     is_known_network: bool
 
 
-def by_email(database: Database, key: str, network: str) -> Credentials | None:
-    """Those of the account with this email_key(), None when there is none. `network` is by network_of()."""
-    with database.direct() as connection:
-        row = _BY_EMAIL.row(connection, {"key": key, "network": network})
-    return None if row is None else Credentials(*row)
+def by_email(connection: Connection, key: str, network: str) -> Credentials | None:
+    """The credentials of the account with this email_key(); None without one. `network` is by network_of()."""
+    return _find(connection, accounts.c.email_key == key, network)
 
 
-def by_id(database: Database, account_id: uuid.UUID, network: str) -> Credentials | None:
-    """Those of the account, None when there is none. `network` is by network_of()."""
-    with database.direct() as connection:
-        row = _BY_ID.row(connection, {"account_id": account_id, "network": network})
+def by_id(connection: Connection, account_id: uuid.UUID, network: str) -> Credentials | None:
+    """The credentials of the account; None without one. `network` is by network_of()."""
+    return _find(connection, accounts.c.id == account_id, network)
+
+
+def _find(connection: Connection, is_wanted: ColumnElement[bool], network: str) -> Credentials | None:
+    row = connection.execute(_CREDENTIALS.where(is_wanted), {"network": network}).one_or_none()
     return None if row is None else Credentials(*row)

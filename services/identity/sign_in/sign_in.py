@@ -1,0 +1,155 @@
+"""Signing in and out, and changing one's password."""
+
+import uuid
+from dataclasses import dataclass
+
+import grpc
+from sqlalchemy import bindparam, func, update
+
+from services.chassis.audit.recording import Event
+from services.chassis.errors import DomainError
+from services.chassis.postgres.database import Database
+from services.chassis.throttling.client_networks import network_of
+from services.identity.accounts.accounts import END_TOKENS
+from services.identity.accounts.emails import email_key
+from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
+from services.identity.passwords.hashing import PasswordHashing
+from services.identity.sign_in import known_networks, password_check
+from services.identity.sign_in.password_check import UNCHANGED, Credentials
+from services.identity.sign_in.throttle import SignInThrottle
+from services.identity.sign_in.tokens import Tokens
+from services.identity.tables import accounts
+
+
+@dataclass(eq=False)
+class WrongCredentialsError(DomainError):
+    """E-mail and password do not belong together; it is not said which is wrong."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = "WRONG_CREDENTIALS"
+    message: str = "邮箱或密码错误"
+
+
+_ISSUED_AT = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)
+_ISSUE_TOKEN = (
+    update(accounts)
+    .where(UNCHANGED)
+    .values(
+        newest_token=func.greatest(accounts.c.newest_token, _ISSUED_AT),
+        password_hash=bindparam("replacement"),
+    )
+    .returning(_ISSUED_AT)
+)
+_SET_PASSWORD = (
+    update(accounts)
+    .where(UNCHANGED)
+    .values(
+        {**END_TOKENS, accounts.c.password_hash: bindparam("new"), accounts.c.updated_at: bindparam("now")}
+    )
+)
+_END_TOKENS = update(accounts).where(accounts.c.id == bindparam("of_account")).values(END_TOKENS)
+
+
+class SignIn:
+    """The rules. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        transactions: AccountTransactions,
+        passwords: PasswordHashing,
+        throttle: SignInThrottle,
+        tokens: Tokens,
+    ) -> None:
+        self._database = database
+        self._transactions = transactions
+        self._passwords = passwords
+        self._throttle = throttle
+        self._tokens = tokens
+
+    def sign_in(self, email: str, password: str, address: str) -> str:
+        """A new access token for a caller at the IP address `address`.
+
+        Tokens issued before stay valid; an outdated password hash is replaced. Raises WrongCredentialsError,
+        SignInThrottledError, HashingBusyError.
+        """
+        key, network = email_key(email), network_of(address)
+        with self._passwords.turn() as hasher:
+            with self._database.reading() as connection:
+                found = password_check.by_email(connection, key, network)
+            is_known = found is not None and found.is_known_network
+            with self._throttle.attempt(key, network, is_known, WrongCredentialsError):
+                comparison = hasher.compare(password, found.password_hash if found else None)
+                if found is None or not comparison.is_right:
+                    self._record_failure(found)
+                    raise WrongCredentialsError
+                replacement = hasher.hash(password) if comparison.is_outdated else found.password_hash
+                with self._transactions.begin() as transaction:
+                    token = self._issue_token(transaction, found, replacement, network)
+        if token is None:
+            raise WrongCredentialsError
+        return token
+
+    def sign_out(self, account_id: uuid.UUID) -> None:
+        """Ends every token issued so far. Idempotent."""
+        with self._transactions.begin() as transaction:
+            if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
+                transaction.changed(account_id)
+                transaction.record(Event("signed_out", str(account_id)))
+
+    def change_password(self, account_id: uuid.UUID, old: str, new: str, address: str) -> None:
+        """Replaces the password and ends every token issued so far. `address` is the caller's.
+
+        Raises WrongCredentialsError when `old` is not the password, SignInThrottledError, HashingBusyError.
+        """
+        network = network_of(address)
+        with self._passwords.turn() as hasher:
+            with self._database.reading() as connection:
+                found = password_check.by_id(connection, account_id, network)
+            if found is None:
+                raise WrongCredentialsError
+            is_known = found.is_known_network
+            with self._throttle.attempt(found.email_key, network, is_known, WrongCredentialsError):
+                if not hasher.compare(old, found.password_hash).is_right:
+                    self._record_failure(found)
+                    raise WrongCredentialsError
+            replacement = hasher.hash(new)
+        with self._transactions.begin() as transaction:
+            _set_password(transaction, found, replacement)
+
+    def _record_failure(self, found: Credentials | None) -> None:
+        # What was typed as an e-mail is not recorded: sometimes it is a password.
+        target = "" if found is None else str(found.account_id)
+        with self._transactions.begin() as transaction:
+            transaction.record(Event("sign_in", target, outcome=WrongCredentialsError.reason))
+
+    def _issue_token(
+        self, transaction: AccountTransaction, found: Credentials, replacement: str, network: str
+    ) -> str | None:
+        """A new token; None when the password was changed since `found` was read."""
+        values = {
+            "of_account": found.account_id,
+            "compared": found.password_hash,
+            "replacement": replacement,
+            "now_seconds": int(transaction.now.timestamp()),
+        }
+        issued_at = transaction.connection.execute(_ISSUE_TOKEN, values).scalar_one_or_none()
+        if issued_at is None:
+            return None
+        known_networks.remember(transaction.connection, found.account_id, network, transaction.now)
+        account_id = str(found.account_id)
+        transaction.record(Event("sign_in", account_id, actor=account_id, actor_email=found.email))
+        return self._tokens.issue(found.account_id, issued_at, transaction.now)
+
+
+def _set_password(transaction: AccountTransaction, found: Credentials, replacement: str) -> None:
+    values = {
+        "of_account": found.account_id,
+        "compared": found.password_hash,
+        "new": replacement,
+        "now": transaction.now,
+    }
+    if transaction.connection.execute(_SET_PASSWORD, values).rowcount == 0:
+        raise WrongCredentialsError
+    transaction.changed(found.account_id)
+    transaction.record(Event("password_changed", str(found.account_id)))
