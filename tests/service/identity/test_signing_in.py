@@ -12,9 +12,10 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import bucket_key
-from services.identity.passwords.hashes import hash_password
+from services.identity.passwords.hashes import hash_password, verify_password
 from services.identity.tables import accounts, attempts, known_networks
-from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in
+from tests.service.identity.conftest import CHEAP_ROUNDS
+from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in, sign_up
 from tests.support.waiting import wait_until
 
 WRONG = (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
@@ -242,3 +243,34 @@ def test_a_token_ends_after_its_minutes(callers: Callers, person: Account, clock
     clock.advance(minutes=1, seconds=1)
     refused = refusal(lambda: callers.gateway.GetMe(pb.GetMeRequest(), metadata=person.bearer))
     assert refused == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
+
+
+COMPOSED, DECOMPOSED = "passwörd 密码", "passwo\u0308rd\u00a0密码"
+
+
+def test_a_password_is_the_same_however_a_keyboard_composes_it(callers: Callers) -> None:
+    for number, (registered, typed) in enumerate(
+        [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED), (DECOMPOSED, DECOMPOSED)]
+    ):
+        someone = sign_up(callers, f"typist{number}@example.com", registered)
+        assert counts(callers, again(callers, someone, typed))
+        assert refusal(lambda someone=someone: again(callers, someone, "passwörd")) == WRONG  # type: ignore[misc]
+
+
+def test_a_hash_of_a_password_as_it_was_typed_lets_in_and_is_replaced(
+    callers: Callers, person: Account, database: Database
+) -> None:
+    stored = hash_password(DECOMPOSED, b"0123456789abcdef", CHEAP_ROUNDS)
+    with database.transaction() as connection:
+        connection.execute(update(accounts).values(password_hash=stored))
+    assert refusal(lambda: again(callers, person, COMPOSED)) == WRONG
+    assert counts(callers, again(callers, person, DECOMPOSED))
+    assert counts(callers, again(callers, person, COMPOSED))
+    with database.reading() as connection:
+        replaced = connection.execute(select(accounts.c.password_hash)).scalar_one()
+    assert verify_password(COMPOSED, replaced)
+
+
+def test_a_password_with_joined_emoji_is_taken(callers: Callers) -> None:
+    family = "👩\u200d👩\u200d👧 family"
+    assert counts(callers, again(callers, sign_up(callers, "family@example.com", family), family))
