@@ -16,7 +16,7 @@ def utc_now() -> datetime.datetime:
 def serve(settings: ActivationSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("activation", settings.log_level)
-    Activation(settings, utc_now).run_until_terminated()
+    Activation(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 if __name__ == "__main__":

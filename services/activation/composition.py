@@ -27,6 +27,7 @@ from services.chassis.identity.client import IdentityClient, identity_channel
 from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.jobs.queue import Jobs
+from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.tally import Tally
@@ -40,7 +41,6 @@ class Activation:
     def __init__(self, settings: ActivationSettings, now: Callable[[], datetime.datetime]) -> None:
         """Binds the ports. Raises as Server does."""
         url = settings.activation_database_url
-        self._settings = settings
         self._database = Database(url, settings.database_pool_size, "fastmp-activation")
         self._schema = SchemaCheck(PACKAGE)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
@@ -87,37 +87,11 @@ class Activation:
             ),
         )
 
-    def start(self) -> None:
-        """Starts to answer, to follow the feed and to work on jobs, also while the database is away."""
-        self._start_background()
-        self.server.start()
-
-    def stop(self, drain_seconds: float) -> None:
-        """Drains, and leaves no thread or connection behind."""
-        self.server.stop(drain_seconds)
-        self._stop_background()
-
-    def run_until_terminated(self) -> None:
-        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
-        self._start_background()
-        self.server.run_until_terminated(self._settings.drain_seconds)
-        self._stop_background()
-
-    def _start_background(self) -> None:
-        self._audit.start()
-        self._housekeeping.start()
-        self._settled.start()
-        self._jobs.start()
-        self._feed.start()
-
-    def _stop_background(self) -> None:
-        self._feed.stop()
-        self._jobs.stop()
-        self._settled.stop()
-        self._housekeeping.stop()
-        self._audit.stop()
-        self._identity.close()
-        self._database.dispose()
+        self.lifecycle = Lifecycle(
+            self.server,
+            (self._audit, self._housekeeping, self._settled, self._jobs, self._feed),
+            (self._identity.close, self._database.dispose),
+        )
 
     def _is_ready(self) -> bool:
         # Identity has a health of its own: while it is down, this service still answers what it can. Just after the

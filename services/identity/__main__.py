@@ -18,7 +18,7 @@ def utc_now() -> datetime.datetime:
 def serve(settings: IdentitySettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("identity", settings.log_level)
-    Identity(settings, utc_now).run_until_terminated()
+    Identity(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 if __name__ == "__main__":

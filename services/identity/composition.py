@@ -16,6 +16,7 @@ from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.housekeeping import Housekeeping
 from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.client_networks import caller_network
@@ -56,7 +57,6 @@ class Identity:
     def __init__(self, settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
         """Binds the ports. Raises as Server does."""
         url = settings.identity_database_url
-        self._settings = settings
         self._database = Database(url, settings.database_pool_size, "fastmp-identity")
         self._schema = SchemaCheck(PACKAGE)
         tokens = Tokens(
@@ -127,35 +127,11 @@ class Identity:
             ),
         )
         self.server.ends_streams_by(self.feed.close_watches)
-
-    def start(self) -> None:
-        """Starts to answer and to follow the feed, also while the database cannot be reached."""
-        self._start_background()
-        self.server.start()
-
-    def stop(self, drain_seconds: float) -> None:
-        """Drains, and leaves no thread or connection behind."""
-        self.server.stop(drain_seconds)
-        self._stop_background()
-
-    def run_until_terminated(self) -> None:
-        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
-        self._start_background()
-        self.server.run_until_terminated(self._settings.drain_seconds)
-        self._stop_background()
-
-    def _start_background(self) -> None:
-        self.feed.start()
-        self._housekeeping.start()
-        self._audit.start()
-
-    def _stop_background(self) -> None:
-        self._audit.stop()
-        self._housekeeping.stop()
-        self.feed.stop()
-        self._hashing_turns.close()
-        self._hashing.close()
-        self._database.dispose()
+        self.lifecycle = Lifecycle(
+            self.server,
+            (self._audit, self._housekeeping, self.feed),
+            (self._hashing_turns.close, self._hashing.close, self._database.dispose),
+        )
 
     def _is_ready(self) -> bool:
         try:

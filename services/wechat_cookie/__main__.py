@@ -23,7 +23,7 @@ def utc_now() -> datetime.datetime:
 def serve(settings: WeChatCookieSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("wechat_cookie", settings.log_level)
-    WeChatCookie(settings, utc_now).run_until_terminated()
+    WeChatCookie(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 def rotate_cookie_keys(settings: WeChatCookieSettings) -> None:

@@ -17,6 +17,7 @@ from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.client import IdentityClient, identity_channel
 from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
 from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.notifications import Listener
@@ -54,7 +55,6 @@ class WeChatCookie:
         """Binds the ports. Raises as Server does, and OSError when the state directory cannot be written."""
         url = settings.wechat_cookie_database_url
         vault = settings.vault
-        self._settings = settings
         self._schema = SchemaCheck(PACKAGE)
         self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie")
         # Its own connections: polls that are due all at once must not keep calls waiting.
@@ -120,22 +120,16 @@ class WeChatCookie:
             ),
         )
         self.server.ends_streams_by(self._logins.end_streams)
-
-    def start(self) -> None:
-        """Starts to answer, to poll and to clean up, also while database and Identity cannot be reached."""
-        self._start_background()
-        self.server.start()
-
-    def stop(self, drain_seconds: float) -> None:
-        """Drains, and leaves no thread or connection behind."""
-        self.server.stop(drain_seconds)
-        self._stop_background()
-
-    def run_until_terminated(self) -> None:
-        """Starts, and stops at SIGTERM or SIGINT. Belongs to the main thread."""
-        self._start_background()
-        self.server.run_until_terminated(self._settings.drain_seconds)
-        self._stop_background()
+        self.lifecycle = Lifecycle(
+            self.server,
+            (self._audit, self._listener, self._keeper, self._sweeper, self._feed, self._logins),
+            (
+                self._client.close,
+                self._identity.close,
+                self._login_database.dispose,
+                self._database.dispose,
+            ),
+        )
 
     def is_ready(self) -> bool:
         """Whether its own database can be reached and has the schema, and Identity has been waited for."""
@@ -146,15 +140,3 @@ class WeChatCookie:
                 return self._schema.is_met_by(connection) and self._feed.was_awaited
         except DomainError:
             return False
-
-    def _start_background(self) -> None:
-        for part in (self._listener, self._keeper, self._sweeper, self._audit, self._feed, self._logins):
-            part.start()
-
-    def _stop_background(self) -> None:
-        for part in (self._logins, self._feed, self._audit, self._sweeper, self._listener, self._keeper):
-            part.stop()
-        self._client.close()
-        self._identity.close()
-        self._login_database.dispose()
-        self._database.dispose()

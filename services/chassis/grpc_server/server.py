@@ -1,7 +1,6 @@
 """One server builder for all services: ports, interceptors in order, health, reflection, metrics, drain."""
 
 import datetime
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
@@ -192,17 +191,6 @@ class Server:
         self._quick_calls.shutdown(wait=False)
         self._readiness.stop()
         self._metrics.stop()
-
-    def run_until_terminated(self, drain_seconds: float) -> None:
-        """Starts, waits for SIGTERM or SIGINT, and drains. Belongs to the main thread."""
-        terminated = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: terminated.set())
-        self.start()
-        terminated.wait()
-        _log.info("draining")
-        self.stop(drain_seconds)
-        _log.info("stopped")
 
     def _update_health(self) -> float:
         """Sets the health by `ready()`; returns the seconds until the next look."""

@@ -87,9 +87,9 @@ def running(
     }
     settings = ActivationSettings.model_validate(values | others)
     activation = Activation(settings, clock.now)
-    activation.start()
+    activation.lifecycle.start()
     with ExitStack() as held:
-        held.callback(activation.stop, 0)
+        held.callback(activation.lifecycle.stop, 0)
         address = f"127.0.0.1:{activation.server.port}"
         connection = channel(address, "activation", certificates["gateway"])
         held.callback(connection.close)

@@ -106,9 +106,9 @@ def running(
 ) -> Iterator[tuple[Identity, Callers]]:
     """A replica that answers, and its callers."""
     replica = Identity(settings(database_url, certificates["identity"], **others), clock.now)
-    replica.start()
+    replica.lifecycle.start()
     with ExitStack() as held:
-        held.callback(replica.stop, 0)
+        held.callback(replica.lifecycle.stop, 0)
         yield replica, Callers(replica, certificates, held)
 
 

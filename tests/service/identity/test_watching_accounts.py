@@ -269,7 +269,7 @@ def test_a_watch_ends_well_when_the_replica_does(start_replica: Callable[..., Re
     with Watch(replica.callers, None) as watch:
         watch.heartbeat()
         start = time.monotonic()
-        replica.identity.stop(0)
+        replica.identity.lifecycle.stop(0)
         assert all(event.HasField("heartbeat") for event in watch)
         # The grace of five seconds was not needed.
         assert time.monotonic() - start < 4

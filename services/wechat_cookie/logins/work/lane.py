@@ -85,7 +85,7 @@ class Lane(Generic[WorkT]):
         for _ in range(self._count):
             self._queue.put(None)
         self._claims.stop(seconds)
-        for thread in self._threads:
+        for thread in filter(threading.Thread.is_alive, self._threads):
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _claim(self) -> float:

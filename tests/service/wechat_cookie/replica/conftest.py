@@ -101,8 +101,8 @@ class Surroundings:
     def start(self, identity_address: str, **others: object) -> WeChatCookie:
         """A replica that answers; stopped at the end unless that has happened before."""
         replica = WeChatCookie(self.settings(identity_address, **others), utc_now)
-        replica.start()
-        self.held.callback(replica.stop, 0)
+        replica.lifecycle.start()
+        self.held.callback(replica.lifecycle.stop, 0)
         return replica
 
     def stub(self, replica: WeChatCookie, caller: str) -> pb_grpc.WeChatCookieServiceStub:

@@ -89,7 +89,7 @@ def test_a_deletion_while_the_service_was_down_is_made_up_for(
     surroundings.save(ann, "1001")
     replica = surroundings.start(identity.address)
     wait_until((surroundings.root / "1001").exists, "the folder appears")
-    replica.stop(0)
+    replica.lifecycle.stop(0)
     identity.delete(ann)
     surroundings.start(identity.address)
     wait_until(lambda: cookies_of(surroundings, ann) == 0, "the row is gone")
@@ -209,7 +209,7 @@ def test_a_ready_replica_stays_so_when_identity_goes(
     monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 600.0)
     replica = surroundings.start(identity.address)
     wait_until(replica.is_ready, "the replica is ready")
-    identity.identity.stop(0)
+    identity.identity.lifecycle.stop(0)
     with pytest.raises(grpc.RpcError) as refused:
         surroundings.stub(replica, "gateway").ListCookies(
             pb.ListCookiesRequest(), metadata=identity.admin.bearer, timeout=5
@@ -239,6 +239,6 @@ def test_stopping_leaves_no_thread_behind(surroundings: Surroundings, identity: 
     replica = surroundings.start(identity.address)
     surroundings.save(identity.admin, "1001")
     wait_until((surroundings.root / "1001").exists, "it works")
-    replica.stop(0)
+    replica.lifecycle.stop(0)
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
     assert left == []
