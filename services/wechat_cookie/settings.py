@@ -64,6 +64,9 @@ class WeChatCookieSettings(ServiceSettings):
     login_seconds: float = Field(default=_USUAL.login_seconds, ge=1, le=86_400)
     abandoned_seconds: float = Field(default=_USUAL.abandoned_seconds, ge=1, le=86_400)
     max_logins_per_account: int = Field(default=_USUAL.most_per_account, ge=1, le=10_000)
+    # Starts of logins within an hour, by one account, and by all through WECHAT_PROXY or, without it, directly.
+    login_start_limit_per_account: int = Field(default=_USUAL.starts_per_account, ge=1, le=1_000_000)
+    login_start_limit_per_way_out: int = Field(default=_USUAL.starts_per_way_out, ge=1, le=1_000_000)
 
     @property
     def vault(self) -> Vault:
@@ -89,6 +92,8 @@ class WeChatCookieSettings(ServiceSettings):
             login_seconds=self.login_seconds,
             abandoned_seconds=self.abandoned_seconds,
             most_per_account=self.max_logins_per_account,
+            starts_per_account=self.login_start_limit_per_account,
+            starts_per_way_out=self.login_start_limit_per_way_out,
         )
 
     @property

@@ -67,6 +67,8 @@ export const enProblems = {
   "next.COOKIE_NOT_FOUND": "Please reload the page, and scan again if you need it.",
   "reason.LOGIN_NOT_FOUND": "This login has ended",
   "next.LOGIN_NOT_FOUND": "Please start again.",
+  "reason.LOGIN_STARTS_THROTTLED": "Too many logins were started within an hour",
+  "next.LOGIN_STARTS_THROTTLED": "Please wait before you start another one.",
   "reason.TOO_MANY_LOGINS": "Too many logins are running at once",
   "next.TOO_MANY_LOGINS": "Please finish or cancel the others, or wait until they time out.",
   "reason.TOO_MANY_STREAMS": "Many people are scanning right now",

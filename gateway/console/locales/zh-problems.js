@@ -67,6 +67,8 @@ export const zhProblems = {
   "next.COOKIE_NOT_FOUND": "请刷新页面；需要时重新扫码。",
   "reason.LOGIN_NOT_FOUND": "这次登录已经结束",
   "next.LOGIN_NOT_FOUND": "请重新开始扫码。",
+  "reason.LOGIN_STARTS_THROTTLED": "一小时内发起的扫码过多",
+  "next.LOGIN_STARTS_THROTTLED": "请稍后再发起新的扫码。",
   "reason.TOO_MANY_LOGINS": "同时进行的登录过多",
   "next.TOO_MANY_LOGINS": "请完成或取消其他扫码，或等它们超时后重试。",
   "reason.TOO_MANY_STREAMS": "当前扫码的人较多",

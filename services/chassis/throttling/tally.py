@@ -30,10 +30,16 @@ class Tally:
     def count(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
         """Counts once in every bucket. Raises `refusal`, and counts nothing, when one is full."""
         with self._database.transaction() as connection:
-            now = self._now()
-            self.attempts.lock(connection, buckets)
-            self._check(connection, buckets, now, refusal)
-            self.attempts.count(connection, buckets, now)
+            self.count_within(connection, buckets, refusal)
+
+    def count_within(
+        self, connection: Connection, buckets: Sequence[Bucket], refusal: type[ThrottledError]
+    ) -> None:
+        """As count(), in the open transaction of `connection`: what is rolled back does not count."""
+        now = self._now()
+        self.attempts.lock(connection, buckets)
+        self._check(connection, buckets, now, refusal)
+        self.attempts.count(connection, buckets, now)
 
     def check(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
         """Raises `refusal` when a bucket is full."""

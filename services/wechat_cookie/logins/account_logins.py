@@ -22,6 +22,7 @@ from services.wechat_cookie.logins.rules import access, rules
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
+from services.wechat_cookie.logins.store.starts import LoginStarts
 from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.logins.streams.hub import EventHub, Watcher
 from services.wechat_cookie.logins.streams.watching import EventReader
@@ -116,6 +117,7 @@ class AccountLogins:
         hub: EventHub,
         reader: EventReader,
         limits: LoginLimits,
+        starts: LoginStarts,
         now: Callable[[], datetime.datetime],
         new_key: Callable[[], str],
         nudge: Callable[[], None],
@@ -127,6 +129,7 @@ class AccountLogins:
         self._hub = hub
         self._reader = reader
         self._limits = limits
+        self._starts = starts
         self._now = now
         self._new_key = new_key
         self._nudge = nudge
@@ -136,8 +139,8 @@ class AccountLogins:
     def start(self, caller: Principal) -> str:
         """Starts a login and gives its key. Not idempotent.
 
-        Raises TooManyLoginsError, exact also for calls at the same moment, or TokenRevokedError when the account
-        was deleted just now.
+        Raises TooManyLoginsError or LoginStartsThrottledError, exact under parallel calls, or TokenRevokedError
+        when the account was deleted just now.
         """
         now = self._now()
         owner_id = uuid.UUID(caller.account_id)
@@ -157,6 +160,7 @@ class AccountLogins:
             running = connection.execute(_COUNT, {"owner": owner_id}).scalar_one()
             if running >= self._limits.most_per_account:
                 raise TooManyLoginsError(retry_after=TRY_AGAIN)
+            self._starts.count(connection, owner_id)
             self._rows.insert(connection, transition, now)
         self._check_access(caller.account_id)
         self._nudge()

@@ -34,6 +34,14 @@ class TooManyLoginsError(ThrottledError):
 
 
 @dataclass(eq=False)
+class LoginStartsThrottledError(ThrottledError):
+    """The account, or the way out to WeChat, has had as many starts of logins within an hour as it may."""
+
+    reason = "LOGIN_STARTS_THROTTLED"
+    message: str = "一小时内发起的登录过多，请稍后再试"
+
+
+@dataclass(eq=False)
 class ReplicaStoppingError(DomainError):
     """This replica stops, the login goes on: WatchLogin picks it up at another one."""
 

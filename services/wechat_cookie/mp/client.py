@@ -58,6 +58,11 @@ class MpClient:
         """Closes the kept connections; a later exchange would open new ones."""
         self._transport.close()
 
+    @property
+    def way_out(self) -> str:
+        """Names the address from which WeChat is asked; see MpSettings.way_out."""
+        return self._settings.way_out
+
     def visit(self, cookies: MpCookies) -> MpCookies:
         """Opens the front page for its visitor cookies, as a browser does, whatever status it has.
 

@@ -72,6 +72,11 @@ class MpSettings:
             raise InvalidMpSettingError("base_url is not http(s)://host[:port]")
         return origin
 
+    @property
+    def way_out(self) -> str:
+        """The proxy's host and port, without what it is opened with; empty when WeChat is asked directly."""
+        return urlsplit(self.proxy).netloc.rpartition("@")[2] if self.proxy else ""
+
 
 def _is_http_proxy(url: str) -> bool:
     try:

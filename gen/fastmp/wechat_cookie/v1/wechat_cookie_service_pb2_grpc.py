@@ -218,8 +218,9 @@ class WeChatCookieServiceServicer:
     def BeginLogin(self, request, context):
         """Starts a login and answers as soon as the QR code is there, or has failed to come.
 
-        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS) when the caller has
-        too many running ones.
+        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS when the caller has
+        too many running ones, LOGIN_STARTS_THROTTLED when the caller, or all callers through the same way out to WeChat,
+        started too many within an hour, TOO_MANY_STREAMS when too many of its calls wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,7 +239,7 @@ class WeChatCookieServiceServicer:
         """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
         15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, LOGIN_STARTS_THROTTLED, TOO_MANY_STREAMS), and at
         any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

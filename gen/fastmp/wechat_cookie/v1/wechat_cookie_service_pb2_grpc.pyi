@@ -90,8 +90,9 @@ class WeChatCookieServiceStub:
     BeginLogin: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.BeginLoginRequest, _wechat_cookie_service_pb2.BeginLoginResponse]
     """Starts a login and answers as soon as the QR code is there, or has failed to come.
 
-    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS) when the caller has
-    too many running ones.
+    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS when the caller has
+    too many running ones, LOGIN_STARTS_THROTTLED when the caller, or all callers through the same way out to WeChat,
+    started too many within an hour, TOO_MANY_STREAMS when too many of its calls wait.
     """
     PollLogin: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.PollLoginRequest, _wechat_cookie_service_pb2.PollLoginResponse]
     """Tells how a login of the caller stands. Reads only.
@@ -102,7 +103,7 @@ class WeChatCookieServiceStub:
     """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
     15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, LOGIN_STARTS_THROTTLED, TOO_MANY_STREAMS), and at
     any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
     """
     WatchLogin: _grpc.UnaryStreamMultiCallable[_wechat_cookie_service_pb2.WatchLoginRequest, _wechat_cookie_service_pb2.LoginEvent]
@@ -215,8 +216,9 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     BeginLogin: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.BeginLoginRequest, _wechat_cookie_service_pb2.BeginLoginResponse]  # type: ignore[assignment]
     """Starts a login and answers as soon as the QR code is there, or has failed to come.
 
-    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS) when the caller has
-    too many running ones.
+    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS when the caller has
+    too many running ones, LOGIN_STARTS_THROTTLED when the caller, or all callers through the same way out to WeChat,
+    started too many within an hour, TOO_MANY_STREAMS when too many of its calls wait.
     """
     PollLogin: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.PollLoginRequest, _wechat_cookie_service_pb2.PollLoginResponse]  # type: ignore[assignment]
     """Tells how a login of the caller stands. Reads only.
@@ -227,7 +229,7 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
     15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+    Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, LOGIN_STARTS_THROTTLED, TOO_MANY_STREAMS), and at
     any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
     """
     WatchLogin: _aio.UnaryStreamMultiCallable[_wechat_cookie_service_pb2.WatchLoginRequest, _wechat_cookie_service_pb2.LoginEvent]  # type: ignore[assignment]
@@ -342,8 +344,9 @@ class WeChatCookieServiceServicer:
     ) -> _typing.Union[_wechat_cookie_service_pb2.BeginLoginResponse, _abc.Awaitable[_wechat_cookie_service_pb2.BeginLoginResponse]]:
         """Starts a login and answers as soon as the QR code is there, or has failed to come.
 
-        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS) when the caller has
-        too many running ones.
+        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS when the caller has
+        too many running ones, LOGIN_STARTS_THROTTLED when the caller, or all callers through the same way out to WeChat,
+        started too many within an hour, TOO_MANY_STREAMS when too many of its calls wait.
         """
 
     def PollLogin(
@@ -364,7 +367,7 @@ class WeChatCookieServiceServicer:
         """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
         15 s. Hanging up does not end the login: WatchLogin picks it up again.
 
-        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, TOO_MANY_STREAMS), and at
+        Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, LOGIN_STARTS_THROTTLED, TOO_MANY_STREAMS), and at
         any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
         """
 

@@ -98,3 +98,6 @@ class LoginLimits:
     most_refreshes: int = 5
     most_attempts: int = 4
     most_per_account: int = 20
+    # Within an hour.
+    starts_per_account: int = 30
+    starts_per_way_out: int = 1000

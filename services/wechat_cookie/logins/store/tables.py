@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from services.chassis.throttling.tables import attempts_table
 from services.wechat_cookie.logins.rules.stages import Stage
 from services.wechat_cookie.logins.rules.state import POLLS, Step
 from services.wechat_cookie.metadata import metadata
@@ -113,6 +114,8 @@ login_events = Table(
         "kind IN ('qr_code', 'progress', 'success', 'failure')", name="login_events_kind_is_known"
     ),
 )
+login_starts = attempts_table(metadata, "login_starts")
+
 # A login ends once.
 Index(
     "login_events_one_end_key",

@@ -12,6 +12,7 @@ from services.wechat_cookie.logins.account_logins import AccountLogins
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.retention import LoginRetention
 from services.wechat_cookie.logins.store.rows import LoginRows
+from services.wechat_cookie.logins.store.starts import LoginStarts
 from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.streams.watching import EventReader
 from services.wechat_cookie.logins.work.access_keeper import AccessKeeper, Principals
@@ -60,11 +61,13 @@ class LoginEngine:
         )
         self.retention = LoginRetention(rows, limits, now)
         self.access = AccessKeeper(database, self.retention, self._hub, principals, now, measures)
+        starts = LoginStarts(database, limits, client.way_out, now)
         self._upkeep = LoginUpkeep(
             database,
             self.retention,
             self._hub,
             measures,
+            starts,
             # Nobody logs in for hours, and idle connections are of no use to anybody then.
             client.close,
             threads.sweep_seconds,
@@ -75,6 +78,7 @@ class LoginEngine:
             self._hub,
             EventReader(database, now, threads.heartbeat_seconds),
             limits,
+            starts,
             now,
             lambda: secrets.token_hex(16),
             self._poller.nudge,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.store.retention import BATCH, LoginRetention
+from services.wechat_cookie.logins.store.starts import LoginStarts
 from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
@@ -26,6 +27,7 @@ class LoginUpkeep:
         retention: LoginRetention,
         hub: EventHub,
         measures: LoginMeasures,
+        starts: LoginStarts,
         on_idle: Callable[[], None],
         sweep_seconds: float,
     ) -> None:
@@ -34,6 +36,7 @@ class LoginUpkeep:
         self._retention = retention
         self._hub = hub
         self._measures = measures
+        self._starts = starts
         self._on_idle = on_idle
         self._sweep_seconds = sweep_seconds
         self._sweep_at = 0.0
@@ -90,3 +93,4 @@ class LoginUpkeep:
             self._on_idle()
         with self._database.reading() as connection:
             self._retention.remove_old(connection)
+        self._starts.purge()

@@ -37,6 +37,8 @@ QUICK = LoginLimits(
     preparing_seconds=12,
     start_lease_seconds=1,
     lease_seconds=1.5,
+    starts_per_account=1_000_000,
+    starts_per_way_out=1_000_000,
 )
 MakeClient = Callable[[MpSettings], MpClient]
 

@@ -90,6 +90,43 @@ def test_running_logins_are_limited_exactly_under_parallel_starts(cluster: Clust
     assert rows_in(replicas[0], logins) == 5
 
 
+def test_starts_of_an_hour_are_limited_exactly_over_replicas_and_come_back(
+    cluster: Cluster, running_clock: RunningClock
+) -> None:
+    limits = replace(QUICK, most_per_account=100, starts_per_account=7)
+    replicas = [cluster.replica(limits=limits) for _ in range(2)]
+    account = cluster.accounts.known[cluster.accounts.add()[1]]
+
+    def start(number: int) -> str:
+        try:
+            return replicas[number % 2].engine.account_logins.start(account)
+        except DomainError as error:
+            return error.reason
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = list(pool.map(start, range(20)))
+    assert outcomes.count("LOGIN_STARTS_THROTTLED") == 13
+    others = replicas[0].account()
+    assert others.begin().status == "pending"
+    running_clock.move(minutes=61)
+    assert start(0) != "LOGIN_STARTS_THROTTLED"
+
+
+def test_all_starts_through_one_way_out_have_a_budget_and_refusals_cost_none(cluster: Cluster) -> None:
+    limits = replace(QUICK, starts_per_account=2, starts_per_way_out=4)
+    replica = cluster.replica(limits=limits)
+    ann, bob, eve = replica.account(), replica.account(), replica.account()
+    throttled = (grpc.StatusCode.RESOURCE_EXHAUSTED, "LOGIN_STARTS_THROTTLED")
+    for _ in range(2):
+        ann.begin()
+    for _ in range(5):
+        assert refusal(ann.begin) == throttled
+        assert refusal(lambda: ann.start().to_end()) == throttled
+    for _ in range(2):
+        bob.begin()
+    assert refusal(eve.begin) == throttled
+
+
 def test_too_many_logins_are_refused_with_a_time_to_come_back(cluster: Cluster) -> None:
     ann = cluster.replica(limits=replace(QUICK, most_per_account=1)).account()
     story = ann.start()
