@@ -1,16 +1,10 @@
 """`python -m services.activation`: serve, migrate."""
 
-import datetime
-
 from services.activation.composition import PACKAGE, Activation
 from services.activation.settings import ActivationSettings
 from services.chassis import command_line
+from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
-
-
-def utc_now() -> datetime.datetime:
-    """The time of this machine's clock."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 def serve(settings: ActivationSettings) -> None:

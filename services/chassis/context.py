@@ -1,6 +1,7 @@
 """What is known of the call that this thread is answering."""
 
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -96,6 +97,11 @@ def caller() -> Principal:
     if principal is None:
         raise LookupError("this RPC is not called by an account")
     return principal
+
+
+def caller_id() -> uuid.UUID:
+    """The id of the account that called. Raises LookupError as caller() does."""
+    return uuid.UUID(caller().account_id)
 
 
 def request_id() -> str:

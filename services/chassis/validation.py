@@ -1,12 +1,14 @@
 """Turns a request into checked values: pydantic says what a field may hold."""
 
 import datetime
+import re
 import unicodedata
+import uuid
 from typing import Annotated, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from services.chassis.errors import FieldViolation, InvalidArgumentError
 
@@ -27,6 +29,17 @@ def _without_control_characters(text: str) -> str:
     return text
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _uuid_of(value: object) -> uuid.UUID:
+    # uuid.UUID() by itself also takes braces, URNs, and digits without hyphens.
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise ValueError("must be a UUID")
+    return uuid.UUID(value)
+
+
+Id = Annotated[uuid.UUID, BeforeValidator(_uuid_of)]
 Text = Annotated[str, AfterValidator(_without_control_characters)]
 
 

@@ -1,18 +1,13 @@
 """`python -m services.identity`: serve, migrate, ensure-admin."""
 
-import datetime
 from functools import partial
 
 from services.chassis import command_line
+from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
 from services.identity.accounts.first_admin import ensure_admin
 from services.identity.composition import PACKAGE, Identity
 from services.identity.settings import IdentitySettings
-
-
-def utc_now() -> datetime.datetime:
-    """The time of this machine's clock."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 def serve(settings: IdentitySettings) -> None:

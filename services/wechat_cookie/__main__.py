@@ -1,11 +1,11 @@
 """`python -m services.wechat_cookie`: serve, migrate, rotate-cookie-keys."""
 
-import datetime
 import sys
 
 import structlog
 
 from services.chassis import command_line
+from services.chassis.clock import utc_now
 from services.chassis.postgres.database import Database
 from services.chassis.telemetry import configure_logging
 from services.wechat_cookie.composition import PACKAGE, WeChatCookie
@@ -13,11 +13,6 @@ from services.wechat_cookie.rotation import rotate
 from services.wechat_cookie.settings import WeChatCookieSettings
 
 _log = structlog.get_logger(__name__)
-
-
-def utc_now() -> datetime.datetime:
-    """The time of this machine's clock."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 def serve(settings: WeChatCookieSettings) -> None:

@@ -1,27 +1,17 @@
 """What each request may hold."""
 
 import datetime
-import uuid
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
-from services.chassis.validation import Text, Values
+from services.chassis.validation import Id, Text, Values
 from services.identity.accounts.emails import LONGEST, checked_email
 
 MOST_PRINCIPALS = 1000
 LARGEST_BATCH = 64
 
-
-def _uuid(text: object) -> object:
-    # uuid.UUID alone would also take braces, "urn:uuid:" and no hyphens at all.
-    if isinstance(text, str) and len(text) == len(str(uuid.UUID(int=0))):
-        return uuid.UUID(text)
-    raise ValueError("must be a UUID")
-
-
-AccountId = Annotated[uuid.UUID, BeforeValidator(_uuid)]
 SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
 Password = Annotated[Text, Field(max_length=128)]
@@ -63,7 +53,7 @@ class ListUsersValues(Values):
 
 
 class AccountValues(Values):
-    user_id: AccountId
+    user_id: Id
 
 
 class CreateUserValues(Values):
@@ -73,7 +63,7 @@ class CreateUserValues(Values):
 
 
 class UpdateUserValues(Values):
-    user_id: AccountId
+    user_id: Id
     password: NewPassword | None = None
     role: Role | None = None
     activation_status: ActivationStatus | None = None
@@ -90,7 +80,7 @@ class BatchAuthenticateValues(Values):
 
 
 class GetPrincipalsValues(Values):
-    account_ids: Annotated[list[AccountId], Field(max_length=MOST_PRINCIPALS)]
+    account_ids: Annotated[list[Id], Field(max_length=MOST_PRINCIPALS)]
     # Not checked to be an address, as in LoginValues.
     email: SomeText | None = None
 
@@ -101,7 +91,7 @@ class WatchAccountsValues(Values):
 
 
 class ApplyActivationValues(Values):
-    account_id: AccountId
+    account_id: Id
     activation_code: ActivationCode
     expired_time: datetime.datetime
 

@@ -2,7 +2,6 @@
 
 import datetime
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -70,7 +69,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         return messages.caller_account(calls.caller(), self._now())
 
     def Logout(self, _request: pb.LogoutRequest, _context: grpc.ServicerContext) -> pb.LogoutResponse:
-        self._sign_in.sign_out(_caller_id())
+        self._sign_in.sign_out(calls.caller_id())
         return pb.LogoutResponse(status="ok")
 
     def ChangePassword(
@@ -78,7 +77,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     ) -> pb.ChangePasswordResponse:
         values = parse(requests.ChangePasswordValues, request)
         self._sign_in.change_password(
-            _caller_id(), values.old_password, values.new_password, calls.current().client_address
+            calls.caller_id(), values.old_password, values.new_password, calls.current().client_address
         )
         return pb.ChangePasswordResponse(status="ok")
 
@@ -175,7 +174,3 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         with self._transactions.begin() as transaction:
             cleared = activations.clear(transaction, values.activation_code)
         return pb.ClearActivationResponse(cleared=cleared)
-
-
-def _caller_id() -> uuid.UUID:
-    return uuid.UUID(calls.caller().account_id)

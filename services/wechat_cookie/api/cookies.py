@@ -1,7 +1,6 @@
 """The RPCs about saved cookies: protobuf into calls, results into protobuf."""
 
 import datetime
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ class CookieRpcs:
     ) -> pb.ListCookiesResponse:
         now = self._cookies.now()
         with self._cookies.database.direct() as connection:
-            found = reading.list_cookies(connection, _caller_id(), now)
+            found = reading.list_cookies(connection, calls.caller_id(), now)
         return pb.ListCookiesResponse(items=[to_message(cookie, now) for cookie in found])
 
     def GetCurrentCookie(
@@ -53,12 +52,12 @@ class CookieRpcs:
     ) -> pb.Cookie:
         now = self._cookies.now()
         with self._cookies.database.direct() as connection:
-            return to_message(reading.current_cookie(connection, _caller_id(), now), now)
+            return to_message(reading.current_cookie(connection, calls.caller_id(), now), now)
 
     def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:
         wanted, now = parse(TokenValues, request), self._cookies.now()
         with self._cookies.database.transaction() as connection:
-            chosen = changing.make_current(connection, _caller_id(), wanted.token, now)
+            chosen = changing.make_current(connection, calls.caller_id(), wanted.token, now)
             self._cookies.audit.record(connection, Event("cookie_chosen", str(chosen.id)))
         return to_message(chosen, now)
 
@@ -67,7 +66,7 @@ class CookieRpcs:
     ) -> pb.DeleteCookieResponse:
         wanted = parse(TokenValues, request)
         with self._cookies.database.transaction() as connection:
-            deleted = changing.delete_cookie(connection, _caller_id(), wanted.token)
+            deleted = changing.delete_cookie(connection, calls.caller_id(), wanted.token)
             self._cookies.audit.record(connection, Event("cookie_deleted", str(deleted)))
         self._cookies.folders.sync(wanted.token)
         return pb.DeleteCookieResponse(status="ok")
@@ -75,7 +74,7 @@ class CookieRpcs:
     def GetAvatar(self, request: pb.GetAvatarRequest, context: grpc.ServicerContext) -> httpbody_pb2.HttpBody:
         wanted = parse(TokenValues, request)
         with self._cookies.database.reading() as connection:
-            avatar = reading.avatar_of(connection, _caller_id(), wanted.token, self._cookies.now())
+            avatar = reading.avatar_of(connection, calls.caller_id(), wanted.token, self._cookies.now())
         context.send_initial_metadata(_AVATAR_HEADERS)
         return httpbody_pb2.HttpBody(content_type=avatar.content_type, data=avatar.content)
 
@@ -96,7 +95,3 @@ class CookieRpcs:
         with self._cookies.database.transaction() as connection:
             health = reports.report(connection, values.acquisition_id, values.outcome, now)
         return pb.ReportCookieResponse(health=health)
-
-
-def _caller_id() -> uuid.UUID:
-    return uuid.UUID(calls.caller().account_id)

@@ -2,7 +2,6 @@
 
 import base64
 import datetime
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -66,7 +65,7 @@ class LoginRpcs:
         with logins.watch(calls.caller(), key) as watch:
             if context.add_callback(watch.close):
                 watch.wait_for_qr(self._logins.begin_seconds)
-        view = logins.view(_caller_id(), key)
+        view = logins.view(calls.caller_id(), key)
         return pb.BeginLoginResponse(
             status=view.status,
             message=view.message,
@@ -76,7 +75,7 @@ class LoginRpcs:
 
     def PollLogin(self, request: pb.PollLoginRequest, _context: grpc.ServicerContext) -> pb.PollLoginResponse:
         wanted = parse(KeyValues, request)
-        view = self._logins.account_logins.view(_caller_id(), wanted.login_key)
+        view = self._logins.account_logins.view(calls.caller_id(), wanted.login_key)
         return _poll_response(view, self._logins.now())
 
     def StartLogin(
@@ -95,7 +94,7 @@ class LoginRpcs:
         self, request: pb.CancelLoginRequest, _context: grpc.ServicerContext
     ) -> pb.CancelLoginResponse:
         wanted = parse(KeyValues, request)
-        self._logins.account_logins.cancel(_caller_id(), wanted.login_key)
+        self._logins.account_logins.cancel(calls.caller_id(), wanted.login_key)
         return pb.CancelLoginResponse(status="ok")
 
     def _events(self, key: str, after: int, context: grpc.ServicerContext) -> Iterator[pb.LoginEvent]:
@@ -103,10 +102,6 @@ class LoginRpcs:
             # False when the caller has hung up already.
             if context.add_callback(watch.close):
                 yield from watch.events(after)
-
-
-def _caller_id() -> uuid.UUID:
-    return uuid.UUID(calls.caller().account_id)
 
 
 def _poll_response(view: LoginView, now: datetime.datetime) -> pb.PollLoginResponse:

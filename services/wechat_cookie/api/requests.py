@@ -1,26 +1,13 @@
 """What the fields of cookie requests may hold."""
 
-import re
-import uuid
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from services.chassis.validation import Text, Values
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-def _uuid_of(value: object) -> uuid.UUID:
-    # uuid.UUID() by itself also takes braces, URNs, and digits without dashes.
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise ValueError("must be a UUID")
-    return uuid.UUID(value)
-
+from services.chassis.validation import Id, Text, Values
 
 # The token names a folder, so digits of ASCII only: \d would let those of other scripts in.
 Token = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
-Id = Annotated[uuid.UUID, BeforeValidator(_uuid_of)]
 
 
 class TokenValues(Values):

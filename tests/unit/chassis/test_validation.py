@@ -1,5 +1,6 @@
 """Requests become checked values, or a refusal that names the fields and repeats nothing of them."""
 
+import uuid
 from typing import Annotated
 
 import pytest
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import InvalidArgumentError
-from services.chassis.validation import Text, Values, parse
+from services.chassis.validation import Id, Text, Values, parse
 
 
 class ListUsers(Values):
@@ -70,3 +71,34 @@ def test_a_repeated_field_is_a_list() -> None:
     values = parse(GetPrincipals, pb.GetPrincipalsRequest(account_ids=["a", "b"]))
     assert values.account_ids == ["a", "b"]
     assert parse(GetPrincipals, pb.GetPrincipalsRequest()).account_ids == []
+
+
+class GetUser(Values):
+    user_id: Id
+
+
+ID = uuid.UUID("0b1f2e3d-4c5b-6a79-8897-a6b5c4d3e2f1")
+
+
+@pytest.mark.parametrize("text", [str(ID), str(ID).upper()])
+def test_an_id_is_a_uuid_in_the_usual_notation(text: str) -> None:
+    assert parse(GetUser, pb.GetUserRequest(user_id=text)).user_id == ID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ID.hex,
+        f"{{{ID}}}",
+        f"{{{ID.hex}}}--",
+        "----" + ID.hex,
+        "{{{{" + ID.hex,
+        ID.urn,
+        f"{ID}\n",
+        f" {ID}"[:36],
+    ],
+)
+def test_an_id_has_no_other_notation(text: str) -> None:
+    with pytest.raises(InvalidArgumentError):
+        parse(GetUser, pb.GetUserRequest(user_id=text))
