@@ -44,8 +44,9 @@ class ErrorReply:
 
 
 # Codes are those of google.rpc.Code.
+MALFORMED_REQUEST = ErrorReply(400, 3, "MALFORMED_REQUEST", "请求格式有误：请检查路径、查询参数和 JSON 内容")
 REPLIES = (
-    ErrorReply(400, 3, "MALFORMED_REQUEST", "请求格式有误：请检查路径、查询参数和 JSON 内容"),
+    MALFORMED_REQUEST,
     ErrorReply(403, 7, "NOT_ALLOWED", "网关不允许此请求"),
     ErrorReply(404, 5, "PATH_NOT_FOUND", "没有这个接口，或不支持此请求方法"),
     ErrorReply(408, 4, "REQUEST_TIMEOUT", "请求发送超时"),

@@ -4,6 +4,7 @@ from gateway.contract import Contract
 from gateway.envoy import filter_names
 from gateway.envoy.broken_streams import reset_broken_streams
 from gateway.envoy.extensions import Config, extension
+from gateway.envoy.fields import fields_filter
 from gateway.envoy.headers import header_mutation
 from gateway.envoy.health import health_filter
 from gateway.envoy.rate_limits import rate_limit_filters
@@ -22,6 +23,7 @@ def http_filters(contract: Contract, descriptor_set: str, settings: GatewaySetti
         *rate_limit_filters(settings),
         health_filter(contract.services, settings.fastmp_env),
         {**_buffer(), "disabled": True},
+        fields_filter(contract),
         reset_broken_streams(),
         _transcoder(contract, descriptor_set),
         extension(

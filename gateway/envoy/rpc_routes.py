@@ -6,8 +6,10 @@ from fastmp.access.v1 import access_pb2
 from gateway.contract import Rpc
 from gateway.envoy import broken_streams, filter_names
 from gateway.envoy.extensions import Config, set_header, typed
+from gateway.envoy.fields import checked
 from gateway.envoy.path_matching import has_query, path_pattern
 from gateway.envoy.rate_limits import public_limits
+from gateway.envoy.route_names import route_name
 
 # Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
 UNARY_SECONDS = 31
@@ -19,18 +21,13 @@ LARGEST_REQUEST_BYTES = 64 * 1024
 BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
 
 
-def route_name(rpc: Rpc) -> str:
-    """What the access log calls the route: "IdentityService.GetMe" never holds a secret, a path may."""
-    return rpc.path.rpartition(".")[2].replace("/", ".")
-
-
 def rpc_route(rpc: Rpc) -> Config:
     """The route of `rpc`, on its REST path and verb alone."""
     headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
     if not rpc.query_fields:
         # The transcoder would let a query overrule the path or the body, and what is in a URL is soon in a log.
         headers.append(has_query(invert=True))
-    per_filter: Config = {filter_names.BUFFER: _buffered()}
+    per_filter: Config = {filter_names.BUFFER: _buffered(), **checked(rpc)}
     if rpc.access == access_pb2.PUBLIC:
         per_filter.update(public_limits())
     if rpc.is_streaming:

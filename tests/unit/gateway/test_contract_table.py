@@ -8,8 +8,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from fastmp.access.v1 import access_pb2
 from gateway.contract import Contract, Rpc
+from gateway.envoy.route_names import route_name
 from gateway.envoy.routes import route_configuration
-from gateway.envoy.rpc_routes import route_name
 from gateway.settings import GatewaySettings
 
 # The table of the REST contract, copied by hand: scripts of callers depend on every line of it.

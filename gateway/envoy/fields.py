@@ -1,0 +1,92 @@
+"""The check of the fields that a call carries, by name and type, in front of the transcoder: a Lua filter."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+
+from gateway.contract import Contract, Rpc
+from gateway.envoy import filter_names
+from gateway.envoy.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, MALFORMED_REQUEST
+from gateway.envoy.extensions import Config, extension, typed
+from gateway.envoy.route_names import route_name
+
+_SCRIPT = Path(__file__).with_name("fields.lua")
+# The kinds that fields.lua knows.
+_KINDS = {
+    FieldDescriptorProto.TYPE_STRING: "string",
+    FieldDescriptorProto.TYPE_BOOL: "boolean",
+    FieldDescriptorProto.TYPE_INT32: "int32",
+    FieldDescriptorProto.TYPE_INT64: "int64",
+}
+_TIME = ".google.protobuf.Timestamp"
+
+
+def fields_filter(contract: Contract) -> Config:
+    """The filter, off where a route does not switch it on.
+
+    Raises ValueError for a field of a request of which the check knows no kind.
+    """
+    script = _settings(contract) + _SCRIPT.read_text("utf-8")
+    filter_ = extension(
+        filter_names.FIELDS,
+        "envoy.extensions.filters.http.lua.v3.Lua",
+        default_source_code={"inline_string": script},
+    )
+    return {**filter_, "disabled": True}
+
+
+def checked(rpc: Rpc) -> Config:
+    """The part of a route's filter configuration that switches the filter on where there are fields."""
+    if not rpc.takes_body and not rpc.query_fields:
+        return {}
+    return {filter_names.FIELDS: typed("envoy.config.route.v3.FilterConfig", config={})}
+
+
+def _settings(contract: Contract) -> str:
+    bodies, queries = {}, {}
+    for rpc in contract.rpcs:
+        fields = contract.messages[rpc.request].field
+        if rpc.takes_body:
+            bodies[route_name(rpc)] = _kinds(field for field in fields if field.name not in rpc.variables)
+        elif rpc.query_fields:
+            queries[route_name(rpc)] = _kinds(field for field in fields if field.name in rpc.query_fields)
+    lines = {
+        "body_fields": _table(bodies),
+        "query_fields": _table(queries),
+        "refusal": f"[==[{json.dumps(_refusal(), ensure_ascii=False)}]==]",
+        "answered_namespace": f'"{ANSWERED_NAMESPACE}"',
+        "answered_key": f'"{ANSWERED_KEY}"',
+    }
+    return "".join(f"local {name} = {value}\n" for name, value in lines.items())
+
+
+def _kinds(fields: Iterable[FieldDescriptorProto]) -> dict[str, str]:
+    """The kind of each field by its name, and by the camelCase name that Protobuf's JSON knows it by, too."""
+    return {name: _kind(field) for field in fields for name in (field.name, field.json_name)}
+
+
+def _kind(field: FieldDescriptorProto) -> str:
+    is_single = field.label != FieldDescriptorProto.LABEL_REPEATED
+    if is_single and field.type_name == _TIME:
+        return "time"
+    if not is_single or field.type not in _KINDS:
+        raise ValueError(f"{field.name}: the gateway checks no fields of this type")
+    return _KINDS[field.type]
+
+
+def _table(kinds: Mapping[str, Mapping[str, str]]) -> str:
+    rows = (
+        f'["{route}"] = {{{", ".join(f"{name} = {json.dumps(kind)}" for name, kind in fields.items())}}}'
+        for route, fields in kinds.items()
+    )
+    return f"{{{', '.join(rows)}}}"
+
+
+def _refusal() -> Config:
+    reply = MALFORMED_REQUEST.body(request_id="%s")
+    info, request = reply["details"]
+    violation = {"field": "%s", "description": "%s"}
+    bad_request = {"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": [violation]}
+    return {"code": reply["code"], "message": "请求格式有误：%s %s", "details": [info, bad_request, request]}
