@@ -27,9 +27,9 @@ class RegisterValues(Values):
 
 
 class LoginValues(Values):
-    # Not checked to be an address: what is none is simply nobody's.
-    email: SomeText
-    password: Password
+    # Not checked to be an address: what is none belongs to no account. An empty body is bad input, no wrong guess.
+    email: Annotated[SomeText, Field(min_length=1)]
+    password: Annotated[Password, Field(min_length=1)]
 
 
 class ChangePasswordValues(Values):

@@ -92,7 +92,7 @@ class LoginRequest(_message.Message):
     email: _builtins.str
     """The account's e-mail; case does not matter."""
     password: _builtins.str
-    """At most 128 characters."""
+    """1 to 128 characters."""
     def __init__(
         self,
         *,
