@@ -1,16 +1,16 @@
 """What a request's fields may hold."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from services.activation.codes.listing import Filter
+from services.chassis.identity.statuses import ActivationStatus
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import Text, Values
 
 # Case does not matter to callers; the database has lower case only.
 ActivationCode = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
-Status = Literal["pending", "active", "expired", "revoked"]
 ValidDays = Annotated[int, Field(ge=1, le=3650)]
 LARGEST_PAGE_TOKEN = 64
 
@@ -26,7 +26,7 @@ class GenerateCodesValues(Values):
 class FilterValues(Values):
     """What selects codes; an empty e-mail selects all."""
 
-    status: Status | None = None
+    status: ActivationStatus | None = None
     email: Annotated[Text, Field(max_length=254)] | None = None
 
     @property
@@ -63,4 +63,4 @@ class UpdateCodeValues(CodeValues):
     """The values of an UpdateCodeRequest."""
 
     valid_days: ValidDays | None = None
-    status: Status | None = None
+    status: ActivationStatus | None = None

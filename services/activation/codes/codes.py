@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from services.activation.tables import activation_codes
 from services.chassis.errors import DomainError
 from services.chassis.identity.feed_follower import BATCH
+from services.chassis.identity.statuses import PENDING, REVOKED, effective_status
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
@@ -35,9 +36,7 @@ class Code:
 
     def status_at(self, now: datetime.datetime) -> str:
         """The status at `now`: an active code past its expiry_date is "expired"."""
-        if self.activation_status == "active" and self.expiry_date is not None and self.expiry_date <= now:
-            return "expired"
-        return self.activation_status
+        return effective_status(self.activation_status, self.expiry_date, now)
 
 
 COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
@@ -83,8 +82,8 @@ def revoke(connection: Connection, activation_code: str, now: datetime.datetime)
     statement = (
         update(activation_codes)
         .where(activation_codes.c.activation_code == activation_code)
-        .where(activation_codes.c.activation_status != "revoked")
-        .values(activation_status="revoked", update_time=now)
+        .where(activation_codes.c.activation_status != REVOKED)
+        .values(activation_status=REVOKED, update_time=now)
         .returning(*COLUMNS)
     )
     row = connection.execute(statement).one_or_none()
@@ -105,7 +104,7 @@ def change(
     """
     found = activation_codes.c.activation_code == activation_code
     code = _found(connection.execute(select(*COLUMNS).where(found).with_for_update()).one_or_none())
-    if status == "pending" and code.account_id is not None:
+    if status == PENDING and code.account_id is not None:
         raise CodeBoundError
     values = {
         "valid_days": code.valid_days if valid_days is None else valid_days,

@@ -13,6 +13,7 @@ from services.activation.codes.copy_out import copy_out
 from services.activation.codes.listing import NEWEST_FIRST, Filter, conditions, count_matching, has_expired
 from services.activation.tables import activation_codes
 from services.chassis.errors import ThrottledError
+from services.chassis.identity.statuses import EXPIRED
 from services.chassis.postgres.database import Database, driver_connection
 
 BLOCK_BYTES = 128 * 1024
@@ -69,7 +70,7 @@ class Exports:
 
 def _blocks(connection: Connection, wanted: Filter, now: datetime.datetime) -> Generator[bytes, None, None]:
     connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_EXPORT}'"))
-    if not wanted.email and wanted.status != "expired":
+    if not wanted.email and wanted.status != EXPIRED:
         # Sorting would keep the client waiting for the first row; an index has these rows in order already.
         connection.execute(text("SET LOCAL enable_sort = off"))
     compiled = _rows(wanted, now).compile(dialect=connection.dialect)
@@ -83,7 +84,7 @@ def _rows(wanted: Filter, now: datetime.datetime) -> Select[Any]:
             _code.id,
             _code.activation_code,
             _defused(_code.user_email).label("user_email"),
-            case((has_expired(now), "expired"), else_=_code.activation_status).label("activation_status"),
+            case((has_expired(now), EXPIRED), else_=_code.activation_status).label("activation_status"),
             _code.valid_days,
             _code.create_time,
             _code.update_time,

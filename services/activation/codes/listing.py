@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, func, lite
 from services.activation.codes.codes import COLUMNS, Code, code_of
 from services.activation.codes.iso_time import IsoTime, iso_text
 from services.activation.tables import activation_codes, code_count_deltas
+from services.chassis.identity import statuses
 from services.chassis.pages import Position
 
 _code = activation_codes.c
@@ -73,15 +74,15 @@ def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.d
 
 def has_expired(now: datetime.datetime) -> ColumnElement[bool]:
     """Whether an active code's days are over at `now`, as SQL."""
-    return and_(_code.activation_status == "active", _code.expiry_date <= _moment(now))
+    return and_(_code.activation_status == statuses.ACTIVE, _code.expiry_date <= _moment(now))
 
 
 def _has_status(status: str, now: datetime.datetime) -> ColumnElement[bool]:
     stored = _code.activation_status == status
     match status:
-        case "active":
+        case statuses.ACTIVE:
             return and_(stored, or_(_code.expiry_date > _moment(now), _code.expiry_date.is_(None)))
-        case "expired":
+        case statuses.EXPIRED:
             return or_(stored, has_expired(now))
         case _:
             return stored

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from fastmp.access.v1 import access_pb2
 from services.chassis.errors import DomainError
 from services.chassis.identity.principals import Principal
+from services.chassis.identity.statuses import ACTIVE, EXPIRED
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime
 def check_active(principal: Principal, now: datetime.datetime) -> None:
     """Raises AccountNotActivatedError or ActivationExpiredError unless the account has access at `now`."""
     status = principal.effective_status(now)
-    if status == "expired":
+    if status == EXPIRED:
         raise ActivationExpiredError
-    if status != "active":
+    if status != ACTIVE:
         raise AccountNotActivatedError

@@ -7,13 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text, tuple_
 
+from services.chassis.identity.statuses import ACTIVE, EXPIRED
 from services.chassis.pages import Position
 from services.identity.accounts.accounts import COLUMNS, Account, account_of
 from services.identity.accounts.emails import email_key
 from services.identity.tables import account_count_deltas, accounts
-
-ACTIVE = "active"
-EXPIRED = "expired"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""The roles of accounts, and the activation statuses of accounts and codes."""
+
+import datetime
+from typing import Literal
+
+ADMIN_ROLE = "admin"
+USER_ROLE = "user"
+PENDING = "pending"
+ACTIVE = "active"
+EXPIRED = "expired"
+REVOKED = "revoked"
+
+Role = Literal["admin", "user"]
+ActivationStatus = Literal["pending", "active", "expired", "revoked"]
+
+
+def effective_status(stored: str, expires: datetime.datetime | None, now: datetime.datetime) -> str:
+    """The status at `now`: EXPIRED for what is stored as ACTIVE and ends at or before `now`, else `stored`.
+
+    None as `expires` means that it does not end.
+    """
+    return EXPIRED if stored == ACTIVE and expires is not None and expires <= now else stored
