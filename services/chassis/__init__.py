@@ -1,1 +1,1 @@
-"""What every FastMP service stands on: server, interceptors, access, database, jobs. Knows no domain."""
+"""Code shared by the services: server, interceptors, access, database, jobs. Holds no domain rules."""

@@ -1,4 +1,4 @@
-"""The commands of a service's `python -m services.<name>`: serve, migrate, and what the service adds."""
+"""Command line of a service, `python -m services.<name>`: serve, migrate, and the service's own commands."""
 
 import argparse
 import sys
@@ -16,10 +16,10 @@ def run(
     database_url: Callable[[SettingsT], str],
     commands: Mapping[str, Command[SettingsT]],
 ) -> None:
-    """Runs the command named on the command line; "serve" when none is.
+    """Runs the command named on the command line, "serve" by default.
 
-    `commands` holds "serve" and what else the service can do. "migrate" is added: it brings the database up to
-    the newest revision, or with --sql only prints the statements. A bad setting ends the process with status 2.
+    `commands` holds "serve" and the service's own commands. "migrate" is added: it brings the database up to the
+    newest revision or, with --sql, only prints the statements. An invalid setting ends the process with status 2.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {package}")
     parser.add_argument("command", nargs="?", default="serve", choices=[*commands, "migrate"])

@@ -1,4 +1,4 @@
-"""What is known of the call that this thread is answering."""
+"""The current call: the gRPC call that this thread is answering."""
 
 import time
 import uuid
@@ -15,7 +15,7 @@ from services.chassis.mutual_tls import peer_name
 
 # Outside any call, and for callers without a deadline, outgoing work is still bounded.
 DEFAULT_TIMEOUT_SECONDS = 15.0
-# An inner call ends a little before the outer one, so that the inner service reports its own timeout.
+# An inner call times out a little before the outer one, so that the inner timeout is reported.
 INNER_MARGIN_SECONDS = 0.2
 GATEWAY = "gateway"
 
@@ -24,30 +24,30 @@ Metadata = Sequence[tuple[str, str | bytes]]
 
 @dataclass
 class Call:
-    """One call in progress. The interceptors fill it in from the outside to the inside; handlers read it."""
+    """A call in progress. The interceptors set its fields from the outermost inwards; handlers read them."""
 
     method: str
     request_id: str
     # As the caller sent it, credentials included.
     metadata: Metadata = field(repr=False)
-    # time.monotonic() at which the caller stops waiting.
+    # In time.monotonic().
     deadline: float
-    # What the peer is asked of; most calls want to know nothing of it, and asking costs as much as answering.
+    # For the properties below, which are costly and which most calls do not need.
     connection: grpc.ServicerContext = field(repr=False)
     principal: Principal | None = None
-    # The code of the error that it was answered with; None while there is none.
+    # The code of the error that was answered; None if there is none.
     refused_with: grpc.StatusCode | None = None
 
     @cached_property
     def peer(self) -> str:
-        """The name in the peer's client certificate; empty when it has none of ours."""
+        """The name in the peer's client certificate; empty if it has no certificate with such a name."""
         return peer_name(self.connection)
 
     @cached_property
     def client_address(self) -> str:
-        """The address of whoever called; behind the gateway that of the gateway's client.
+        """The caller's IP address: the one that the gateway sends of its client, else the connection's.
 
-        What a caller says of it is believed from the gateway only; anybody else has the address of the socket.
+        The metadata of peers other than the gateway is ignored.
         """
         if self.peer == GATEWAY:
             return last_value(self.metadata, "x-fastmp-client-address")
@@ -57,7 +57,7 @@ class Call:
 
 
 def last_value(metadata: Metadata, key: str) -> str:
-    """The text sent last under `key`; empty when there is none."""
+    """Returns the last text sent under `key`, or an empty string without one."""
     found = ""
     for name, value in metadata:
         if name == key and isinstance(value, str):
@@ -70,7 +70,7 @@ _current: ContextVar[Call | None] = ContextVar("fastmp_call", default=None)
 
 @contextmanager
 def answering(call: Call) -> Iterator[Call]:
-    """Makes `call` the one that current() gives within this thread."""
+    """Makes `call` the current call of this thread while the block runs."""
     reset = _current.set(call)
     try:
         yield call
@@ -79,7 +79,7 @@ def answering(call: Call) -> Iterator[Call]:
 
 
 def current() -> Call:
-    """The call being answered. Raises LookupError outside one."""
+    """Returns the current call. Raises LookupError without one."""
     call = _current.get()
     if call is None:
         raise LookupError("no call is being answered in this thread")
@@ -87,12 +87,12 @@ def current() -> Call:
 
 
 def answered() -> Call | None:
-    """The call being answered; None in a background thread."""
+    """Returns the current call, or None in a background thread."""
     return _current.get()
 
 
 def caller() -> Principal:
-    """The account that called. Raises LookupError where the RPC's access level does not ask for one."""
+    """Returns the account that called. Raises LookupError if the RPC's access level needs no account."""
     principal = current().principal
     if principal is None:
         raise LookupError("this RPC is not called by an account")
@@ -100,18 +100,18 @@ def caller() -> Principal:
 
 
 def caller_id() -> uuid.UUID:
-    """The id of the account that called. Raises LookupError as caller() does."""
+    """Returns the id of the account that called. Raises LookupError as caller() does."""
     return uuid.UUID(caller().account_id)
 
 
 def request_id() -> str:
-    """The id of the call being answered, or an empty string outside one."""
+    """Returns the request id of the current call, or an empty string without one."""
     call = _current.get()
     return call.request_id if call else ""
 
 
 def remaining_time() -> float:
-    """Seconds for which the caller still waits, less a margin to answer in: for waiting within this process."""
+    """Returns the seconds until the caller's deadline, less a margin to answer in; for waits in this process."""
     call = _current.get()
     if call is None:
         return DEFAULT_TIMEOUT_SECONDS
@@ -119,11 +119,11 @@ def remaining_time() -> float:
 
 
 def outgoing_timeout() -> float:
-    """Seconds that an outgoing call may take now: what the caller still waits, less a margin; at most 15."""
+    """Returns the timeout of an outgoing call in seconds: remaining_time(), at most DEFAULT_TIMEOUT_SECONDS."""
     return min(DEFAULT_TIMEOUT_SECONDS, remaining_time())
 
 
 def deadline_of(context: grpc.ServicerContext, at_most: float) -> float:
-    """time.monotonic() at which the caller of `context` stops waiting, at most `at_most` seconds from now."""
+    """Returns the deadline of `context` in time.monotonic(), at most `at_most` seconds from now."""
     remaining = context.time_remaining()
     return time.monotonic() + (at_most if remaining is None else min(remaining, at_most))

@@ -1,8 +1,8 @@
-"""Errors that a caller may see, and their one translation into a gRPC status.
+"""Errors that callers see, and their translation into a gRPC status.
 
 A domain error is a small dataclass: its class fixes the gRPC code and the reason. It is not frozen, because
-contextlib assigns `__traceback__` to whatever passes through it. Anything that is not a DomainError is a
-fault, and callers learn nothing of it but that it happened.
+contextlib assigns `__traceback__` to an exception that passes through it. Any other exception is a fault, of which
+callers learn only that it happened.
 """
 
 import datetime
@@ -20,9 +20,9 @@ DOMAIN = "fastmp"
 
 
 class DomainError(Exception):
-    """An outcome that the contract names. Subclasses set `code` and `reason`.
+    """Base of the errors that the contract names. Subclasses set `code` and `reason`.
 
-    `message` is for people, in Chinese, and says nothing of the implementation. `metadata` is for programs.
+    `message` is for people, in Chinese, without implementation details. `metadata` is for programs.
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
@@ -31,18 +31,18 @@ class DomainError(Exception):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """Further facts for programs, part of the ErrorInfo detail. Never a secret."""
+        """Further facts for programs, sent in the ErrorInfo detail. Must hold no secret."""
         return {}
 
     @property
     def details(self) -> tuple[Message, ...]:
-        """Further details of google.rpc types beside the ErrorInfo."""
+        """Further google.rpc details, sent beside the ErrorInfo."""
         return ()
 
 
 @dataclass(frozen=True)
 class FieldViolation:
-    """One field of a request and what is wrong with it."""
+    """An invalid field of a request, and why it is invalid."""
 
     field: str
     description: str
@@ -50,7 +50,7 @@ class FieldViolation:
 
 @dataclass(eq=False)
 class InvalidArgumentError(DomainError):
-    """The request is wrong whatever the state of the system is."""
+    """The request is invalid, whatever the state of the system is."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
@@ -68,7 +68,7 @@ class InvalidArgumentError(DomainError):
 
 @dataclass(eq=False)
 class ThrottledError(DomainError):
-    """Too much at the moment; `retry_after` says when to come back. Subclasses name the reason."""
+    """A limit is reached; `retry_after` says when to retry. Subclasses name the reason."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "THROTTLED"
@@ -87,7 +87,7 @@ class ThrottledError(DomainError):
 
 @dataclass(eq=False)
 class DatabaseUnavailableError(DomainError):
-    """The database cannot be reached or gave up. Nothing was changed, so a repeat is safe."""
+    """The database cannot be reached, or timed out. Nothing was changed, so a retry is safe."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DATABASE_UNAVAILABLE"
@@ -96,7 +96,7 @@ class DatabaseUnavailableError(DomainError):
 
 @dataclass(eq=False)
 class ConflictError(DomainError):
-    """The transaction lost against another one. Nothing was changed; a repeat may succeed."""
+    """The transaction conflicted with another one. Nothing was changed; a retry may succeed."""
 
     code = grpc.StatusCode.ABORTED
     reason = "CONFLICT"
@@ -104,7 +104,7 @@ class ConflictError(DomainError):
 
 
 def to_status(error: DomainError, request_id: str) -> status_pb2.Status:
-    """The google.rpc.Status of an error, with ErrorInfo, the error's own details and the request id."""
+    """Returns the google.rpc.Status of an error: ErrorInfo, the error's own details and the request id."""
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
     status = status_pb2.Status(code=_number(error.code), message=error.message)
     for detail in (info, *error.details, error_details_pb2.RequestInfo(request_id=request_id)):
@@ -115,7 +115,7 @@ def to_status(error: DomainError, request_id: str) -> status_pb2.Status:
 
 
 def reason_of(error: grpc.RpcError) -> str | None:
-    """The reason in the ErrorInfo of an error that another FastMP service answered; None without one."""
+    """Returns the reason in the ErrorInfo of another FastMP service's error, or None without one."""
     trailing: Iterable[tuple[str, str | bytes]] = ()
     if isinstance(error, grpc.Call):
         trailing = error.trailing_metadata() or ()

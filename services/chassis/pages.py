@@ -1,4 +1,4 @@
-"""Page tokens: where a list goes on, told to the caller as an opaque word."""
+"""Page tokens: opaque strings that say where the next page of a list begins."""
 
 import base64
 import binascii
@@ -15,21 +15,21 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class Position:
-    """The last row of a page that is sorted by time and id, newest first."""
+    """The sort key of a page's last row, in lists that are sorted by time and id, newest first."""
 
     time: datetime.datetime
     id: uuid.UUID
 
 
 def page_token(position: Position) -> str:
-    """The token of the page after `position`. It is no secret and grants nothing."""
+    """Returns the token of the page after `position`. It is not a secret and grants nothing."""
     microseconds = (position.time - EPOCH) // datetime.timedelta(microseconds=1)
     raw = microseconds.to_bytes(8, "big") + position.id.bytes
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def position_of(token: str) -> Position:
-    """The position in a token. Raises InvalidArgumentError for anything that page_token() does not make."""
+    """Returns the position in a token. Raises InvalidArgumentError if page_token() cannot have made it."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         microseconds, row = int.from_bytes(raw[:8], "big"), uuid.UUID(bytes=raw[8:])

@@ -1,4 +1,4 @@
-"""Settings that every service has. They are read from the environment once, and a bad one ends the process."""
+"""Settings that all services have, read once from the environment."""
 
 import re
 import sys
@@ -38,7 +38,7 @@ KeyFile = Annotated[Path, AfterValidator(_pem_of("PRIVATE KEY"))]
 
 
 class TlsSettings(BaseSettings):
-    """Frozen and typed. Each field is the environment variable of the same name in upper case."""
+    """Settings of mutual TLS. Each field is the environment variable of the same name in upper case."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -48,27 +48,27 @@ class TlsSettings(BaseSettings):
 
     @property
     def tls_files(self) -> TlsFiles:
-        """The files behind mutual TLS."""
+        """The three files together."""
         return TlsFiles(self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
 
 
 class ServiceSettings(TlsSettings):
-    """What every service reads."""
+    """Base of the services' settings."""
 
     tls_ca_file: CertificateFile
     tls_certificate_file: CertificateFile
     tls_key_file: KeyFile
     fastmp_state_dir: Path = Path("var")
-    # Where the servers listen. Anything but loopback is for containers, whose network is their own.
+    # The address to listen on. Another one than loopback is for containers, which have their own network.
     listen_host: str = "127.0.0.1"
-    # Seals the audit log: who can write to the database cannot forge an entry without it.
+    # Seals the audit log: without it, write access to the database does not suffice to forge an entry.
     audit_key: StrongSecret
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     # Threads for unary calls and for streams; each open stream holds one.
     unary_threads: int = Field(default=32, ge=4, le=512)
     max_streams: int = Field(default=4000, ge=1, le=20_000)
     database_pool_size: int = Field(default=20, ge=2, le=200)
-    # How long health says NOT_SERVING before the server stops, so that the gateway notices first.
+    # How long health is NOT_SERVING before the server stops, so that the gateway notices first.
     drain_seconds: float = Field(default=2.0, ge=0, le=60)
 
 
@@ -76,7 +76,7 @@ SettingsT = TypeVar("SettingsT", bound=TlsSettings)
 
 
 def problems(error: ValidationError) -> list[str]:
-    """A line for each bad setting, which names it and never repeats its value."""
+    """Returns a line for each invalid setting, with its name and without its value."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     named = [
         ("_".join(part for part in one["loc"] if isinstance(part, str)).upper(), one["msg"]) for one in found
@@ -87,9 +87,9 @@ def problems(error: ValidationError) -> list[str]:
 
 
 def load(settings: type[SettingsT]) -> SettingsT:
-    """The settings of this process, from its environment.
+    """Returns the settings, read from the environment.
 
-    Ends the process with status 2 after a line for each bad setting on standard error; see `problems`.
+    If any is invalid, writes the lines of problems() to standard error and ends the process with status 2.
     """
     try:
         return settings()

@@ -1,4 +1,4 @@
-"""Which secrets may sign or seal something: whoever guesses one can forge it."""
+"""Validation of secrets that sign or seal: they must be long and hard to guess."""
 
 import re
 from typing import Annotated
@@ -8,14 +8,14 @@ from pydantic import AfterValidator, SecretStr
 SHORTEST_BYTES = 32
 # Random text of 32 characters or more has about 20 different ones, in hexadecimal about 14.
 FEWEST_DIFFERENT_CHARACTERS = 10
-# Words that examples and copied configurations are made of, alone, repeated or strung together.
+# Words that example configurations are made of, alone, repeated or joined.
 _WORDS = (
     r"(my|your|a|the|this|is|jwt|hs256|256|bit|bits|at|least|long|very|super|top|secret|key|password|changeme|"
     r"change|me|please|in|production|default|example|test|dev|insecure|private|token|admin|string|qwerty|"
     r"0123456789|1234567890|123456|abcdefghijklmnopqrstuvwxyz|abcdef|fastmp)"
 )
 _MADE_OF_WORDS = re.compile(f"{_WORDS}+[0-9]{{0,4}}")
-# From the documentation of FastAPI and of jwt.io: long, and known to everybody.
+# Published in the documentation of FastAPI and of jwt.io.
 _PUBLISHED = frozenset(
     {
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -26,10 +26,7 @@ _PUBLISHED = frozenset(
 
 
 def checked_secret(secret: str) -> str:
-    """`secret` itself when it is long enough and not one that an attacker tries first.
-
-    Raises ValueError, which never repeats it.
-    """
+    """Returns `secret`. Raises ValueError, without the secret in it, if it is short, well known or too regular."""
     if len(secret.encode()) < SHORTEST_BYTES:
         raise ValueError(f"must have at least {SHORTEST_BYTES} bytes")
     letters = re.sub(r"[\W_]+", "", secret.lower())
@@ -41,12 +38,12 @@ def checked_secret(secret: str) -> str:
 
 
 def _repeats(secret: str) -> bool:
-    # A text is made of one shorter part, repeated, exactly if it is found again within itself doubled.
+    # A text repeats a shorter part if and only if it occurs in its own doubling at another place than its ends.
     return (secret + secret).find(secret, 1) < len(secret)
 
 
 def strong(secret: SecretStr) -> SecretStr:
-    """checked_secret() for a setting."""
+    """Applies checked_secret() to a setting."""
     checked_secret(secret.get_secret_value())
     return secret
 

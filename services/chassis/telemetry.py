@@ -1,4 +1,4 @@
-"""Logs as JSON lines and, where a collector is configured, traces."""
+"""Logging as JSON lines, and tracing if a collector is configured."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from services.chassis import context as calls
 
 
 def configure_logging(service: str, level: str) -> None:
-    """Sends every log line of the process, libraries' included, to standard output as one JSON object each.
+    """Writes each log line of the process, those of libraries included, to standard output as a JSON object.
 
     Lines written during a call carry its request_id and method. `level` is "debug" to "error".
     """
@@ -47,26 +47,23 @@ def configure_logging(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # These write a line per request or job; what matters of it the services say themselves.
+    # These write a line for each request or job, and the services log what is important themselves.
     for chatty in ("urllib3", "procrastinate", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 def with_call(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """The log line `event` with the request_id and the method of the call being answered, if there is one."""
-    # Looked up when a line is written: binding it to every call would cost all the calls that write none.
+    """Returns `event` with the request_id and method of the current call, if there is one."""
+    # Looked up when a line is written, because binding it would slow down the calls that write none.
     call = calls.answered()
     return event if call is None else {"request_id": call.request_id, "method": call.method, **event}
 
 
 def tracing_interceptors(service: str) -> list[grpc.ServerInterceptor]:
-    """OpenTelemetry's interceptor, outermost of all, when OTEL_EXPORTER_OTLP_ENDPOINT is set; otherwise none.
-
-    Without a collector a span would cost every call and be seen by nobody.
-    """
+    """Returns OpenTelemetry's interceptor if OTEL_EXPORTER_OTLP_ENDPOINT is set, otherwise an empty list."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return []
-    # Imported here: these take a third of a second, which a start without tracing need not pay.
+    # Imported here because it takes a third of a second, which a start without tracing can save.
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.grpc import server_interceptor  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415

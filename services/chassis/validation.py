@@ -1,4 +1,4 @@
-"""Turns a request into checked values: pydantic says what a field may hold."""
+"""Validation of requests by pydantic models."""
 
 import datetime
 import re
@@ -14,7 +14,7 @@ from services.chassis.errors import FieldViolation, InvalidArgumentError
 
 
 class Values(BaseModel):
-    """Base of the checked values of one request: frozen, strict about types, and nothing unknown."""
+    """Base of the models of requests: frozen, strict about types, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -23,7 +23,7 @@ ValuesT = TypeVar("ValuesT", bound=Values)
 
 
 def _without_control_characters(text: str) -> str:
-    # PostgreSQL cannot store NUL, and no field of the contract has a use for the others.
+    # PostgreSQL cannot store NUL, and no field of the contract needs the others.
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise ValueError("must not contain control characters")
     return text
@@ -44,10 +44,10 @@ Text = Annotated[str, AfterValidator(_without_control_characters)]
 
 
 def parse(model: type[ValuesT], request: Message) -> ValuesT:
-    """The values of `request`, whose fields have the names of `model`'s.
+    """Returns the validated values of `request`, whose fields have the names of the model's.
 
-    A field with presence that was not sent is left to the model's default. Raises InvalidArgumentError, which
-    names the fields and never repeats what was in them.
+    A field with presence that was not sent has the model's default. Raises InvalidArgumentError, which names the
+    invalid fields without their values.
     """
     try:
         return model.model_validate(_sent(request))
@@ -67,7 +67,7 @@ def _sent(request: Message) -> dict[str, object]:
             continue
         value = getattr(request, descriptor.name)
         if descriptor.is_repeated:
-            # Protobuf's own containers are no lists to a strict model.
+            # A strict model does not take protobuf's containers for lists.
             value = [_sent(one) if isinstance(one, Message) else one for one in value]
         elif isinstance(value, Timestamp):
             value = _datetime(descriptor.name, value)

@@ -1,8 +1,7 @@
-"""What happens around every handler, in one order for all services.
+"""Interceptors: code that runs around each handler, in the same order in all services.
 
-An interceptor here wraps a method's handler once, when the server is built, instead of being asked anew for
-each call as grpc.ServerInterceptor is: that would run on the server's single accept thread, and what it sets
-in contextvars the handler does not see.
+An interceptor wraps a method's handler once, when the server is built. grpc.ServerInterceptor would run for each call,
+on the server's single accept thread, and the handler would not see the contextvars that it sets.
 """
 
 import contextlib
@@ -14,15 +13,15 @@ import grpc
 
 from services.chassis.grpc_server.access import AccessRule
 
-# Takes the request and the context. Gives the response, or the iterator of responses for a streaming method.
+# Takes the request and the context. Returns the response or, if streaming, the iterator of responses.
 Handler = Callable[[Any, grpc.ServicerContext], Any]
-# What an interceptor puts around a call, unary or streaming alike.
+# The context manager that an interceptor puts around a call, unary or streaming.
 Around = Callable[[grpc.ServicerContext], contextlib.AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is known of an RPC when the server is built. `path` is "/package.Service/Method"."""
+    """An RPC as the server is built. `path` is "/package.Service/Method"."""
 
     path: str
     is_streaming: bool
@@ -30,15 +29,15 @@ class Method:
 
 
 class Interceptor(Protocol):
-    """Wraps the handler of each method once."""
+    """Wraps the handler of each method, once."""
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
-        """The handler with this interceptor's work around it."""
+        """Returns `handler` wrapped in this interceptor."""
         ...
 
 
 def around(method: Method, handler: Handler, enter: Around) -> Handler:
-    """A handler that runs inside `enter(context)`; for a streaming one, until its stream has ended."""
+    """Returns a handler that runs `handler` within `enter(context)`, a streaming one until its stream ends."""
 
     def unary(request: Any, context: grpc.ServicerContext) -> Any:
         with enter(context):

@@ -1,4 +1,4 @@
-"""Enforces the contract's access levels, whoever the caller is."""
+"""Interceptor that enforces the access levels of the contract."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from services.chassis.interceptors import Handler, Method, around
 
 
 class Access:
-    """Refuses callers whose certificate, or whose account at `now()`, the method's rule does not let in."""
+    """Refuses calls whose certificate, or whose account at `now()`, the method's rule does not allow."""
 
     def __init__(self, now: Callable[[], datetime.datetime]) -> None:
         self._now = now

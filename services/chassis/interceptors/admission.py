@@ -1,4 +1,4 @@
-"""Bounds the calls that wait, so that the others always find a thread."""
+"""Interceptor that bounds the number of streams and other waiting calls, each of which holds a thread."""
 
 import datetime
 import threading
@@ -14,16 +14,16 @@ from services.chassis.interceptors import Handler, Method, around
 
 @dataclass(eq=False)
 class TooManyStreamsError(ThrottledError):
-    """This replica has as many waiting calls as it admits."""
+    """This replica has the maximum number of waiting calls."""
 
     reason = "TOO_MANY_STREAMS"
     message: str = "当前连接数过多，请稍后再试"
 
 
 class Admission:
-    """Admits at most `slots` streams at a time; `also` names paths of unary methods that wait like one.
+    """Admits at most `slots` calls at a time of streaming methods and of the unary methods with a path in `also`.
 
-    Beyond that TooManyStreamsError with RetryInfo: a waiting call is a waiting thread.
+    Further calls raise TooManyStreamsError.
     """
 
     def __init__(self, slots: int, also: Set[str] = frozenset()) -> None:

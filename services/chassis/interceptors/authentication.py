@@ -1,4 +1,4 @@
-"""Finds out who calls."""
+"""Interceptor that authenticates calls by their bearer token."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ from services.chassis.identity.principals import (
 )
 from services.chassis.interceptors import Handler, Method, around
 
-# The contract's tokens have at most 153 characters; nothing longer is worth looking at.
+# The tokens of the contract have at most 153 characters.
 LONGEST_TOKEN = 512
 
 
 class Authentication:
-    """Puts the principal behind the bearer token into the Call, for methods that need an account.
+    """Sets the Call's principal to the account of the bearer token, for methods that need an account.
 
-    One that the method's rule would refuse is never a remembered one: what the caller has just gained elsewhere,
+    A cached principal that the method's rule would refuse is read again, so that access gained at another replica,
     by redeeming a code, counts with the next call.
     """
 

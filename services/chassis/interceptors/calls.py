@@ -1,4 +1,4 @@
-"""Opens the Call that everything inside reads, log lines included."""
+"""Interceptor that makes the current Call."""
 
 import re
 import uuid
@@ -10,14 +10,14 @@ import grpc
 from services.chassis import context as calls
 from services.chassis.interceptors import Handler, Method, around
 
-# A streaming call has no end that could be foreseen; a unary one that lasts longer than this is a fault.
+# The longest deadlines. A unary call that lasts longer is a fault; the duration of a stream is not known.
 UNARY_SECONDS = 30.0
 STREAM_SECONDS = 24 * 3600.0
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
 
 class CallContext:
-    """Takes the request id that the caller sent, or makes one; every log line of the call carries it."""
+    """Makes the Call, with the request id that the caller sent or a new one. The call's log lines carry it."""
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         longest = STREAM_SECONDS if method.is_streaming else UNARY_SECONDS

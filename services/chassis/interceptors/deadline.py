@@ -1,4 +1,4 @@
-"""Refuses work that nobody waits for any more."""
+"""Interceptor that refuses calls whose deadline has passed."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from services.chassis.interceptors import Handler, Method, around
 
 @dataclass(eq=False)
 class DeadlineExceededError(DomainError):
-    """The caller's deadline was over before the work began."""
+    """The deadline of the call passed before its handler began."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_EXCEEDED"
@@ -22,7 +22,7 @@ class DeadlineExceededError(DomainError):
 
 
 class Deadline:
-    """Ends a call whose deadline passed while it waited for a thread, before it costs anything more."""
+    """Raises DeadlineExceededError for a call whose deadline passed while it waited for a thread."""
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         @contextmanager

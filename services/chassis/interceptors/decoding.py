@@ -1,6 +1,6 @@
-"""Answers bytes that are no message of the RPC's request type as bad input.
+"""Interceptor that answers INVALID_ARGUMENT to requests that cannot be decoded.
 
-grpcio by itself answers INTERNAL to whoever sends, say, a string that is not UTF-8, and logs a traceback.
+grpcio by itself answers INTERNAL, for example to a string that is not UTF-8, and logs a traceback.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from services.chassis.interceptors import Handler, Method
 
 
 class Undecodable:
-    """Stands for a request that could not be decoded, until an interceptor may refuse it."""
+    """Placeholder of a request that could not be decoded."""
 
 
 def lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """`deserialize`, but giving Undecodable instead of raising."""
+    """Returns a `deserialize` that returns an Undecodable instead of raising DecodeError."""
 
     def attempt(data: bytes) -> Any:
         try:
@@ -30,7 +30,7 @@ def lenient(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 class Decoding:
-    """Refuses what lenient() could not decode. Innermost: strangers learn nothing of their bytes."""
+    """Raises InvalidArgumentError for an Undecodable. Innermost, so authentication comes first."""
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         def unary(request: Any, context: grpc.ServicerContext) -> Any:

@@ -1,4 +1,4 @@
-"""The only place where an exception becomes a gRPC status."""
+"""Interceptor that turns exceptions into gRPC statuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +15,9 @@ _log = structlog.get_logger(__name__)
 
 
 class ErrorMapping:
-    """Answers a DomainError as its own status, and anything else as INTERNAL with a constant text.
+    """Answers a DomainError with its own status, and any other exception with INTERNAL and a constant text.
 
-    The traceback of a fault is logged and stays here: grpcio by itself would send the exception's text to the
-    caller.
+    Other exceptions are logged with their traceback; grpcio by itself would send their text to the caller.
     """
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
@@ -31,7 +30,7 @@ class ErrorMapping:
                 _abort(context, error)
             except Exception:
                 if not context.is_active():
-                    # The caller has hung up; whatever failed because of it is nobody's fault.
+                    # The caller has cancelled the call, which may be why it failed.
                     raise
                 _log.exception("fault")
                 _abort(context, DomainError())
@@ -42,12 +41,12 @@ class ErrorMapping:
 def _abort(context: grpc.ServicerContext, error: DomainError) -> None:
     calls.current().refused_with = error.code
     if isinstance(error, ThrottledError):
-        _tell_when_to_retry(context, error)
+        _send_retry_after(context, error)
     context.abort_with_status(rpc_status.to_status(to_status(error, calls.request_id())))
 
 
-def _tell_when_to_retry(context: grpc.ServicerContext, error: ThrottledError) -> None:
-    # For REST: the gateway turns initial metadata into headers, and trailing metadata into nothing. A stream that
-    # has begun has sent its own already.
+def _send_retry_after(context: grpc.ServicerContext, error: ThrottledError) -> None:
+    # For REST: the gateway turns initial metadata into headers and drops trailing metadata. A stream that has begun
+    # has sent its initial metadata already.
     with suppress(ValueError):
         context.send_initial_metadata((("retry-after", str(error.retry_seconds)),))

@@ -1,4 +1,4 @@
-"""Counts and times every call by method and gRPC code."""
+"""Interceptor that counts and times calls, by method and gRPC code."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Metrics:
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         in_progress = self._in_progress.labels(method.path)
-        # Looking a labelled child up takes a lock and builds a tuple; the usual one is looked up once.
+        # Looking up a labelled child takes a lock and builds a tuple, so the usual one is looked up once.
         succeeded = self._seconds.labels(method.path, grpc.StatusCode.OK.name)
 
         @contextmanager
