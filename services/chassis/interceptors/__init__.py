@@ -1,7 +1,7 @@
 """Interceptors: code that runs around each handler, in the same order in all services.
 
-An interceptor wraps a method's handler once, when the server is built. grpc.ServerInterceptor would run for each call,
-on the server's single accept thread, and the handler would not see the contextvars that it sets.
+An interceptor wraps a method's handler once, when the server is built. grpc.ServerInterceptor would run for each
+call, on the server's single accept thread, and the handler would not see the contextvars that it sets.
 """
 
 import contextlib
