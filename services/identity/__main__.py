@@ -1,11 +1,11 @@
-"""`python -m services.identity`: serve, migrate, ensure-admin."""
+"""`python -m services.identity`: serve, migrate, ensure-admin, reset-password EMAIL."""
 
 from functools import partial
 
 from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
-from services.identity.accounts.first_admin import ensure_admin
+from services.identity.accounts.first_admin import ensure_admin, reset_password
 from services.identity.composition import PACKAGE, Identity
 from services.identity.settings import IdentitySettings
 
@@ -22,4 +22,5 @@ if __name__ == "__main__":
         IdentitySettings,
         lambda settings: settings.identity_database_url,
         {"serve": serve, "ensure-admin": partial(ensure_admin, now=utc_now)},
+        {"reset-password": ("EMAIL", partial(reset_password, now=utc_now))},
     )

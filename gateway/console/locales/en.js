@@ -259,6 +259,7 @@ export const en = {
   "audit_action.sign_in": "Sign-in",
   "audit_action.signed_out": "Signed out everywhere",
   "audit_action.password_changed": "Password changed",
+  "audit_action.password_reset": "Password reset by an operator",
   "audit_action.activation_applied": "Account activated",
   "audit_action.activation_cleared": "Activation taken back",
   "audit_action.codes_generated": "Codes generated",

@@ -248,6 +248,7 @@ export const zh = {
   "audit_action.sign_in": "登录",
   "audit_action.signed_out": "在所有设备上退出",
   "audit_action.password_changed": "修改密码",
+  "audit_action.password_reset": "运维重置密码",
   "audit_action.activation_applied": "账户激活",
   "audit_action.activation_cleared": "收回激活",
   "audit_action.codes_generated": "生成激活码",

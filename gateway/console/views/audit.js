@@ -20,6 +20,7 @@ const LOGS = {
       "sign_in",
       "signed_out",
       "password_changed",
+      "password_reset",
       "activation_applied",
       "activation_cleared",
     ],

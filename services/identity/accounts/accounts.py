@@ -109,6 +109,7 @@ _BY_ID = select(*COLUMNS).where(accounts.c.id == bindparam("account_id"))
 _BY_EMAIL = select(*COLUMNS).where(accounts.c.email_key == bindparam("key"))
 _INSERT = insert(accounts).on_conflict_do_nothing(index_elements=[accounts.c.email_key]).returning(*COLUMNS)
 _DELETE = delete(accounts).where(accounts.c.id == bindparam("account_id"))
+_ANY_ADMIN = select(accounts.c.id).where(accounts.c.role == ADMIN_ROLE).limit(1)
 _LOCK_ADMINS = (
     select(accounts.c.id)
     .where(accounts.c.role == ADMIN_ROLE)
@@ -151,6 +152,11 @@ def find_by_email(connection: Connection, email: str) -> Account | None:
     """The account that has this address in any spelling."""
     row = connection.execute(_BY_EMAIL, {"key": email_key(email)}).one_or_none()
     return None if row is None else account_of(row)
+
+
+def has_admin(connection: Connection) -> bool:
+    """Whether there is an admin at all."""
+    return connection.execute(_ANY_ADMIN).first() is not None
 
 
 def existing(

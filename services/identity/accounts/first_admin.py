@@ -1,64 +1,115 @@
-"""Makes the first admin, without whom nobody could make another one."""
+"""Two commands of operators: making the first admin, and setting a new password when the old one is lost."""
 
+import contextlib
 import datetime
 import secrets
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from services.chassis.audit.recording import AuditLog
+from sqlalchemy import bindparam, update
+
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.errors import DomainError
 from services.chassis.identity.principals import ADMIN_ROLE
 from services.chassis.postgres.database import Database
 from services.identity.accounts import accounts
-from services.identity.accounts.accounts import EmailTakenError, NewAccount
+from services.identity.accounts.accounts import (
+    END_TOKENS,
+    AccountNotFoundError,
+    EmailTakenError,
+    NewAccount,
+)
 from services.identity.accounts.transactions import AccountTransactions
-from services.identity.passwords.hashes import SALT_BYTES, hash_password
+from services.identity.passwords.hashes import SALT_BYTES, canonical, hash_password
 from services.identity.settings import IdentitySettings
+from services.identity.tables import accounts as accounts_table
 from services.identity.tables import audit
+
+NEW_PASSWORD_BYTES = 18
+
+_RESET_PASSWORD = (
+    update(accounts_table)
+    .where(accounts_table.c.id == bindparam("of_account"))
+    .values(
+        {
+            **END_TOKENS,
+            accounts_table.c.password_hash: bindparam("new"),
+            accounts_table.c.updated_at: bindparam("now"),
+        }
+    )
+)
 
 
 def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
-    """The command ensure-admin: makes an admin from ADMIN_EMAIL and ADMIN_PASSWORD unless one has the e-mail.
+    """The command ensure-admin: makes an admin from ADMIN_EMAIL and ADMIN_PASSWORD while there is no admin at all.
 
-    Writes one line, "created" or "exists". An account that exists keeps its password and its role; if it is no
-    admin's, standard error says so. Ends the process with status 2 for a setting that is missing, 1 without a
+    Writes one line, "created" or "exists". An account that has the e-mail keeps its password and its role; if there
+    is no admin, standard error says so. Ends the process with status 2 for a setting that is missing, 1 without a
     database.
     """
     if settings.admin_email is None or settings.admin_password is None:
         missing = "ADMIN_EMAIL" if settings.admin_email is None else "ADMIN_PASSWORD"
         sys.stderr.write(f"bad setting {missing}: ensure-admin needs it\n")
         sys.exit(2)
+    with _database("ensure-admin", settings) as database:
+        password = settings.admin_password.get_secret_value()
+        outcome = _ensure(database, _transactions(database, now), settings.admin_email, password)
+    sys.stdout.write(f"{outcome}\n")
+
+
+def reset_password(settings: IdentitySettings, email: str, now: Callable[[], datetime.datetime]) -> None:
+    """The command reset-password: gives the account with the e-mail a new password and ends all its tokens.
+
+    Writes one line, the password, which is known nowhere else. Ends the process with status 1 when no account has
+    the e-mail, and without a database.
+    """
+    password = secrets.token_urlsafe(NEW_PASSWORD_BYTES)
+    with _database("reset-password", settings) as database, _transactions(database, now).begin() as change:
+        account = accounts.find_by_email(change.connection, email)
+        if account is None:
+            raise AccountNotFoundError
+        values = {"of_account": account.id, "new": _new_hash(password), "now": change.now}
+        if change.connection.execute(_RESET_PASSWORD, values).rowcount == 0:
+            raise AccountNotFoundError
+        change.changed(account.id)
+        change.record(Event("password_reset", str(account.id)))
+    sys.stdout.write(f"{password}\n")
+
+
+@contextlib.contextmanager
+def _database(command: str, settings: IdentitySettings) -> Iterator[Database]:
     database = Database(settings.identity_database_url, pool_size=2)
     try:
-        # This process has no cache that would have to hear of the change.
-        transactions = AccountTransactions(
-            database, now, AuditLog(audit, now), lambda _account_id, _sequence: None
-        )
-        password = settings.admin_password.get_secret_value()
-        outcome = _ensure(database, transactions, settings.admin_email, password)
+        yield database
     except DomainError as error:
-        sys.stderr.write(f"ensure-admin: {error.reason}\n")
+        sys.stderr.write(f"{command}: {error.reason}\n")
         sys.exit(1)
     finally:
         database.dispose()
-    sys.stdout.write(f"{outcome}\n")
+
+
+def _transactions(database: Database, now: Callable[[], datetime.datetime]) -> AccountTransactions:
+    # This process has no cache that a change would have to be dropped from; the replicas follow the feed.
+    return AccountTransactions(database, now, AuditLog(audit, now), lambda _account_id, _sequence: None)
 
 
 def _ensure(database: Database, transactions: AccountTransactions, email: str, password: str) -> str:
     with database.reading() as connection:
-        known = accounts.find_by_email(connection, email)
-    if known is None:
-        new = NewAccount(
-            uuid.uuid4(), email, hash_password(password, secrets.token_bytes(SALT_BYTES)), ADMIN_ROLE
-        )
-        try:
-            with transactions.begin() as transaction:
-                accounts.create(transaction, new)
-        except EmailTakenError:
-            # Another replica's start was faster.
+        if accounts.has_admin(connection):
             return "exists"
-        return "created"
-    if known.role != ADMIN_ROLE:
-        sys.stderr.write("ensure-admin: the account of ADMIN_EMAIL exists and is not an admin\n")
-    return "exists"
+    new = NewAccount(uuid.uuid4(), email, _new_hash(password), ADMIN_ROLE)
+    try:
+        with transactions.begin() as transaction:
+            accounts.create(transaction, new)
+    except EmailTakenError:
+        with database.reading() as connection:
+            # Otherwise another replica's start was faster.
+            if not accounts.has_admin(connection):
+                sys.stderr.write("ensure-admin: the account of ADMIN_EMAIL exists and is not an admin\n")
+        return "exists"
+    return "created"
+
+
+def _new_hash(password: str) -> str:
+    return hash_password(canonical(password), secrets.token_bytes(SALT_BYTES))

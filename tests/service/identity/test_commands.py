@@ -7,14 +7,19 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import grpc
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.errors import reason_of
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
 from services.identity.passwords.hashes import verify_password
-from services.identity.tables import accounts
-from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET
+from services.identity.tables import accounts, audit
+from tests.service.identity.conftest import Replica
+from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET, Account, refusal, sign_in
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,6 +61,63 @@ def test_the_first_admin_is_made_once_and_never_changed(
         row = connection.execute(select(accounts)).one()
     assert (row.email, row.role) == (ADMIN_EMAIL, "admin")
     assert verify_password(ADMIN_PASSWORD, row.password_hash)
+
+
+def test_a_deleted_first_admin_does_not_come_back(environment: dict[str, str], database: Database) -> None:
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL, "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    assert run(environment | admin, "ensure-admin").stdout == "created\n"
+    with database.transaction() as connection:
+        connection.execute(update(accounts).values(email="new@example.com", email_key="new@example.com"))
+    again = run(environment | admin, "ensure-admin")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "exists\n", "")
+    with database.reading() as connection:
+        assert connection.execute(select(accounts.c.email)).scalars().all() == ["new@example.com"]
+        connection.execute(update(accounts).values(role="user"))
+    assert run(environment | admin, "ensure-admin").stdout == "created\n"
+
+
+def test_an_account_that_is_no_admin_is_not_made_one(environment: dict[str, str], database: Database) -> None:
+    admin = {"ADMIN_EMAIL": ADMIN_EMAIL, "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    run(environment | admin, "ensure-admin")
+    with database.transaction() as connection:
+        connection.execute(update(accounts).values(role="user"))
+    outcome = run(environment | admin, "ensure-admin")
+    assert (outcome.returncode, outcome.stdout) == (0, "exists\n")
+    assert outcome.stderr == "ensure-admin: the account of ADMIN_EMAIL exists and is not an admin\n"
+
+
+def test_a_lost_password_is_reset_once_and_recorded(
+    environment: dict[str, str], database: Database, replica: Replica, admin: Account
+) -> None:
+    reset = run(environment, "reset-password", ADMIN_EMAIL.upper())
+    assert (reset.returncode, reset.stderr) == (0, "")
+    password = reset.stdout.removesuffix("\n")
+    assert len(password) == 24
+
+    def is_ended() -> bool:
+        try:
+            replica.callers.gateway.GetMe(pb.GetMeRequest(), metadata=admin.bearer)
+        except grpc.RpcError as error:
+            return reason_of(error) == "TOKEN_REVOKED"
+        return False
+
+    wait_until(is_ended)
+    assert refusal(lambda: sign_in(replica.callers, admin.id, ADMIN_EMAIL, ADMIN_PASSWORD))[1] == (
+        "WRONG_CREDENTIALS"
+    )
+    sign_in(replica.callers, admin.id, ADMIN_EMAIL, password)
+    with database.reading() as connection:
+        entries = connection.execute(
+            select(audit.log.c.target, audit.log.c.details).where(audit.log.c.action == "password_reset")
+        ).all()
+    assert [tuple(entry) for entry in entries] == [(admin.id, {})]
+
+
+def test_no_account_no_reset(environment: dict[str, str]) -> None:
+    outcome = run(environment, "reset-password", "nobody@example.com")
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert outcome.stderr == "reset-password: ACCOUNT_NOT_FOUND\n"
+    assert run(environment, "reset-password").returncode == 2
 
 
 @pytest.mark.parametrize("missing", ["ADMIN_EMAIL", "ADMIN_PASSWORD"])
