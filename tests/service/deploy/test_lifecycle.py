@@ -160,7 +160,27 @@ def test_an_admin_password_for_an_existing_state_is_ignored_aloud(tmp_path: Path
             login = {"email": "root@example.com", "password": password}
             answer = requests.post(f"{again.gateway_url}/auth/login", json=login, timeout=5)
             assert answer.status_code == status
+        while_it_runs = reset_password(tmp_path)
+        login = {"email": "root@example.com", "password": while_it_runs}
+        assert requests.post(f"{again.gateway_url}/auth/login", json=login, timeout=5).status_code == 200
         again.end(signal.SIGTERM)
+    while_it_does_not = reset_password(tmp_path)
+    assert while_it_does_not != while_it_runs
+    assert_no_secret_in_logs(tmp_path, [while_it_runs, while_it_does_not])
+
+
+def reset_password(state: Path) -> str:
+    """The new password that the command prints."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "deploy.local.reset_password", "root@example.com"],
+        env=environment(state),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout.split()[-1]
 
 
 def assert_no_secret_in_logs(state: Path, more: list[str]) -> None:
