@@ -1,6 +1,7 @@
 """The HTTP filters that routes configure, by the names under which they are registered in the chain."""
 
 HEADERS = "envoy.filters.http.header_mutation"
+FORWARDED_FOR = "fastmp.forwarded_for"
 CORS = "envoy.filters.http.cors"
 CLIENT_RATE_LIMIT = "fastmp.client_rate_limit"
 TOTAL_RATE_LIMIT = "fastmp.total_rate_limit"

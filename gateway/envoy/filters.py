@@ -5,6 +5,7 @@ from gateway.envoy import filter_names
 from gateway.envoy.broken_streams import reset_broken_streams
 from gateway.envoy.extensions import Config, extension
 from gateway.envoy.fields import fields_filter
+from gateway.envoy.forwarded_for import forwarded_for_warning
 from gateway.envoy.headers import header_mutation
 from gateway.envoy.health import health_filter
 from gateway.envoy.rate_limits import rate_limit_filters
@@ -19,6 +20,7 @@ def http_filters(contract: Contract, descriptor_set: str, settings: GatewaySetti
     """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
     return [
         header_mutation(),
+        *forwarded_for_warning(settings),
         extension(filter_names.CORS, "envoy.extensions.filters.http.cors.v3.Cors"),
         *rate_limit_filters(settings),
         health_filter(contract.services, settings.fastmp_env),

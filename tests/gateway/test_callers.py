@@ -39,6 +39,24 @@ def test_a_trusted_proxy_in_front_is_believed_and_nobody_before_it(start_gateway
     assert gateway.services["identity"].metadata[0]["x-fastmp-client-address"] == "203.0.113.7"
 
 
+@pytest.mark.parametrize(("trusted", "is_warned_of"), [(0, True), (1, False)])
+def test_a_forwarded_for_that_is_not_trusted_is_warned_of_once(
+    start_gateway: StartGateway, trusted: int, is_warned_of: bool
+) -> None:
+    gateway = start_gateway(TRUSTED_PROXIES=trusted)
+    # Each worker warns for itself; one connection has one worker.
+    connection = http.client.HTTPConnection(gateway.envoy.address, timeout=10)
+    for headers in ({}, {"x-forwarded-for": "203.0.113.7"}, {"x-forwarded-for": "203.0.113.8"}):
+        connection.request("GET", "/docs", headers=headers)
+        connection.getresponse().read()
+    connection.close()
+    gateway.envoy.program.stop()
+    log = gateway.envoy.log.read_text("utf-8")
+    warnings = [line for line in log.splitlines() if "set TRUSTED_PROXIES" in line]
+    assert len(warnings) == (1 if is_warned_of else 0)
+    assert not [line for line in warnings if "203.0.113" in line]
+
+
 def test_services_get_no_path_no_cookies_and_no_orders_to_envoy(gateway: Gateway) -> None:
     headers = {
         "cookie": "a=b",
