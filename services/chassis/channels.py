@@ -1,4 +1,4 @@
-"""Channels to other FastMP services: mutual TLS, all replicas, keepalive, retries where a repeat is safe."""
+"""gRPC channels to other services: mutual TLS, load balancing, keepalive, retries of idempotent calls."""
 
 import json
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from services.chassis.renewing_channel import RenewingChannel
 
 
 def target_of(addresses: str) -> str:
-    """The gRPC target of one "host:port" or several separated by commas.
+    """Returns the gRPC target of one "host:port", or of several separated by commas.
 
-    Several must be IPv4 addresses; one name may stand for many replicas (a headless service).
+    Several must be IPv4 addresses. A single host name may resolve to many replicas.
     """
     several = [address.strip() for address in addresses.split(",") if address.strip()]
     return f"dns:///{several[0]}" if len(several) == 1 else "ipv4:" + ",".join(several)
@@ -27,12 +27,11 @@ def channel(
     *,
     quiet_streams: bool = False,
 ) -> grpc.Channel:
-    """A channel to the replicas of `service`, whose certificate must carry that name.
+    """Returns a channel to the replicas of `service`, whose certificates must have that name.
 
-    Calls of the `idempotent` (service, method) pairs are repeated when the server did not answer. With
-    `quiet_streams` an iteration over a stream of answers waits for it directly, without a thread between that wakes
-    up ten times a second. A renewed certificate counts from the next call on. Raises OSError when a file of `tls`
-    cannot be read.
+    Calls of the `idempotent` (service, method) pairs are retried after UNAVAILABLE. With `quiet_streams` an
+    iteration over a stream waits for it without an intermediate thread, which would wake ten times a second. A
+    renewed certificate is used from the next call on. Raises OSError if a file of `tls` cannot be read.
     """
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -51,12 +50,12 @@ def channel(
     }
     options = (
         ("grpc.ssl_target_name_override", service),
-        # The shell's http_proxy is for the way out; nothing between the parts goes through it.
+        # http_proxy of the environment is not for calls between services.
         ("grpc.enable_http_proxy", 0),
         ("grpc.service_config", json.dumps(config)),
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 5_000),
-        # Calls fail for as long as this after the other side is back; an attempt costs it next to nothing.
+        # After an outage calls fail until the next attempt to connect, which costs little.
         ("grpc.max_reconnect_backoff_ms", 500),
         ("grpc.initial_reconnect_backoff_ms", 200),
         *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),

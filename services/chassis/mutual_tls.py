@@ -1,8 +1,8 @@
-"""Mutual TLS between processes: every server and every caller shows a certificate that names it.
+"""Mutual TLS between processes: servers and callers have certificates with their names.
 
-The name is the last part of the certificate's SPIFFE id, `spiffe://fastmp/<name>` (a URI in the subject
-alternative names); callers check it by the DNS name of the same spelling. Certificates are renewed while processes
-run: new connections use what the files hold when they are made.
+The name is the last part of the certificate's SPIFFE id, `spiffe://fastmp/<name>`, a URI in the subject alternative
+names; callers check the DNS name, which is the same. Certificates are renewed while processes run: new connections
+use the renewed files.
 """
 
 import threading
@@ -18,7 +18,7 @@ TRUST_DOMAIN = "spiffe://fastmp/"
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Paths of PEM files: the authority that is believed, this process's certificate chain and its key."""
+    """Paths of PEM files: the trusted authority, the certificate chain of this process, and its key."""
 
     ca_file: Path
     certificate_file: Path
@@ -27,7 +27,7 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class TlsContent:
-    """What the files of a TlsFiles hold."""
+    """The content of the files of a TlsFiles."""
 
     ca: bytes
     certificate: bytes
@@ -35,13 +35,13 @@ class TlsContent:
 
     @classmethod
     def read(cls, files: TlsFiles) -> "TlsContent":
-        """Raises OSError when a file cannot be read."""
+        """Reads the files. Raises OSError if one cannot be read."""
         return cls(
             files.ca_file.read_bytes(), files.certificate_file.read_bytes(), files.key_file.read_bytes()
         )
 
     def is_usable(self) -> bool:
-        """Whether the key is the certificate's: between the replacements of two files it is not."""
+        """Returns whether the key belongs to the certificate. While files are being replaced it may not."""
         try:
             certificate = x509.load_pem_x509_certificate(self.certificate)
             x509.load_pem_x509_certificates(self.ca)
@@ -50,7 +50,7 @@ class TlsContent:
             return False
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
-        """Credentials of a caller."""
+        """Returns the credentials of a caller."""
         return grpc.ssl_channel_credentials(
             root_certificates=self.ca, private_key=self.key, certificate_chain=self.certificate
         )
@@ -60,14 +60,14 @@ class WatchedTlsFiles:
     """The content of TLS files and, when they are replaced, the new content. Thread-safe."""
 
     def __init__(self, files: TlsFiles) -> None:
-        """Raises OSError when a file cannot be read."""
+        """Reads the files. Raises OSError if one cannot be read."""
         self._files = files
         self._lock = threading.Lock()
         self._seen = self._state()
         self.content = TlsContent.read(files)
 
     def renewed(self) -> TlsContent | None:
-        """The new content, once, when the files have been replaced by others that fit together; otherwise None."""
+        """Returns the new content, once, after the files were replaced by usable ones; otherwise None."""
         with self._lock:
             try:
                 state = self._state()
@@ -75,7 +75,7 @@ class WatchedTlsFiles:
                     return None
                 content = TlsContent.read(self._files)
             except OSError:
-                # A file is missing for a moment. What was read before still serves.
+                # A file is being replaced.
                 return None
             if not content.is_usable():
                 return None
@@ -88,9 +88,9 @@ class WatchedTlsFiles:
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Credentials, for one port, of a server that refuses callers without a certificate of the authority.
+    """Returns credentials, for one port, of a server that refuses callers without a certificate of the authority.
 
-    Renewed files count from the next connection on. Raises OSError when a file cannot be read.
+    New connections use renewed files. Raises OSError if a file cannot be read.
     """
     watched = WatchedTlsFiles(files)
 
@@ -100,7 +100,7 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 
     return grpc.dynamic_ssl_server_credentials(
         _server_configuration(watched.content),
-        # None keeps what there is; the stubs do not know it.
+        # None, which the stubs lack, changes nothing.
         renewed,  # type: ignore[arg-type]
         require_client_authentication=True,
     )
@@ -113,12 +113,12 @@ def _server_configuration(content: TlsContent) -> grpc.ServerCertificateConfigur
 
 
 def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
-    """Credentials of a caller, from what the files hold now. Raises OSError when a file cannot be read."""
+    """Returns the credentials of a caller, read from the files. Raises OSError if one cannot be read."""
     return TlsContent.read(files).channel_credentials()
 
 
 def peer_name(context: grpc.ServicerContext) -> str:
-    """The name in the caller's certificate; empty when it has none of this trust domain."""
+    """Returns the name in the caller's certificate, or an empty string without one of this trust domain."""
     for value in context.auth_context().get("peer_spiffe_id", ()):
         name = bytes(value).decode("ascii", "replace")
         if name.startswith(TRUST_DOMAIN):

@@ -1,4 +1,4 @@
-"""A gRPC channel that takes up renewed certificates, which grpc's own channels do not."""
+"""A gRPC channel that uses renewed certificates without a restart."""
 
 import threading
 from collections.abc import Callable
@@ -12,14 +12,14 @@ Connect = Callable[[grpc.ChannelCredentials], grpc.Channel]
 
 
 class RenewingChannel(grpc.Channel):
-    """Calls go over a channel with the certificate that the files hold now.
+    """A channel with the certificate in the files. Thread-safe.
 
-    After a renewal the next call opens a new channel. Calls that run stay on the one before, which is closed at the
-    renewal after that. Thread-safe.
+    After a renewal the next call opens a new connection. Running calls stay on the old one, which is closed at the
+    next renewal.
     """
 
     def __init__(self, files: TlsFiles, connect: Connect) -> None:
-        """`connect` makes a channel with the credentials given. Raises OSError when a file cannot be read."""
+        """`connect` makes a channel with given credentials. Raises OSError if a file cannot be read."""
         self._files = WatchedTlsFiles(files)
         self._connect = connect
         self._lock = threading.Lock()
@@ -27,7 +27,7 @@ class RenewingChannel(grpc.Channel):
         self._former: grpc.Channel | None = None
 
     def current(self) -> grpc.Channel:
-        """The channel for the next call."""
+        """Returns the channel for the next call."""
         if (content := self._files.renewed()) is not None:
             with self._lock:
                 if self._former is not None:
@@ -56,7 +56,7 @@ class RenewingChannel(grpc.Channel):
         self._current.unsubscribe(callback)
 
     def close(self) -> None:
-        """Ends what runs and closes the connections. Idempotent."""
+        """Cancels running calls and closes the connections. Idempotent."""
         with self._lock:
             if self._former is not None:
                 self._former.close()
@@ -70,7 +70,7 @@ class RenewingChannel(grpc.Channel):
 
 
 class _Method:
-    """A callable of one RPC, made again for each channel."""
+    """The callable of an RPC, made for each channel."""
 
     def __init__(self, channel: Callable[[], grpc.Channel], make: Callable[[grpc.Channel], Any]) -> None:
         self._channel = channel

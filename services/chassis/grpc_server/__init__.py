@@ -1,1 +1,1 @@
-"""The gRPC server that every service runs, and who may call it."""
+"""The gRPC server of a service, and its access rules."""

@@ -1,4 +1,4 @@
-"""Who may call which RPC, read from the `access` option in the protos. Deny by default."""
+"""Access rules of the RPCs, read from the `access` option in the protos. Without a rule a call is refused."""
 
 import datetime
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from services.chassis.identity.statuses import ACTIVE, EXPIRED
 
 @dataclass(frozen=True)
 class AccessRule:
-    """The access level of one RPC; `callers` are certificate names and matter at level SERVICE only."""
+    """The access level of an RPC, and, at level SERVICE, the certificate names of its callers."""
 
     level: access_pb2.Access.ValueType
     callers: frozenset[str] = frozenset()
@@ -28,7 +28,7 @@ class AccessRule:
 
 @dataclass(eq=False)
 class AccountNotActivatedError(DomainError):
-    """The account has not redeemed a code, or its access was revoked."""
+    """The account has not redeemed a code, or an admin has revoked its access."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACCOUNT_NOT_ACTIVATED"
@@ -37,7 +37,7 @@ class AccountNotActivatedError(DomainError):
 
 @dataclass(eq=False)
 class ActivationExpiredError(DomainError):
-    """The account's days are over."""
+    """The account's access has expired."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACTIVATION_EXPIRED"
@@ -46,7 +46,7 @@ class ActivationExpiredError(DomainError):
 
 @dataclass(eq=False)
 class AdminRequiredError(DomainError):
-    """Only admins may do this."""
+    """The caller is not an admin."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ADMIN_REQUIRED"
@@ -55,7 +55,7 @@ class AdminRequiredError(DomainError):
 
 @dataclass(eq=False)
 class CallerNotAllowedError(DomainError):
-    """The client certificate names a caller that this RPC does not list."""
+    """The name in the client certificate is not among the callers of the RPC."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "CALLER_NOT_ALLOWED"
@@ -63,7 +63,7 @@ class CallerNotAllowedError(DomainError):
 
 
 def rule_of(method: MethodDescriptor) -> AccessRule:
-    """The rule of a method. Raises ValueError, naming the method, when the contract declares none."""
+    """Returns the rule of a method. Raises ValueError if its access level is missing, or its callers are wrong."""
     options = method.GetOptions()
     level = options.Extensions[access_pb2.access]
     if level == access_pb2.ACCESS_UNSPECIFIED:
@@ -75,7 +75,7 @@ def rule_of(method: MethodDescriptor) -> AccessRule:
 
 
 def rules_of(services: Iterable[ServiceDescriptor]) -> dict[str, AccessRule]:
-    """The rules of all methods by gRPC path, "/package.Service/Method". Raises ValueError as rule_of does."""
+    """Returns the rules by gRPC path, "/package.Service/Method". Raises ValueError as rule_of() does."""
     return {
         f"/{service.full_name}/{method.name}": rule_of(method)
         for service in services
@@ -84,13 +84,13 @@ def rules_of(services: Iterable[ServiceDescriptor]) -> dict[str, AccessRule]:
 
 
 def check_peer(rule: AccessRule, peer: str) -> None:
-    """Raises CallerNotAllowedError unless the certificate name `peer` may call a SERVICE method."""
+    """Raises CallerNotAllowedError if the rule is of level SERVICE and `peer` is not among its callers."""
     if rule.level == access_pb2.SERVICE and peer not in rule.callers:
         raise CallerNotAllowedError
 
 
 def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> bool:
-    """Whether `principal` may call a method of this rule at `now`, an aware datetime."""
+    """Returns whether `principal` may call a method of this rule at `now`, an aware datetime."""
     try:
         check_account(rule, principal, now)
     except DomainError:
@@ -99,7 +99,7 @@ def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> b
 
 
 def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime) -> None:
-    """Raises the refusal unless `principal` may call a method of this rule at `now`, an aware datetime."""
+    """Raises AdminRequiredError, or as check_active() does, if `principal` may not call a method at `now`."""
     if rule.level == access_pb2.ADMIN and not principal.is_admin:
         raise AdminRequiredError
     if rule.level == access_pb2.ACTIVE and not principal.is_admin:
@@ -107,7 +107,7 @@ def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime
 
 
 def check_active(principal: Principal, now: datetime.datetime) -> None:
-    """Raises AccountNotActivatedError or ActivationExpiredError unless the account has access at `now`."""
+    """Raises AccountNotActivatedError or ActivationExpiredError if the account has no access at `now`."""
     status = principal.effective_status(now)
     if status == EXPIRED:
         raise ActivationExpiredError

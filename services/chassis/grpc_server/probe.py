@@ -1,6 +1,6 @@
-"""`python -m services.chassis.grpc_server.probe identity 127.0.0.1:9051`: exits 0 if the service says SERVING.
+"""`python -m services.chassis.grpc_server.probe identity 127.0.0.1:9051`: exits 0 if the service is SERVING.
 
-For container health checks: Kubernetes' own gRPC probe speaks no TLS. Reads the TLS_… settings.
+For health checks of containers: the gRPC probe of Kubernetes does not support TLS. Reads the TLS_… settings.
 """
 
 import sys
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 3.0
 
 
 def serves(service: str, operations_address: str, tls: TlsFiles, timeout_seconds: float) -> bool:
-    """Whether the service answers SERVING on its operations port within the timeout."""
+    """Returns whether the service answers SERVING on its operations port within the timeout."""
     with channel(operations_address, service, tls) as connection:
         check = connection.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -31,7 +31,7 @@ def serves(service: str, operations_address: str, tls: TlsFiles, timeout_seconds
 
 
 def main() -> int:
-    """The exit status: 0 serving, 1 not."""
+    """Returns the exit status: 0 if the service is serving, otherwise 1."""
     service, address = sys.argv[1:]
     return 0 if serves(service, address, load(TlsSettings).tls_files, TIMEOUT_SECONDS) else 1
 

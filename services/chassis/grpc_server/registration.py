@@ -1,4 +1,4 @@
-"""Puts the interceptors around every method of a servicer as it is registered."""
+"""Registration of servicers with the interceptors around each method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,9 @@ from services.chassis.interceptors.decoding import lenient
 
 
 class InterceptingRegistrar:
-    """Stands in for a grpc.Server in a generated `add_…Servicer_to_server`: wraps, then registers for real.
+    """Takes the place of the grpc.Server in a generated `add_…Servicer_to_server`, and wraps each method.
 
-    `interceptors` go from the outermost to the innermost. Raises LookupError for a method without a rule.
+    `interceptors` are in order from the outermost to the innermost. Raises LookupError for a method without a rule.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class InterceptingRegistrar:
         interceptors: Sequence[Interceptor],
         threads_of: Callable[[Method], ThreadPoolExecutor | None],
     ) -> None:
-        """`threads_of` gives the threads that a method's calls run on; None for the server's own."""
+        """`threads_of` returns the thread pool of a method's calls, or None for the server's own."""
         self._server = server
         self._rules = rules
         self._interceptors = interceptors
@@ -35,7 +35,7 @@ class InterceptingRegistrar:
         add_servicer(servicer, cast("grpc.Server", self))
 
     def add_generic_rpc_handlers(self, _handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Does nothing: these are the same methods without the interceptors."""
+        """Does nothing, because add_registered_method_handlers() gets the same methods."""
 
     def add_registered_method_handlers(
         self, service: str, handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
@@ -49,7 +49,7 @@ class InterceptingRegistrar:
         self, path: str, handler: "grpc.RpcMethodHandler[Any, Any]"
     ) -> "grpc.RpcMethodHandler[Any, Any]":
         if handler.request_streaming:
-            raise LookupError(f"{path}: the interceptors know no streams of requests")
+            raise LookupError(f"{path}: streams of requests are not supported")
         method = Method(path, handler.response_streaming, self._rules[path])
         streaming = handler.response_streaming
         behaviour: Handler = cast("Handler", handler.unary_stream if streaming else handler.unary_unary)
@@ -57,7 +57,7 @@ class InterceptingRegistrar:
             behaviour = interceptor.intercept(method, behaviour)
         threads = self._threads_of(method)
         if threads is not None:
-            # The name is grpcio's, which looks for it at each call.
+            # grpcio looks for an attribute of this name.
             cast("Any", behaviour).experimental_thread_pool = threads
         make = grpc.unary_stream_rpc_method_handler if streaming else grpc.unary_unary_rpc_method_handler
         return make(

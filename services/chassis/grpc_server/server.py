@@ -1,4 +1,4 @@
-"""One server builder for all services: ports, interceptors in order, health, reflection, metrics, drain."""
+"""The server of a service: ports, interceptors, health, reflection, metrics, drain."""
 
 import datetime
 import threading
@@ -43,9 +43,9 @@ THREAD_STACK_BYTES = 512 * 1024
 OPERATIONS_THREADS = 4
 
 OPTIONS = (
-    # With it a second server on an occupied port would start silently and share its calls.
+    # With it a second server on an occupied port would start and take a part of the calls.
     ("grpc.so_reuseport", 0),
-    # Beyond these many calls that wait for a thread, grpc cancels new ones without a word to the service.
+    # grpc cancels calls beyond these numbers before the service sees them.
     ("grpc.server.max_pending_requests", 100_000),
     ("grpc.server.max_pending_requests_hard_limit", 100_000),
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
@@ -55,7 +55,7 @@ OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-    # Direct callers find new replicas when their connection is renewed; a running stream may end first.
+    # Makes direct callers find new replicas; a running stream may end before its connection does.
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.max_connection_age_grace_ms", 900_000),
 )
@@ -63,8 +63,11 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Listen:
-    """Where a service listens: `port` for callers, `operations_port` for health and reflection, which a
-    full pool cannot starve, and `metrics_port` for Prometheus over HTTPS. 0 lets the system choose."""
+    """The address that a service listens on. The system chooses a port for 0.
+
+    `port` is for callers, `operations_port` for health and reflection, with its own threads, `metrics_port` for
+    Prometheus over HTTPS.
+    """
 
     host: str
     port: int
@@ -74,9 +77,9 @@ class Listen:
 
 @dataclass(frozen=True)
 class Pool:
-    """Threads for calls that answer at once, and slots for calls that wait: streams and `waiting` paths.
+    """Numbers of threads for short calls, and for calls that wait: streams, and unary methods in `waiting`.
 
-    `queueing` paths are those of unary methods that wait in a queue of the service's own, of at most `queue` calls.
+    `queueing` holds the paths of unary methods that wait in a queue of the service, of at most `queue` calls.
     """
 
     unary_threads: int = 32
@@ -85,15 +88,15 @@ class Pool:
     queueing: Set[str] = field(default_factory=frozenset)
     queue: int = 0
 
-    def answers_at_once(self, method: Method) -> bool:
-        """Whether calls of the method have one of the few threads."""
+    def is_short(self, method: Method) -> bool:
+        """Returns whether calls of the method run on the `unary_threads`."""
         return not method.is_streaming and method.path not in self.waiting | self.queueing
 
 
 def interceptors(
     metrics: Metrics, authenticator: Authenticator, now: Callable[[], datetime.datetime], pool: Pool
 ) -> Sequence[Interceptor]:
-    """From the outermost to the innermost. OpenTelemetry's, where there is one, is outside all of these."""
+    """Returns the interceptors from the outermost to the innermost. OpenTelemetry's is outside of these."""
     return (
         CallContext(),
         metrics,
@@ -107,7 +110,7 @@ def interceptors(
 
 
 class Server:
-    """The servers of one service process. Not ready until start(), and then whenever `ready()` is true."""
+    """The gRPC servers and the metrics server of a process. Its health follows `ready()`."""
 
     def __init__(
         self,
@@ -120,20 +123,20 @@ class Server:
         pool: Pool,
         registry: CollectorRegistry,
     ) -> None:
-        """Binds the ports. Raises RuntimeError or OSError for one in use, OSError for no certificate."""
+        """Binds the ports. Raises RuntimeError or OSError if one is in use, OSError if a TLS file is missing."""
         threading.stack_size(THREAD_STACK_BYTES)
         self._service = service.full_name
         self._ready = ready
         self._is_serving = False
         self._ending_streams: list[Callable[[], None]] = []
         self._health = health.HealthServicer(experimental_non_blocking=True)
-        # It says SERVING when it is made.
+        # It is SERVING when it is made.
         self._set_health(False)
         self._waiting_calls = ElasticThreadPool(pool.max_streams + pool.queue, "call-waiting")
-        # A thread that takes one call after the other costs them less than threads that are woken for each.
+        # Short calls cost less on a fixed set of threads than on threads that are woken for each call.
         self._quick_calls = ThreadPoolExecutor(pool.unary_threads, "call")
         self._server = grpc.server(
-            # All that grpc asks of it is submit().
+            # grpc uses nothing of it but submit().
             cast("ThreadPoolExecutor", self._waiting_calls),
             interceptors=tracing_interceptors(service.name),
             options=OPTIONS,
@@ -146,7 +149,7 @@ class Server:
             self._server,
             rules_of([service]),
             around,
-            lambda method: self._quick_calls if pool.answers_at_once(method) else None,
+            lambda method: self._quick_calls if pool.is_short(method) else None,
         )
         names = (self._service, health.SERVICE_NAME, reflection.SERVICE_NAME)
         for server in (self._server, self._operations):
@@ -164,15 +167,15 @@ class Server:
         )
 
     def add(self, add_servicer: Callable[[Any, grpc.Server], None], servicer: object) -> None:
-        """Registers the service's servicer by its generated `add_…Servicer_to_server`."""
+        """Registers `servicer` by its generated function `add_…Servicer_to_server`."""
         self._registrar.add(add_servicer, servicer)
 
     def ends_streams_by(self, end: Callable[[], None]) -> None:
-        """Has stop() call `end` before it waits for running calls: streams, told so, end in their own words."""
+        """Has stop() call `end` before it waits for running calls, so that streams end with their own status."""
         self._ending_streams.append(end)
 
     def start(self) -> None:
-        """Starts to answer. Health follows `ready()`, asked every second."""
+        """Starts to answer, and to update the health every READINESS_SECONDS."""
         self._server.start()
         self._operations.start()
         self._metrics.start()
@@ -180,7 +183,10 @@ class Server:
         _log.info("started", port=self.port, operations_port=self.operations_port)
 
     def stop(self, drain_seconds: float, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Says NOT_SERVING, waits for the gateway to notice, then lets running calls end. Idempotent."""
+        """Sets the health to NOT_SERVING, waits `drain_seconds`, and ends the calls within `grace_seconds`.
+
+        Idempotent.
+        """
         self._health.enter_graceful_shutdown()
         time.sleep(drain_seconds)
         for end in self._ending_streams:
@@ -193,7 +199,7 @@ class Server:
         self._metrics.stop()
 
     def _update_health(self) -> float:
-        """Sets the health by `ready()`; returns the seconds until the next look."""
+        """Sets the health by `ready()`, and returns the seconds until the next time."""
         is_ready = False
         try:
             is_ready = self._ready()

@@ -1,7 +1,6 @@
-"""Threads for calls, as many as are needed at the moment: those that nobody needs any more end.
+"""A thread pool that grows with the number of calls and shrinks again.
 
-concurrent.futures' own pool keeps every thread that it ever needed, so one crowd of streams, long gone, would hold
-its threads for as long as the process lives.
+The pool of concurrent.futures never ends a thread, so a peak of streams would hold its threads for ever.
 """
 
 import contextlib
@@ -26,19 +25,19 @@ class ElasticThreadPool(Executor):
     def __init__(
         self, most_threads: int, thread_name_prefix: str, idle_seconds: float = IDLE_SECONDS
     ) -> None:
-        """Starts no thread yet."""
+        """Starts no thread."""
         self._most_threads = most_threads
         self._prefix = thread_name_prefix
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        # Each idle thread waits at a queue of its own; the longest idle one stands first.
+        # Each idle thread waits at a queue of its own; the one that has been idle for the longest time is first.
         self._idle: deque[queue.SimpleQueue[Work | None]] = deque()
         self._backlog: deque[Work] = deque()
         self._threads = 0
         self._is_shut = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Runs `fn` on a thread as soon as there is one. Raises RuntimeError after shutdown()."""
+        """Runs `fn` as soon as a thread is free. Raises RuntimeError after shutdown()."""
         future: Future[Any] = Future()
 
         def work() -> None:
@@ -46,7 +45,7 @@ class ElasticThreadPool(Executor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - It is the future's, whatever it is.
+            except BaseException as error:  # noqa: BLE001 - The future passes it on.
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -65,7 +64,7 @@ class ElasticThreadPool(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Takes no more work; each thread ends after the work that is waiting. Returns at once. Idempotent."""
+        """Refuses further work. The threads end after the work that is waiting. Does not block. Idempotent."""
         with self._lock:
             self._is_shut = True
             while self._idle:
@@ -76,12 +75,12 @@ class ElasticThreadPool(Executor):
         work: Work | None = first
         while work is not None:
             work()
-            # What the work refers to must not outlive it while this thread waits.
+            # Releases what the work refers to while this thread waits.
             del work
             work = self._next(mine)
 
     def _next(self, mine: queue.SimpleQueue[Work | None]) -> Work | None:
-        """The next work of this thread; None when it has ended."""
+        """Returns the next work of this thread, or None when the thread must end."""
         with self._lock:
             if self._backlog:
                 return self._backlog.popleft()
@@ -96,7 +95,7 @@ class ElasticThreadPool(Executor):
                 self._idle.remove(mine)
                 self._threads -= 1
                 return None
-        # Work was given at the very moment that the wait was over.
+        # Work arrived just when the wait timed out.
         return self._given(mine.get())
 
     def _given(self, work: Work | None) -> Work | None:

@@ -1,1 +1,1 @@
-"""Jobs that must run although a process may die, kept in the service's own database."""
+"""Jobs that survive the death of a process, stored in the database of the service."""

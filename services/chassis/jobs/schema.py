@@ -1,8 +1,7 @@
-"""Procrastinate's tables, for the migrations of services that have jobs.
+"""Creation of Procrastinate's tables, for the migrations of services that have jobs.
 
-The SQL is Procrastinate's own, of the installed version, with one change: a job that is enqueued for later
-wakes no worker. NOTIFY makes commits queue up behind one another, and the worker that it wakes would find
-nothing to do; jobs that have become due are found by polling.
+The SQL is that of the installed version of Procrastinate, with one change: enqueueing a job with a delay notifies
+no worker, which would find nothing to do. NOTIFY serializes commits, and jobs that become due are found by polling.
 """
 
 from alembic import context, op
@@ -16,12 +15,12 @@ _TYPES = ("job_to_defer_v1", "job_status", "job_event_type")
 
 
 def create() -> None:
-    """Makes tables, types, functions and triggers, within a migration's upgrade()."""
+    """Creates tables, types, functions and triggers. For a migration's upgrade()."""
     schema = SchemaManager.get_schema()
     if context.is_offline_mode():
         op.execute(text(schema.replace(":", r"\:")))
     else:
-        # Straight to the driver, without parameters: it is many statements, and has percent signs in it.
+        # By the driver and without parameters, because it has many statements and percent signs.
         op.get_bind().exec_driver_sql(schema, execution_options={"no_parameters": True})
     op.execute(f"DROP TRIGGER {_INSERT_TRIGGER} ON procrastinate_jobs")
     op.execute(
@@ -31,7 +30,7 @@ def create() -> None:
 
 
 def drop() -> None:
-    """Removes what create() made, and the jobs with it, within a migration's downgrade()."""
+    """Drops what create() has created, with the jobs. For a migration's downgrade()."""
     for table in _TABLES:
         op.execute(f"DROP TABLE procrastinate_{table} CASCADE")
     op.execute(

@@ -1,1 +1,1 @@
-"""A service's own PostgreSQL database: transactions, migrations, notifications."""
+"""The PostgreSQL database of a service: transactions, migrations, notifications."""

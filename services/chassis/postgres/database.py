@@ -1,4 +1,4 @@
-"""A service's own PostgreSQL database: engine, transactions, and what its driver's errors mean to callers."""
+"""Connections to the PostgreSQL database of a service, and the translation of its driver's errors."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +14,13 @@ from services.chassis.errors import ConflictError, DatabaseUnavailableError
 CONNECT_SECONDS = 3
 STATEMENT_MILLISECONDS = 10_000
 LOCK_MILLISECONDS = 5_000
-# A transaction that its process forgot must not hold its locks for ever.
+# Ends forgotten transactions, which would hold their locks.
 IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
 class DirectConnection:
-    """What a DirectStatement runs on: the driver's connection, whom to show statements, what to do at its loss."""
+    """A connection that a DirectStatement runs on: the driver's, with the engine's observers and loss handling."""
 
     driver: "psycopg.Connection[tuple[Any, ...]]"
     observers: Iterable[Callable[..., object]]
@@ -28,10 +28,10 @@ class DirectConnection:
 
     @classmethod
     def beneath(cls, connection: Connection) -> Self:
-        """That of SQLAlchemy's connection, in the same transaction."""
+        """Returns the direct connection of SQLAlchemy's, in the same transaction."""
 
         def lost() -> None:
-            # What SQLAlchemy does, too: the other pooled connections have ended for the same reason.
+            # As SQLAlchemy does: the other pooled connections are probably lost as well.
             connection.invalidate()
             connection.engine.dispose()
 
@@ -39,35 +39,35 @@ class DirectConnection:
 
 
 class Database:
-    """Connections to one database. Thread-safe; opens nothing until it is first used."""
+    """A pool of connections to a database. Thread-safe. Opens no connection before it is used."""
 
     def __init__(self, url: str, pool_size: int = 20, application_name: str = "fastmp") -> None:
         self._engine = _engine(url, pool_size, application_name)
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        # One statement needs no BEGIN and COMMIT around it: that is two round trips of three.
+        # Saves BEGIN and COMMIT, two of three round trips of a single statement.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """Runs the block in a transaction, which is committed when the block ends and rolled back when it raises.
 
-        Raises DatabaseUnavailableError or ConflictError for what the driver reports of that kind; integrity
-        errors pass through as sqlalchemy.exc.IntegrityError, for the rule that knows the constraint.
+        Raises DatabaseUnavailableError or ConflictError for such errors of the driver; others pass through, as
+        sqlalchemy.exc.IntegrityError does for the rule that knows the constraint.
         """
         with _translated(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which each statement is a transaction of its own. Raises as transaction() does."""
+        """Yields a connection with a transaction for each statement. Raises as transaction() does."""
         with _translated(), self._autocommit.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def direct(self) -> Iterator[DirectConnection]:
-        """As reading(), for DirectStatement alone: without what SQLAlchemy prepares for statements of its own."""
+        """As reading(), but for DirectStatement only, which is faster."""
         with _translated(), contextlib.closing(self._engine.raw_connection()) as pooled:
             driver = _driver(pooled)
 
@@ -83,7 +83,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A read-only transaction in which all statements see one moment. Raises as transaction() does."""
+        """Yields a read-only transaction of one snapshot. Raises as transaction() does."""
         with _translated(), self._snapshots.begin() as connection:
             yield connection
 
@@ -93,14 +93,14 @@ class Database:
 
 
 def constraint_of(error: exc.IntegrityError) -> str | None:
-    """The name of the constraint that was violated, by the driver's diagnostics."""
+    """Returns the name of the violated constraint, or None if the driver does not report it."""
     if isinstance(error.orig, psycopg.Error):
         return error.orig.diag.constraint_name
     return None
 
 
 def driver_connection(connection: Connection) -> "psycopg.Connection[tuple[Any, ...]]":
-    """The psycopg connection beneath, in the same transaction: for COPY, and for enqueueing jobs."""
+    """Returns the psycopg connection of `connection`, in the same transaction, for COPY."""
     return _driver(connection.connection)
 
 
@@ -117,18 +117,18 @@ def _leave_autocommit(pooled: PoolProxiedConnection, driver: "psycopg.Connection
     try:
         driver.autocommit = False
     except psycopg.Error:
-        # Whoever had it next would have no transactions.
+        # It must not go back into the pool in autocommit mode.
         pooled.invalidate()
 
 
 def driver_url(url: str) -> str:
-    """The URL as psycopg itself takes it, for connections outside the pool (LISTEN, jobs)."""
+    """Returns the URL in psycopg's form, for connections outside the pool."""
     return sqlalchemy.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _engine(url: str, pool_size: int, application_name: str) -> Engine:
     parameters = {
-        # Elsewhere the last hours of the year 9999 are no longer times that Python knows.
+        # In another time zone the last hours of the year 9999 may be beyond the range of datetime.
         "TimeZone": "UTC",
         "statement_timeout": STATEMENT_MILLISECONDS,
         "lock_timeout": LOCK_MILLISECONDS,
@@ -139,13 +139,13 @@ def _engine(url: str, pool_size: int, application_name: str) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
-        # Values never reach a log or an error's text: they may be credentials.
+        # Values may be credentials, which must not reach a log or an error.
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": application_name,
             "options": " ".join(f"-c {name}={value}" for name, value in parameters.items()),
-            # A host that vanished without a word is noticed within seconds.
+            # Notices a lost host within seconds.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
@@ -163,7 +163,7 @@ def _translated() -> Iterator[None]:
     except exc.TimeoutError as error:
         raise DatabaseUnavailableError from error
     except (exc.DBAPIError, psycopg.Error) as error:
-        # COPY goes straight to the driver, whose errors then come bare.
+        # COPY and DirectStatement raise the driver's errors.
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise ConflictError from error

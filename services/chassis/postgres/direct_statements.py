@@ -1,8 +1,8 @@
-"""Statements that every other call makes, run by the driver itself.
+"""Frequent statements, run by the driver without SQLAlchemy's overhead.
 
-SQLAlchemy prepares each execution anew and wraps each row: for one small row that costs more CPU than the driver,
-the connection and PostgreSQL's answer together (docs/performance.md). The statement is still written in SQLAlchemy,
-and compiled once. It runs in the transaction of a Connection or, cheaper, on a connection of Database.direct().
+SQLAlchemy prepares each execution and wraps each row, which for one small row costs more CPU than the driver, the
+connection and PostgreSQL together (docs/performance.md). A direct statement is written in SQLAlchemy and compiled
+once. It runs in the transaction of a Connection or, faster, on a connection of Database.direct().
 """
 
 from collections.abc import Callable, Mapping
@@ -18,13 +18,13 @@ _Conversion = Callable[[Any], Any]
 
 
 class DirectStatement:
-    """A SELECT with bindparam()s, compiled when it is made. Rows are tuples of what the columns' types give.
+    """A compiled SELECT with bindparam()s. Its rows are tuples of values converted by the columns' types.
 
-    One that changes something is a SELECT from the CTEs that do, so that it is one statement and one transaction.
+    One that changes data is a SELECT from data-modifying CTEs, so that it is one statement and one transaction.
     """
 
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
-        """The values bound later must be of types that the driver knows: it converts them, not the columns."""
+        """The driver converts bound values, not the columns' types: they must be of types that it knows."""
         postgresql: Dialect = dialect()  # type: ignore[no-untyped-call]
         compiled = statement.compile(dialect=postgresql)
         self._text = str(compiled)
@@ -39,12 +39,12 @@ class DirectStatement:
     def rows(
         self, connection: Connection | DirectConnection, values: Mapping[str, object]
     ) -> list[tuple[Any, ...]]:
-        """All rows for these values of the bindparam()s. Raises psycopg.Error, which Database translates."""
+        """Returns the rows for `values` of the bindparam()s. Raises psycopg.Error, which Database translates."""
         direct = (
             connection if isinstance(connection, DirectConnection) else DirectConnection.beneath(connection)
         )
         bound = {**self._constants, **values}
-        # Whoever observes the engine's statements sees this one, too.
+        # Shows the statement to the observers of the engine.
         for observe in direct.observers:
             observe(connection, None, self._text, bound, None, False)
         try:
@@ -58,7 +58,7 @@ class DirectStatement:
     def row(
         self, connection: Connection | DirectConnection, values: Mapping[str, object]
     ) -> tuple[Any, ...] | None:
-        """The only row, None when there is none. Raises as rows() does."""
+        """Returns the first row, or None without one. Raises as rows() does."""
         found = self.rows(connection, values)
         return found[0] if found else None
 

@@ -1,7 +1,7 @@
-"""A service's schema, migrated by Alembic: one migration at a time, a transaction each, never waiting long.
+"""Migration of a service's schema by Alembic: one process at a time, each migration in a transaction of its own.
 
-Every service package holds its migrations in `<package>/migrations/versions` and its schema, as SQLAlchemy
-metadata, in `<package>.tables.metadata`.
+A service package holds its migrations in `<package>/migrations/versions` and its schema, as SQLAlchemy metadata, in
+`<package>.tables.metadata`.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from services.chassis.postgres.direct_statements import DirectStatement
 
 _log = structlog.get_logger(__name__)
 
-# Two processes that start together migrate one after the other. Any constant does; this one spells "fastmp".
+# Makes processes migrate one after the other. Any constant would do; this is "fastmp" in ASCII.
 ADVISORY_LOCK = 0x666173746D70
-# A migration that cannot have its lock soon would queue everybody else's statements behind it.
+# While a migration waits for a lock, the statements of others wait behind it.
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
 
@@ -43,7 +43,7 @@ def upgrade(database_url: str, package: str, revision: str = "head") -> None:
     with _connected(database_url) as connection:
         config = _config(package, connection)
         found = current(connection)
-        # A transaction of this look's own: each migration has its own as well.
+        # Ends the transaction of this query, because each migration has its own.
         connection.rollback()
         if later := found - _known(ScriptDirectory.from_config(config)):
             _log.warning("schema_is_newer_than_the_code", package=package, revisions=sorted(later))
@@ -52,13 +52,13 @@ def upgrade(database_url: str, package: str, revision: str = "head") -> None:
 
 
 def downgrade(database_url: str, package: str, revision: str) -> None:
-    """Takes the database of `package` back to `revision`; "base" is the empty one. Raises as upgrade does."""
+    """Takes the database of `package` back to `revision`; "base" is the empty one. Raises as upgrade() does."""
     with _connected(database_url) as connection:
         command.downgrade(_config(package, connection), revision)
 
 
 def offline_sql(package: str) -> str:
-    """The SQL of all migrations from nothing to the head, for a linter to read."""
+    """Returns the SQL of all migrations, from the empty database to the head."""
     config = _config(package, None)
     config.output_buffer = io.StringIO()
     command.upgrade(config, "head", sql=True)
@@ -66,17 +66,17 @@ def offline_sql(package: str) -> str:
 
 
 def heads(package: str) -> set[str]:
-    """The newest revisions that this code knows; one, unless the migrations have forked."""
+    """Returns the head revisions of this code: one, unless the migrations have forked."""
     return set(ScriptDirectory.from_config(_config(package, None)).get_heads())
 
 
 def current(connection: Connection) -> set[str]:
-    """The revisions that the database is at; empty when it was never migrated."""
+    """Returns the revisions of the database, an empty set if it was never migrated."""
     return set(MigrationContext.configure(connection).get_current_heads())
 
 
 class SchemaCheck:
-    """Whether a database has the schema that the code of `package` works with."""
+    """A check that a database has a schema that the code of `package` works with."""
 
     def __init__(self, package: str) -> None:
         script = ScriptDirectory.from_config(_config(package, None))
@@ -84,24 +84,24 @@ class SchemaCheck:
         self._known = _known(script)
 
     def is_met_by(self, connection: DirectConnection) -> bool:
-        """True at the code's newest revision, and at one that it does not know: a later release's."""
+        """Returns whether the database is at the code's head, or at an unknown, later revision."""
         try:
-            # Alembic's own look takes thirty times as long, and this is asked every second.
+            # Alembic's own check takes thirty times as long, and this one runs every second.
             found = {version for (version,) in _VERSIONS.rows(connection, {})}
         except psycopg.errors.UndefinedTable:
-            # There is no such table in a database that was never migrated.
+            # The database was never migrated.
             return False
         return found == self._heads or bool(found - self._known)
 
 
 def differences(connection: Connection, package: str) -> list[object]:
-    """What separates the migrated database from `<package>.tables.metadata`; empty when nothing does."""
+    """Returns the differences between the database and `<package>.tables.metadata`."""
     context = MigrationContext.configure(connection, opts={"include_object": _is_ours})
     return list(compare_metadata(context, metadata_of(package)))
 
 
 def metadata_of(package: str) -> MetaData:
-    """The schema that the code of `package` declares."""
+    """Returns the schema that the code of `package` declares."""
     metadata = import_module(f"{package}.tables").metadata
     if not isinstance(metadata, MetaData):
         raise TypeError(f"{package}.tables.metadata is no MetaData")
@@ -113,7 +113,7 @@ def _known(script: ScriptDirectory) -> set[str]:
 
 
 def _is_ours(_object: object, name: str | None, _kind: str, _reflected: bool, _compare_to: object) -> bool:
-    # Procrastinate's tables are made by its own SQL in a migration and are in nobody's metadata.
+    # Procrastinate's tables are made by its own SQL, and are in no metadata.
     return not (name or "").startswith("procrastinate_")
 
 
@@ -136,7 +136,7 @@ def _connected(database_url: str) -> Iterator[Connection]:
             connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
             connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
             connection.commit()
-            # The lock belongs to the session and ends with it.
+            # The lock is released when the session ends.
             yield connection
     finally:
         engine.dispose()
