@@ -188,3 +188,13 @@ def test_when_the_server_says_nothing_of_use_the_page_still_does(tab: Tab, peopl
     sign_in(tab, "someone@example.com")
     expect(tab.alert).to_contain_text("无法连接服务器")
     expect(tab.alert).to_contain_text("请检查网络后重试")
+
+
+def test_an_address_outside_ascii_registers_and_signs_in(tab: Tab) -> None:
+    email = f"张三{secrets.token_hex(4)}@例子.公司"
+    tab.button("注册").click()
+    tab.field("邮箱").fill(email)
+    tab.field("密码").fill(PASSWORD)
+    tab.button("注册并登录").click()
+    expect(tab.navigation).to_be_visible()
+    expect(tab.page.get_by_role("banner")).to_contain_text(email)

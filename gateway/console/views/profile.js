@@ -4,7 +4,7 @@ import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { badge } from "../widgets/badges.js";
 import { confirm } from "../widgets/dialogs.js";
-import { field, form } from "../widgets/forms.js";
+import { emailField, field, form } from "../widgets/forms.js";
 import { notify } from "../widgets/notices.js";
 
 export function profileView(app) {
@@ -27,10 +27,7 @@ export function profileView(app) {
 function passwordCard(app) {
   const password = { type: "password", required: true, maxlength: 128 };
   const fields = [
-    field({
-      name: "email",
-      label: t("field.email"),
-      type: "email",
+    emailField({
       autocomplete: "username",
       readonly: true,
       value: app.session.account.email,

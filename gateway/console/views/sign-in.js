@@ -2,7 +2,7 @@
 
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
-import { field, form } from "../widgets/forms.js";
+import { emailField, field, form } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
 
 /** `notice` says why somebody who was signed in is here again: "expired", "signed_out", or "". */
@@ -87,8 +87,7 @@ async function signIn(app, address, password, remember) {
 }
 
 function email() {
-  const attributes = { type: "email", autocomplete: "username", required: true, maxlength: 254 };
-  return field({ name: "email", label: t("field.email"), wrong: t("field.email_wrong"), ...attributes });
+  return emailField({ autocomplete: "username" });
 }
 
 function other(question, words, act) {

@@ -3,7 +3,7 @@
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { confirm, openDialog } from "../widgets/dialogs.js";
-import { field, form } from "../widgets/forms.js";
+import { emailField, field, form } from "../widgets/forms.js";
 import { notify } from "../widgets/notices.js";
 import { choices, ROLES, STATUSES } from "./choices.js";
 
@@ -19,15 +19,7 @@ const PASSWORD = {
 export function createUser(app, changed) {
   openDialog(t("users.create"), (close) => {
     const fields = [
-      field({
-        name: "email",
-        type: "email",
-        label: t("field.email"),
-        wrong: t("field.email_wrong"),
-        required: true,
-        maxlength: 254,
-        autocomplete: "off",
-      }),
+      emailField({ autocomplete: "off" }),
       field({
         ...PASSWORD,
         label: t("field.password"),

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from tests.service.identity.replicas import PASSWORD, Account, Callers, refusal, sign_up
+from tests.service.identity.replicas import PASSWORD, Account, Callers, refusal, sign_in, sign_up
 
 
 def test_a_new_account_is_a_pending_user_without_an_end(callers: Callers) -> None:
@@ -70,3 +70,13 @@ def test_the_longest_password_and_unicode_work(callers: Callers) -> None:
     password = "密" * 128
     account = sign_up(callers, "long@example.com", password)
     assert callers.gateway.GetMe(pb.GetMeRequest(), metadata=account.bearer).email == "long@example.com"
+
+
+def test_an_address_with_its_domain_in_unicode_and_in_ascii_is_one(callers: Callers) -> None:
+    sign_up(callers, "dup@例子.公司")
+    again = pb.RegisterRequest(email="dup@xn--fsqu00a.xn--55qx5d", password=PASSWORD)
+    assert refusal(lambda: callers.gateway.Register(again)) == (
+        grpc.StatusCode.ALREADY_EXISTS,
+        "EMAIL_TAKEN",
+    )
+    sign_in(callers, "", "DUP@xn--fsqu00a.xn--55qx5d")

@@ -13,6 +13,7 @@ from services.identity.accounts.emails import checked_email, email_key
         "张三@例子.中国",
         "o'brien@example.co.uk",
         "x@team.test",
+        "x" * 64 + "@example.com",
     ],
 )
 def test_an_address_is_kept_as_it_was_written(email: str) -> None:
@@ -38,6 +39,8 @@ def test_an_address_is_kept_as_it_was_written(email: str) -> None:
         "Name <a@example.com>",
         "a@example.com\n",
         "a@" + "x" * 64 + ".com",
+        "x" * 65 + "@example.com",
+        "张" * 65 + "@example.com",
     ],
 )
 def test_what_is_no_address_is_refused_without_being_repeated(email: str) -> None:
@@ -53,10 +56,26 @@ def test_what_is_no_address_is_refused_without_being_repeated(email: str) -> Non
         ("É@example.com", "e\u0301@example.com"),
         ("ＡＢ@example.com", "ab@example.com"),
         ("ΣΑΣ@example.com", "σας@example.com"),
+        ("dup@例子.公司", "dup@xn--fsqu00a.xn--55qx5d"),
+        ("dup@例子.公司", "DUP@XN--FSQU00A.公司"),
+        ("dup@例子.公司", "dup@例子。公司"),
+        ("a@Bücher.example", "a@xn--bcher-kva.example"),
+        ("a@faß.de", "a@xn--fa-hia.de"),
     ],
 )
 def test_spellings_of_one_address_have_one_key(one: str, other: str) -> None:
     assert email_key(one) == email_key(other)
+
+
+def test_a_part_of_an_address_has_the_same_part_of_the_key() -> None:
+    assert email_key("例子.公") in email_key("dup@xn--fsqu00a.xn--55qx5d")
+    assert email_key("xn--fsqu00a") in email_key("dup@例子.公司")
+    assert email_key("DUP") in email_key("dup@例子.公司")
+
+
+@pytest.mark.parametrize("text", ["", "@", "a@xn--a", "a@xn--", "a@b_c.公司", "@xn--" + "z" * 240])
+def test_what_is_no_address_has_a_key_too(text: str) -> None:
+    assert email_key(text) == email_key(text.upper())
 
 
 def test_different_addresses_have_different_keys() -> None:
