@@ -36,9 +36,9 @@ chaos: ## Kill parts under load, check that nothing is lost or doubled (make cha
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.proofs.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-fuzz: ## Send 20,000 hostile calls over gRPC and REST (make fuzz CALLS=… SEED=…)
+fuzz: ## Make 2,000 hostile runs of the command line, and 20,000 calls over gRPC and REST (make fuzz RUNS=… CALLS=… SEED=…)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.proofs.fuzz $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.proofs.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
 
 prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and REST at once
 	$(DEVELOPMENT)

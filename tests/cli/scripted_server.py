@@ -27,10 +27,11 @@ class Reply:
 
 @dataclass
 class ScriptedServer:
-    """Answers in the order of `replies`. `requests` are the request lines and headers that came."""
+    """Answers in the order of `replies`, then with `always`. `requests` are the lines and headers that came."""
 
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
+    always: Reply | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -58,7 +59,7 @@ def serving(*replies: Reply) -> Iterator[ScriptedServer]:
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             script.requests.append((f"{self.command} {self.path}", dict(self.headers)))
-            reply = script.replies.pop(0)
+            reply = script.replies.pop(0) if script.replies or script.always is None else script.always
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)

@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 # Of each module, so that the reader has something to look at.
 PIXELS = 4
-UPPER, LOWER = "█▀", "█▄"
+UPPER, LOWER = "█▀#", "█▄#"
 
 
 class Terminal:

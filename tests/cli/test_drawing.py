@@ -11,7 +11,7 @@ NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
 
 def test_a_drawing_is_a_character_wide_and_half_a_character_high_a_module() -> None:
-    wide = qr_drawing.columns(CONTENT)
+    wide = qr_drawing.columns(qr_drawing.in_colour(CONTENT))
     for drawing in (qr_drawing.in_colour(CONTENT), qr_drawing.in_blocks(CONTENT, dark_on_light=False)):
         lines = drawing.plain.splitlines()
         assert {len(line) for line in lines} == {wide}

@@ -179,6 +179,41 @@ def test_a_download_that_is_cut_leaves_no_file(program: Program) -> None:
     assert not list(program.home.glob("*codes.csv*"))
 
 
+CSV = b"id,activation_code\r\n1,a\r\n2,b\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "promised", "code"),
+    [
+        (CSV, None, 0),
+        (CSV, "2", 0),
+        (CSV, "3", 5),
+        (CSV, "1", 5),
+        (CSV, "many", 5),
+        (CSV[:-3], "2", 5),
+        (CSV[:-3], None, 5),
+        (b"", None, 5),
+    ],
+)
+def test_an_export_is_whole_or_an_error(
+    program: Program, body: bytes, promised: str | None, code: int
+) -> None:
+    headers = {"Content-Type": "text/csv"} | ({"X-FastMP-Rows": promised} if promised else {})
+    total = Reply(body=b'{"items": [], "total": 2}')
+    file = program.home / "codes.csv"
+    with serving(*[total, Reply(body=body, headers=headers)] * 2) as server:
+        sign_in(program, server.url)
+        done = program.run("admin", "codes", "export", str(file))
+        to_output = program.run("admin", "codes", "export", "-")
+    assert (done.code, to_output.code) == (code, code)
+    if code:
+        assert not list(program.home.glob("*codes.csv*"))
+        assert "the export was cut off" in done.err
+    else:
+        assert file.read_bytes() == body
+        assert "Wrote 2 codes" in done.out
+
+
 def test_a_reader_that_stops_reading_is_no_crash(process: Program) -> None:
     codes = [{"activation_code": f"{number:032x}"} for number in range(1000)]
     with serving(*[Reply(body=json.dumps({"codes": codes}).encode())] * 3) as server:

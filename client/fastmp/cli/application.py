@@ -9,12 +9,14 @@ from fastmp.cli.command_registration import JsonOption, ProfileOption, ServerOpt
 from fastmp.cli.commands import account, audit, code_export, codes, cookies, scan, users
 from fastmp.cli.exit_codes import EXIT_CODE_HELP
 from fastmp.cli.invocation import Choices
+from fastmp.cli.outermost import GuardedGroup
 
 ENVIRONMENT_HELP = (
     "Environment:",
     "FASTMP_SERVER and FASTMP_PROFILE stand in for the options",
     "FASTMP_TOKEN is an access token to use instead of the profile's",
     "FASTMP_ALLOW_HTTP=1 lets http:// leave this machine",
+    "FASTMP_DEBUG names a file for the place in the program where an unexpected error happened",
     "NO_COLOR turns colours off",
 )
 
@@ -51,7 +53,7 @@ def _group(parent: typer.Typer, name: str, words: str) -> typer.Typer:
 
 def _build() -> typer.Typer:
     # A traceback in colours would show the values of variables: tokens and passwords are among them.
-    built = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    built = typer.Typer(cls=GuardedGroup, no_args_is_help=True, pretty_exceptions_enable=False)
     # An empty line is where typer begins a new one.
     built.callback(epilog="\n\n".join([*EXIT_CODE_HELP, *ENVIRONMENT_HELP]))(_root)
     account.add_to(built)

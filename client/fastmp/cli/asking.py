@@ -5,6 +5,7 @@ import sys
 import typer
 
 from fastmp.cli.failures import UsageError
+from fastmp.cli.plain_text import trimmed
 
 LONGEST_LINE = 4096
 
@@ -24,10 +25,10 @@ def password(question: str, *, from_stdin: bool, twice: bool = False) -> str:
 def activation_code(given: str | None) -> str:
     """The code that was given, or typed at a prompt, or the first line of standard input. Raises UsageError."""
     if given is not None:
-        return given.strip()
+        return trimmed(given)
     if sys.stdin.isatty():
-        return str(typer.prompt("Activation code", err=True)).strip()
-    return _line_of_input("activation code").strip()
+        return trimmed(str(typer.prompt("Activation code", err=True)))
+    return trimmed(_line_of_input("activation code"))
 
 
 def confirm(question: str, *, is_sure: bool) -> bool:
@@ -40,7 +41,13 @@ def confirm(question: str, *, is_sure: bool) -> bool:
 
 
 def _line_of_input(what: str) -> str:
-    line = sys.stdin.readline(LONGEST_LINE).rstrip("\r\n")
+    try:
+        # Programs on Windows begin what they pipe with a byte order mark.
+        line = sys.stdin.readline(LONGEST_LINE).removeprefix("\ufeff").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the {what} on standard input is not text in {error.encoding}") from error
+    if len(line) >= LONGEST_LINE:
+        raise UsageError(f"the {what} on standard input is too long")
     if not line:
         raise UsageError(f"there is no {what} on standard input")
     return line

@@ -13,6 +13,7 @@ from fastmp.cli.failure_report import report
 from fastmp.cli.failures import CommandError
 from fastmp.cli.invocation import Choices, Invocation
 from fastmp.cli.output import Output
+from fastmp.cli.plain_text import is_text
 from fastmp.cli.profiles import Profiles
 
 P = ParamSpec("P")
@@ -60,6 +61,8 @@ def command(
         @functools.wraps(function)
         def run(context: typer.Context, **arguments: Any) -> None:
             given = Choices(*(arguments.pop(option) for option in _SHARED))
+            if not all(is_text(value) for value in arguments.values() if isinstance(value, str)):
+                raise typer.BadParameter("an argument is not text in the terminal's encoding")
             outer = context.obj if isinstance(context.obj, Choices) else Choices()
             choices = outer.narrowed(given)
             try:

@@ -40,6 +40,6 @@ def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             if not isinstance(content, dict):
                 raise UnreachableError("the server sent an event that is not understood")
             yield content
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # Also what is no UTF-8.
         raise UnreachableError("the event stream was cut off") from error

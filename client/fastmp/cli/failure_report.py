@@ -1,18 +1,18 @@
-"""How a failure is told: on standard error, in words or as JSON."""
+"""The report of a failure on standard error, in words or as JSON."""
 
-import json
 import math
 from typing import Any
 
+from fastmp.cli.access_tokens import scrubbed
 from fastmp.cli.failures import CommandError, RefusedError
 from fastmp.cli.output import Output
-from fastmp.cli.plain_text import plain, plain_json
+from fastmp.cli.plain_text import plain
 
 
 def report(error: CommandError, output: Output) -> None:
-    """Tells why: the server's own words and reason, what to do next, and the number to ask for help with."""
+    """Writes the server's message and reason, what to do next, and the request's id."""
     if output.as_json:
-        document = plain_json(json.dumps({"error": _facts(error)}, ensure_ascii=False))
+        document = output.json({"error": _facts(error)}, output.messages)
         output.messages.print(document, soft_wrap=True)
         return
     for line in _lines(error):
@@ -47,4 +47,4 @@ def _lines(error: CommandError) -> list[str]:
         lines.append(f"fastmp: {error.message}")
     if error.hint:
         lines.append(f"  {error.hint}")
-    return [plain(line) for line in lines]
+    return [plain(scrubbed(line)) for line in lines]

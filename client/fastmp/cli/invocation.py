@@ -1,12 +1,13 @@
 """One run of a command: for whom, at which server, and how it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from fastmp.cli import profiles, server_address
+from fastmp.cli import access_tokens, profiles, server_address
 from fastmp.cli.failures import NotSignedInError
 from fastmp.cli.output import Output
+from fastmp.cli.plain_text import trimmed
 from fastmp.cli.profiles import Profile, Profiles
 from fastmp.cli.rest import RestSession
 
@@ -35,7 +36,7 @@ class Invocation:
     profile: Profile | None
     server: str
     # FASTMP_TOKEN; it is used instead of the profile's.
-    given_token: str | None
+    given_token: str | None = field(repr=False)
     output: Output
 
     @classmethod
@@ -45,16 +46,17 @@ class Invocation:
         Raises UsageError, and CommandError for a profile that cannot be used.
         """
         store = Profiles.of_this_person()
-        name = choices.profile or environment.get("FASTMP_PROFILE") or profiles.DEFAULT
+        name = choices.profile or trimmed(environment.get("FASTMP_PROFILE", "")) or profiles.DEFAULT
         profile = store.load(name)
         kept = profile.server if profile else server_address.DEFAULT
-        server = choices.server or environment.get("FASTMP_SERVER") or kept
+        server = choices.server or trimmed(environment.get("FASTMP_SERVER", "")) or kept
+        given_token = trimmed(environment.get(access_tokens.VARIABLE, ""))
         return cls(
             profile_name=name,
             profiles=store,
             profile=profile,
             server=server_address.checked(server, allow_http=environment.get("FASTMP_ALLOW_HTTP") == "1"),
-            given_token=environment.get("FASTMP_TOKEN") or None,
+            given_token=access_tokens.checked(given_token, access_tokens.VARIABLE) if given_token else None,
             output=Output(as_json=choices.as_json),
         )
 

@@ -69,8 +69,8 @@ class LoginFollower:
         path, query = START, dict[str, str | int | None]()
         if self.login_key is not None:
             path, query = WATCH, {"login_key": self.login_key, "after_sequence": self._sequence}
-        with self._rest.stream(path, query, SILENCE_SECONDS) as pieces:
-            for event in events(pieces):
+        with self._rest.stream(path, query, SILENCE_SECONDS) as body:
+            for event in events(body.pieces):
                 if not isinstance(event.get("sequence"), int) or not event.get("login_key"):
                     raise UnreachableError("the server sent an event that is not understood")
                 self._on_connection(True)

@@ -1,4 +1,4 @@
-"""What a command answers, for people or for programs."""
+"""The results of a command: words and tables for people, JSON for programs."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from fastmp.cli.access_tokens import scrubbed
 from fastmp.cli.plain_text import plain, plain_json
 
 
@@ -25,40 +26,48 @@ class Output:
         self.messages = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
     def document(self, value: Mapping[str, Any]) -> None:
-        """The one JSON document of a command."""
-        _write(json.dumps(value, ensure_ascii=False, indent=2))
+        """Writes the one JSON document of a command."""
+        _write(self.json(value, self.console, indent=2))
 
     def line(self, value: Mapping[str, Any]) -> None:
-        """One of a command's JSON lines."""
-        _write(json.dumps(value, ensure_ascii=False))
+        """Writes one of a command's JSON lines."""
+        _write(self.json(value, self.console))
+
+    @staticmethod
+    def json(value: Mapping[str, Any], console: Console, indent: int | None = None) -> str:
+        """The JSON text of `value`; all in ASCII where the console's encoding lacks one of its characters."""
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        if not can_show(console, text):
+            text = json.dumps(value, indent=indent)
+        return plain_json(scrubbed(text))
 
     def sentence(self, text: str) -> None:
-        """A result in words."""
-        self.console.print(plain(text), soft_wrap=True)
+        """Writes a result in words."""
+        self.console.print(_shown(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Something beside the result; programs do not get it."""
+        """Writes a remark on standard error, unless the result is JSON."""
         if not self.as_json:
-            self.messages.print(plain(text), soft_wrap=True)
+            self.messages.print(_shown(text), soft_wrap=True)
 
     def facts(self, facts: Mapping[str, object]) -> None:
-        """Named values below each other."""
+        """Writes named values below each other."""
         width = max(len(name) for name in facts)
         for name, value in facts.items():
-            self.console.print(f"{name:<{width}}  {plain(value)}", soft_wrap=True)
+            self.console.print(f"{name:<{width}}  {_shown(value)}", soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Rows under headings; tab-separated where no terminal is."""
+        """Writes rows under headings; tab-separated unless standard output is a terminal."""
         if not self.console.is_terminal:
             for row in [columns, *rows]:
-                _write("\t".join(plain(cell) for cell in row))
+                _write("\t".join(_shown(cell) for cell in row))
             return
         table = Table(box=box.SIMPLE_HEAD)
         for column in columns:
             # Nothing of a value is left out: people copy from here.
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(plain(cell)) for cell in row))
+            table.add_row(*(Text(_shown(cell)) for cell in row))
         self.console.print(table)
 
     @contextmanager
@@ -80,11 +89,24 @@ class Bar:
         self._task = task
 
     def advance(self, count: int) -> None:
-        """So many more are done."""
+        """Adds `count` to what is done."""
         self._progress.advance(self._task, count)
 
 
+def can_show(console: Console, text: str) -> bool:
+    """Whether the encoding of the console has every character of `text`."""
+    try:
+        text.encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    return plain(scrubbed(str(value)))
+
+
 def _write(text: str) -> None:
-    sys.stdout.write(plain_json(text) + "\n")
-    # Whoever reads lines as they come must not wait for a full buffer.
+    sys.stdout.write(text + "\n")
+    # A program that reads lines as they come must not wait for a full buffer.
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fastmp.cli.failures import UnreachableError
 from fastmp.cli.rest import RestSession
 
 LARGEST_PAGE = 200
@@ -14,6 +15,8 @@ def every_page(rest: RestSession, path: str, **query: str | int | None) -> Itera
     while True:
         page = rest.get(path, **query, size=LARGEST_PAGE, page_token=token)
         yield page
-        token = page.get("next_page_token")
+        before, token = token, page.get("next_page_token")
         if not token:
             return
+        if token == before:
+            raise UnreachableError("the server gives the same page again and again")

@@ -1,4 +1,4 @@
-"""Profiles: who is signed in at which server, and the access token, in files that only their owner can read."""
+"""Profiles: an account at a server and its access token, each in a file that only its owner can read."""
 
 import json
 import os
@@ -10,11 +10,13 @@ from typing import Self
 
 import typer
 
-from fastmp.cli.failures import CommandError, UsageError
+from fastmp.cli import access_tokens
+from fastmp.cli.failures import CommandError, NotSignedInError, UsageError
 from fastmp.cli.private_file import write_private
 
 DEFAULT = "default"
 PRIVATE_FOLDER = 0o700
+LONGEST_FILE = 65536
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # A name becomes a file's name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -22,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True)
 class Profile:
-    """Somebody's account at one server. `token` is None after a logout."""
+    """An account at one server. `token` is None after a logout."""
 
     server: str
     email: str
@@ -53,24 +55,38 @@ class Profiles:
         try:
             with path.open(encoding="utf-8") as file:
                 _refuse_if_open_to_others(path, os.fstat(file.fileno()))
-                content = json.load(file)
-                return Profile(**content)
+                profile = _profile(json.loads(file.read(LONGEST_FILE)))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except OSError as error:
+            raise CommandError(f"cannot read {path}: {error.strerror}") from error
+        except (ValueError, TypeError, RecursionError, NotSignedInError) as error:
             raise CommandError(f"{path} is damaged", f"Remove it and sign in again: rm {path}") from error
+        return profile
 
     def save(self, name: str, profile: Profile) -> None:
         """Writes the profile, whole or not at all, mode 0600 in a folder of mode 0700."""
         path = self._path(name)
-        self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        self._folder.chmod(PRIVATE_FOLDER)
+        try:
+            self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            self._folder.chmod(PRIVATE_FOLDER)
+        except OSError as error:
+            raise CommandError(f"cannot write {self._folder}: {error.strerror}") from error
         write_private(path, json.dumps(asdict(profile)).encode())
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise UsageError("a profile's name is 1 to 64 letters, digits, '.', '_' or '-'")
         return self._folder / f"{name}.json"
+
+
+def _profile(content: object) -> Profile:
+    if not isinstance(content, dict):
+        raise TypeError("no JSON object")
+    server, email, token = (content.get(name) for name in ("server", "email", "token"))
+    if not isinstance(server, str) or not isinstance(email, str) or not isinstance(token, str | None):
+        raise TypeError("not the fields of a profile")
+    return Profile(server, email, token if token is None else access_tokens.checked(token, "the token"))
 
 
 def _refuse_if_open_to_others(path: Path, status: os.stat_result) -> None:

@@ -1,4 +1,4 @@
-"""A QR code drawn with characters, two modules above each other in each."""
+"""QR codes drawn with characters: two modules in each, or two characters for a module where blocks are missing."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -10,6 +10,7 @@ from rich.text import Text
 # The standard asks for four light modules around the code; phones read two.
 BORDER_MODULES = 2
 _DARK, _LIGHT = "#000000", "#ffffff"
+BLOCKS = "█▀▄"
 
 
 def in_colour(content: str) -> Text:
@@ -35,9 +36,21 @@ def in_blocks(content: str, *, dark_on_light: bool) -> Text:
     return drawing
 
 
-def columns(content: str) -> int:
-    """How wide a drawing is; it is half as high."""
-    return len(_modules(content))
+def in_ascii(content: str, *, dark_on_light: bool, with_colours: bool) -> Text:
+    """Two ASCII characters a module: coloured blanks, else "##" for light modules, dark ones if `dark_on_light`."""
+    drawing = Text(no_wrap=True, overflow="ignore", end="")
+    for row in _modules(content):
+        for is_dark, alike in groupby(row):
+            pair = "##" if is_dark is dark_on_light and not with_colours else "  "
+            style = Style(bgcolor=_colour(is_dark)) if with_colours else Style()
+            drawing.append(pair * len(list(alike)), style)
+        drawing.append("\n")
+    return drawing
+
+
+def columns(drawing: Text) -> int:
+    """The width of a drawing."""
+    return drawing.plain.index("\n")
 
 
 def _block(upper: bool, lower: bool) -> str:

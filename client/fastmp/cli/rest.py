@@ -1,7 +1,9 @@
 """Calls of the gateway's REST paths, and its one error shape."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +29,14 @@ class _Bearer(AuthBase):
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+@dataclass(frozen=True)
+class StreamedBody:
+    """An answer that is read piece by piece. `headers` ignores case."""
+
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
 
 
 class RestSession:
@@ -67,17 +77,17 @@ class RestSession:
     @contextmanager
     def stream(
         self, path: str, query: Query, silence_seconds: float = ANSWER_SECONDS
-    ) -> Iterator[Iterator[bytes]]:
-        """The body of GET in pieces, each as soon as it arrives; broken off after so long a silence."""
+    ) -> Iterator[StreamedBody]:
+        """The answer of GET as it arrives. Its pieces raise UnreachableError after `silence_seconds` of silence."""
         response = self._send("GET", path, silence_seconds, params=query, stream=True)
         with response:
-            yield self._pieces(response)
+            yield StreamedBody(response.headers, self._pieces(response))
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         try:
             # Without a chunk size each piece is passed on when it arrives.
             yield from response.iter_content(chunk_size=None)
-        except requests.RequestException as error:
+        except OSError as error:
             raise UnreachableError(f"the connection to {self._server} broke") from error
 
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -99,7 +109,8 @@ class RestSession:
                 allow_redirects=False,
                 **options,
             )
-        except requests.RequestException as error:
+        except (OSError, ValueError) as error:
+            # Also what requests lets through: a name that IDNA refuses, a file of certificates that is missing.
             raise UnreachableError(
                 f"cannot reach {self._server} ({_words(error)})", "Is the address right? See --server"
             ) from error
@@ -116,29 +127,38 @@ def _given(body: Mapping[str, str | int | None]) -> dict[str, str | int]:
 def _json_object(response: requests.Response) -> dict[str, Any] | None:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError, requests.RequestException):
         return None
     return body if isinstance(body, dict) else None
 
 
 def _refusal(response: requests.Response) -> Refusal:
     body = _json_object(response) or {}
-    details = {}
-    for detail in body.get("details", []):
-        details[str(detail.get("@type", "")).rpartition(".")[2]] = detail
-    violations = details.get("BadRequest", {}).get("field_violations", [])
-    delay = str(details.get("RetryInfo", {}).get("retry_delay", "0s"))
+    details = {
+        str(detail.get("@type", "")).rpartition(".")[2]: detail for detail in _objects(body.get("details"))
+    }
+    violations = _objects(details.get("BadRequest", {}).get("field_violations"))
     return Refusal(
         status=response.status_code,
         reason=str(details.get("ErrorInfo", {}).get("reason", "")),
         message=str(body.get("message") or f"HTTP {response.status_code} {response.reason}"),
         fields=tuple(f"{one.get('field')}: {one.get('description')}" for one in violations),
-        retry_after_seconds=float(delay.removesuffix("s") or 0),
+        retry_after_seconds=_seconds(details.get("RetryInfo", {}).get("retry_delay")),
         request_id=str(details.get("RequestInfo", {}).get("request_id", "")),
     )
 
 
-def _words(error: requests.RequestException) -> str:
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _seconds(duration: object) -> float:
+    """A google.protobuf.Duration in JSON, "1.5s"; 0 for anything else."""
+    found = re.fullmatch(r"(\d{1,9}(\.\d{1,9})?)s", str(duration), re.ASCII)
+    return float(found[1]) if found else 0.0
+
+
+def _words(error: Exception) -> str:
     # In this order: each is a kind of the last one.
     for kind, words in (
         (requests.exceptions.SSLError, "its certificate is not trusted"),

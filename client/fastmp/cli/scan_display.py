@@ -1,4 +1,4 @@
-"""A login as it is shown in a terminal: the QR code, the stages as they come, a line with the time left."""
+"""The display of a login in a terminal: the QR code, its stages as they come, a line with the time left."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from fastmp.cli import qr_drawing, times
 from fastmp.cli.login_following import Event
-from fastmp.cli.output import Output
+from fastmp.cli.output import Output, can_show
 from fastmp.cli.plain_text import plain
 
 SCANNABLE = {"waiting_for_scan", "no_account"}
@@ -23,6 +23,8 @@ ROWS_BESIDES = 2
 # The whole drawing goes over the line each time, which may be a slow one.
 REFRESHES_PER_SECOND = 2
 BAR_COLUMNS = 20
+# One of the characters of rich's spinner "dots".
+DOT_PATTERN = "⠋"
 
 
 class ScanDisplay:
@@ -31,17 +33,19 @@ class ScanDisplay:
     def __init__(
         self, output: Output, *, dark_on_light: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """With JSON on standard output nothing is drawn; only a broken connection is told, on standard error."""
+        """With JSON on standard output nothing is drawn; a broken connection is reported on standard error."""
         self._output = output
         self._console = output.console
         self._dark_on_light = dark_on_light
         self._clock = clock
-        self._message = "…"
+        self._bullet = "•" if can_show(self._console, "•") else "*"
+        self._dots = "…" if can_show(self._console, "…") else "..."
+        self._message = self._dots
         self._stands = True
         self._drawing: Text | None = None
         self._lifetime = 0.0
         self._ends_at = 0.0
-        self._spinner = Spinner("dots")
+        self._spinner = Spinner("dots" if can_show(self._console, DOT_PATTERN) else "line")
         self._live = Live(
             get_renderable=self._changing,
             console=self._console,
@@ -60,7 +64,7 @@ class ScanDisplay:
         self._live.stop()
 
     def show(self, event: Event) -> None:
-        """The next event of the login."""
+        """Shows the next event of the login."""
         if "qr_code" in event:
             self._show_qr_code(event)
         elif "progress" in event:
@@ -70,14 +74,14 @@ class ScanDisplay:
             self._message = plain(event["progress"]["message"])
             # Printing above the changing lines repeats them as they were drawn last.
             self._refresh()
-            self._console.print(f"• {self._message}")
+            self._console.print(f"{self._bullet} {self._message}")
         self._refresh()
 
     def show_connection(self, stands: bool) -> None:
-        """Whether the events come, or the stream broke and is being picked up."""
+        """Shows that the stream broke and is being resumed, or stands again."""
         if self._stands and not stands:
             console = self._console if self._live.is_started else self._output.messages
-            console.print("… the connection broke; coming back to the login")
+            console.print(f"{self._dots} the connection broke; coming back to the login")
         self._stands = stands
 
     def _show_qr_code(self, event: Event) -> None:
@@ -87,15 +91,15 @@ class ScanDisplay:
                 "This QR code cannot be drawn. It is in the file of --qr-file, if one was named."
             )
             return
-        if self._console.is_terminal and qr_drawing.columns(code["url"]) > self._console.width:
-            wide = qr_drawing.columns(code["url"])
+        drawing = self._draw(code["url"])
+        wide = qr_drawing.columns(drawing)
+        if self._console.is_terminal and wide > self._console.width:
             self._console.print(f"The terminal is too narrow for the QR code: it needs {wide} columns.")
             return
         # Both are the server's times, so this machine's clock may be wrong.
         span = times.parse(code["expire_time"]) - times.parse(event["time"])
         self._lifetime = max(span.total_seconds(), 0.0)
         self._ends_at = self._clock() + self._lifetime
-        drawing = self._draw(code["url"])
         rows = drawing.plain.count("\n")
         if self._live.is_started and rows + ROWS_BESIDES <= self._console.height:
             self._drawing = drawing
@@ -107,7 +111,12 @@ class ScanDisplay:
             self._live.refresh()
 
     def _draw(self, content: str) -> Text:
-        if self._console.is_terminal and self._console.color_system and not self._console.no_color:
+        has_colours = bool(
+            self._console.is_terminal and self._console.color_system and not self._console.no_color
+        )
+        if not can_show(self._console, qr_drawing.BLOCKS):
+            return qr_drawing.in_ascii(content, dark_on_light=self._dark_on_light, with_colours=has_colours)
+        if has_colours:
             return qr_drawing.in_colour(content)
         return qr_drawing.in_blocks(content, dark_on_light=self._dark_on_light)
 

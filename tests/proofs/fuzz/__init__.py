@@ -1,1 +1,1 @@
-"""Hostile input made from the protos: every RPC, over gRPC and REST, with whatever its fields can hold and more."""
+"""Hostile input: calls of every RPC, made from the protos, and runs of every command, made from the application."""

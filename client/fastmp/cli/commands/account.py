@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fastmp.cli import asking, times
+from fastmp.cli import access_tokens, asking, times
 from fastmp.cli.command_registration import command
 from fastmp.cli.failures import CommandError, RefusedError
 from fastmp.cli.invocation import Invocation
@@ -39,9 +39,10 @@ def login(call: Invocation, email: Email, password_stdin: PasswordStdin = False)
     """Sign in. The access token is kept in the profile, in a file that only you can read."""
     password = asking.password("Password", from_stdin=password_stdin)
     with call.anonymous() as rest:
-        token = rest.post("/auth/login", email=email, password=password).get("access_token")
-    if not isinstance(token, str):
+        given = rest.post("/auth/login", email=email, password=password).get("access_token")
+    if not isinstance(given, str):
         raise CommandError(f"{call.server} gave no access token")
+    token = access_tokens.checked(given, f"the answer of {call.server}")
     call.profiles.save(call.profile_name, Profile(call.server, email, token))
     facts = {"profile": call.profile_name, "server": call.server, "email": email}
     call.show(facts, f"Signed in at {call.server} as {email} (profile {call.profile_name})")

@@ -8,7 +8,7 @@ import typer
 from fastmp.cli import times
 from fastmp.cli.command_registration import command
 from fastmp.cli.exit_codes import ExitCode
-from fastmp.cli.failures import UsageError
+from fastmp.cli.failures import UnreachableError, UsageError
 from fastmp.cli.invocation import Invocation
 from fastmp.cli.listing import Every, Listing, PageToken, Size
 from fastmp.cli.output import Bar
@@ -113,6 +113,8 @@ def _verdict(
         checked += answer["checked"]
         if answer["complete"] or not answer["intact"]:
             return {**answer, "checked": checked}
+        if answer["position"] == after:
+            raise UnreachableError("the server checks the same entries again and again")
         after = answer["position"]
 
 

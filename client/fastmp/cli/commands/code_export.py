@@ -8,12 +8,14 @@ import typer
 
 from fastmp.cli.command_registration import command
 from fastmp.cli.commands.codes import EmailOption, StatusOption
-from fastmp.cli.failures import CommandError, UsageError
+from fastmp.cli.failures import CommandError, UnreachableError, UsageError
 from fastmp.cli.invocation import Invocation
 from fastmp.cli.private_file import replacing
 from fastmp.cli.rest import RestSession
 
 STANDARD_OUTPUT = Path("-")
+# The number of rows below the heading, from gateways that say it.
+ROWS_HEADER = "x-fastmp-rows"
 
 
 def add_to(group: typer.Typer) -> None:
@@ -33,7 +35,7 @@ def export(
     with call.signed_in() as rest:
         if file == STANDARD_OUTPUT:
             if call.output.as_json:
-                raise UsageError("standard output cannot be CSV and JSON at once", "Name a file")
+                raise UsageError("standard output cannot be both CSV and JSON", "Name a file")
             _copy(call, rest, filters, sys.stdout.buffer)
             return
         if file.exists() and not force:
@@ -44,16 +46,28 @@ def export(
 
 
 def _copy(call: Invocation, rest: RestSession, filters: dict[str, str | None], target: BinaryIO) -> int:
-    """How many codes were written."""
+    """The number of codes that were written. Raises UnreachableError when not all of them came."""
     total = rest.get("/activation/list", **filters, size=1)["total"]
     lines = 0
+    last = b""
     with call.output.progress("Exporting codes", total) as bar:
-        with rest.stream("/activation/export", filters) as pieces:
-            for piece in pieces:
+        with rest.stream("/activation/export", filters) as body:
+            for piece in body.pieces:
                 target.write(piece)
                 # No value holds a line break.
                 lines += piece.count(b"\n")
                 bar.advance(piece.count(b"\n"))
+                last = piece or last
         target.flush()
     # The first one is the heading.
-    return lines - 1
+    rows = lines - 1
+    _check_is_whole(rows, last, body.headers.get(ROWS_HEADER))
+    return rows
+
+
+def _check_is_whole(rows: int, last: bytes, promised: str | None) -> None:
+    """Raises UnreachableError when fewer or more rows came than promised; an older gateway promises no number."""
+    if not last.endswith(b"\n"):
+        raise UnreachableError("the export was cut off in the middle of a row")
+    if promised is not None and promised != str(rows):
+        raise UnreachableError(f"the export was cut off: {rows} rows came instead of {promised}")

@@ -80,7 +80,7 @@ def edit(
     """Change an account: what is named, and nothing else."""
     changes: dict[str, str | int | None] = {"role": role, "activation_status": status}
     if until is not None:
-        changes["expired_time"] = until.astimezone(datetime.UTC).isoformat()
+        changes["expired_time"] = times.for_server(until)
     if password or password_stdin:
         changes["password"] = asking.password("New password", from_stdin=password_stdin, twice=True)
     if all(value is None for value in changes.values()):
