@@ -1,10 +1,12 @@
 """Neither the answer nor the time it takes tells which accounts there are.
 
 Times are compared as distributions: by their medians, and by how often one of the one kind is above one of the
-other, which is half of the time for two that are alike. The kinds take turns, so that the machine's moods fall on
-all of them.
+other, which is half of the time for two that are alike. The kinds take turns, so that what else the machine does
+falls on all of them. Those that look different are measured again, and judged with all samples together: chance
+evens out, a real difference stays. The test is skipped when the machine is too busy to tell.
 """
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,9 @@ pytestmark = pytest.mark.real_hashing
 # What two equal distributions of 20 exceed once in ten thousand times; a skipped hash gives 0.5.
 RANK_TOLERANCE = 0.36
 MEDIAN_TOLERANCE = 1.5
+MOST_TRIES = 3
+# On a quiet machine the median is a tenth above the minimum.
+BUSY = 2.5
 
 # Code, reason and message.
 Answer = tuple[grpc.StatusCode, str | None, str | None]
@@ -52,13 +57,37 @@ def take_turns(
     return answers, seconds
 
 
-def assert_alike(seconds: Mapping[str, Sequence[float]]) -> None:
+def difference(seconds: Mapping[str, Sequence[float]]) -> str | None:
+    """Which kinds differ, and by how much; None when all are alike."""
     for (name, one), (other_name, other) in combinations(seconds.items(), 2):
         above = statistics.fmean((a > b) + (a == b) / 2 for a, b in product(one, other))
         ratio = statistics.median(one) / statistics.median(other)
-        told = f"{name} against {other_name}: above in {above:.2f}, medians {ratio:.2f}"
-        assert abs(above - 0.5) < RANK_TOLERANCE, told
-        assert 1 / MEDIAN_TOLERANCE < ratio < MEDIAN_TOLERANCE, told
+        if abs(above - 0.5) >= RANK_TOLERANCE or not 1 / MEDIAN_TOLERANCE < ratio < MEDIAN_TOLERANCE:
+            return f"{name} against {other_name}: above in {above:.2f}, medians {ratio:.2f}"
+    return None
+
+
+def is_too_busy(seconds: Mapping[str, Sequence[float]]) -> bool:
+    """Whether calls of each kind took so different times that the machine must have had other work."""
+    return all(statistics.median(one) > BUSY * min(one) for one in seconds.values())
+
+
+def assert_alike(
+    callers: Callers, kinds: Mapping[str, tuple[str, str]], rounds: int, expected: Answer
+) -> None:
+    """Every kind of (e-mail, password) gets the answer `expected`, and in the same time."""
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in range(MOST_TRIES):
+        answers, more = take_turns(callers, kinds, rounds)
+        assert answers == {expected}
+        for kind, new in more.items():
+            seconds[kind] += new
+        found = difference(seconds)
+        if found is None:
+            return
+    if is_too_busy(seconds):
+        pytest.skip(f"the machine is too busy to compare times: {found}")
+    pytest.fail(str(found))
 
 
 @pytest.fixture
@@ -81,24 +110,25 @@ def start_with_accounts(start_replica: Callable[..., Replica]) -> Callable[..., 
 def test_unknown_email_wrong_password_and_locked_account_are_answered_alike(
     start_with_accounts: Callable[..., Callers],
 ) -> None:
-    callers = start_with_accounts(sign_in_limit_per_account=1000, sign_in_limit_per_address=1000)
+    callers = start_with_accounts(
+        sign_in_limit_per_account=1000,
+        sign_in_limit_per_address=1000,
+        sign_in_limit_unknown_networks=1000,
+    )
     kinds = {
         "unknown e-mail": (NOBODY, PASSWORD),
         "wrong password": (EMAIL, "wrong"),
         "locked account": (REVOKED, "wrong"),
     }
 
-    answers, seconds = take_turns(callers, kinds, 20)
-
-    assert answers == {(grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS", "邮箱或密码错误")}
-    assert_alike(seconds)
+    expected = (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS", "邮箱或密码错误")
+    assert_alike(callers, kinds, 20, expected)
 
 
 def test_once_throttled_neither_account_nor_password_makes_a_difference(
     start_with_accounts: Callable[..., Callers],
 ) -> None:
     callers = start_with_accounts(sign_in_limit_per_account=1)
-    # From an address where none of them was signed in to before.
     for email in (EMAIL, REVOKED, NOBODY):
         assert answer(callers, email, "wrong")[1] == "WRONG_CREDENTIALS"
     kinds = {
@@ -108,9 +138,19 @@ def test_once_throttled_neither_account_nor_password_makes_a_difference(
         "locked account": (REVOKED, PASSWORD),
     }
 
-    answers, seconds = take_turns(callers, kinds, 40)
+    expected = (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED", "登录尝试过于频繁，请稍后再试")
+    assert_alike(callers, kinds, 40, expected)
 
-    assert answers == {
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED", "登录尝试过于频繁，请稍后再试")
-    }
-    assert_alike(seconds)
+
+@pytest.mark.parametrize("others_work", [False, True])
+def test_the_comparison_sees_a_skipped_hash_also_beside_other_work(others_work: bool) -> None:
+    chance = random.Random(20)
+
+    def took(cost: float) -> float:
+        return cost + chance.random() / 500 + (chance.choice([0, 0, 0.2]) if others_work else 0)
+
+    alike = {name: [took(0.18) for _ in range(60)] for name in ("unknown e-mail", "wrong password")}
+    assert difference(alike) is None
+    skipped = {**alike, "unknown e-mail": [took(0.003) for _ in range(60)]}
+    assert difference(skipped) is not None
+    assert not is_too_busy(skipped)
