@@ -16,6 +16,7 @@ from services.wechat_cookie.settings import WeChatCookieSettings
 OTHERS = frozenset(
     {
         "FASTMP_ALLOW_HTTP",
+        "FASTMP_DEBUG",
         "FASTMP_PROFILE",
         "FASTMP_SERVER",
         "FASTMP_TOKEN",
