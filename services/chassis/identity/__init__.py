@@ -1,1 +1,1 @@
-"""The client of Identity: principals, and the account feed."""
+"""The client of Identity: authentication, principals, and the account feed."""

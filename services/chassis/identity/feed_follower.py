@@ -1,8 +1,8 @@
-"""Follows Identity's account feed: drops changed principals at once and cascades deletions exactly once.
+"""Follower of Identity's account feed: drops changed principals from the cache and cascades deletions of accounts.
 
-Every replica reads the whole feed from the cursor stored in the service's database. For a deletion it moves
-the cursor and deletes in one transaction; the replica that finds the cursor moved already has nothing to do. So
-a cascade survives the death of any process and is not done twice.
+Each replica reads the whole feed, from the cursor in the service's database. For a deletion it moves the cursor and
+deletes in one transaction; a replica that finds the cursor moved does nothing. So a cascade is done exactly once,
+also when processes die.
 """
 
 import time
@@ -35,17 +35,17 @@ _log = structlog.get_logger(__name__)
 
 RECONNECT_SECONDS = 0.3
 MOST_RETRY_SECONDS = 1.0
-# How long a service that has started waits for Identity before it answers what it can without.
-PATIENCE_SECONDS = 10.0
-# How often the stored cursor follows changes that ask nothing of the database. Whoever begins again at an older one
-# hears of some changes twice, and drops what it does not know yet.
+# How long a service that has started waits for Identity before it is ready without it.
+FIRST_WAIT_SECONDS = 10.0
+# How often the stored cursor is moved past changes that are not deletions. A replica that begins at an older cursor
+# reads some of those again, which does no harm.
 ADVANCE_SECONDS = 1.0
-# GetPrincipals takes so many at a time.
+# The maximum of GetPrincipals.
 BATCH = 1000
 
 
 def feed_cursor_table(metadata: MetaData) -> Table:
-    """The one-row table that holds how far this service's database has followed the feed."""
+    """Returns the one-row table of the cursor: the last sequence that this database has followed."""
     return Table(
         "feed_cursor",
         metadata,
@@ -56,7 +56,7 @@ def feed_cursor_table(metadata: MetaData) -> Table:
 
 
 class FeedCursor:
-    """How far this service's database has followed the feed, and what it does about a deleted account."""
+    """The cursor of this service's database in the feed, and the cascade of deletions."""
 
     def __init__(
         self,
@@ -65,35 +65,35 @@ class FeedCursor:
         on_deleted: Callable[[Connection, uuid.UUID], None],
         known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]],
     ) -> None:
-        """`on_deleted` deletes what belongs to an account, in the open transaction. `known_accounts` gives
-        the ids of all accounts that something here belongs to, in lists of at most 1,000."""
+        """`on_deleted` deletes an account's data in the open transaction. `known_accounts` yields the ids of all
+        accounts with data, in lists of at most BATCH."""
         self._database = database
         self._table = table
         self._on_deleted = on_deleted
         self._known_accounts = known_accounts
 
     def position(self) -> int:
-        """The last sequence that was dealt with."""
+        """Returns the last sequence that was handled."""
         with self._database.reading() as connection:
             return int(connection.execute(select(self._table.c.sequence)).scalar_one())
 
     def advance(self, sequence: int) -> None:
-        """Everything up to `sequence` was dealt with. Idempotent."""
+        """Records that everything up to `sequence` was handled. Idempotent."""
         with self._database.transaction() as connection:
             self._advance(connection, sequence)
 
     def delete(self, account_id: uuid.UUID, sequence: int) -> None:
-        """Deletes what belongs to the account, unless that was done before. Idempotent by `sequence`."""
+        """Deletes the data of the account, unless that was done before. Idempotent by `sequence`."""
         with self._database.transaction() as connection:
             if self._advance(connection, sequence):
                 self._on_deleted(connection, account_id)
 
     def resynchronise(self, identity: IdentityClient, sequence: int) -> None:
-        """Deletes what belongs to accounts that no longer exist and goes on from `sequence`, in one transaction.
+        """Deletes the data of accounts that no longer exist and sets the cursor to `sequence`, in one transaction.
 
-        `sequence` is the feed's head before this call, so what is deleted meanwhile comes on the feed. It is
-        below the cursor when the feed is another one, restored from a backup. Does nothing when the cursor has
-        moved meanwhile: then another replica was first. Raises IdentityUnavailableError.
+        `sequence` is the feed's head before this call, so the feed holds later deletions. It is below the cursor
+        if Identity was restored from a backup. Does nothing if another replica has moved the cursor meanwhile.
+        Raises IdentityUnavailableError.
         """
         before = self.position()
         with self._database.reading() as connection:
@@ -116,7 +116,7 @@ class FeedCursor:
 
 
 class AccountFeed:
-    """The thread that follows the feed. While its stream is broken, no cached principal is trusted."""
+    """The background loop that follows the feed. While its stream is broken, no cached principal is trusted."""
 
     def __init__(
         self,
@@ -152,11 +152,11 @@ class AccountFeed:
 
     @property
     def was_awaited(self) -> bool:
-        """Whether Identity has been heard since start(), or had PATIENCE_SECONDS to be; once true, it stays so.
+        """Whether the feed was heard since start(), or FIRST_WAIT_SECONDS have passed. Stays true.
 
-        Before that gRPC may still be waiting to connect anew, and refuse calls to an Identity that is up by now.
+        Before that gRPC may still be backing off, and fail calls to an Identity that is up.
         """
-        return self._was_heard or time.monotonic() - self._begun >= PATIENCE_SECONDS
+        return self._was_heard or time.monotonic() - self._begun >= FIRST_WAIT_SECONDS
 
     def stop(self) -> None:
         """Ends the stream and the thread."""

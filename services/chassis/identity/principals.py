@@ -1,8 +1,7 @@
-"""Who calls: the principal behind an access token, kept in memory for as long as it is certain to be right.
+"""Principals: the accounts behind access tokens, and a cache of them that follows Identity's account feed.
 
-The memory is coherent with Identity's account feed: a change drops the principal at once, and a feed that has
-not been heard for TRUST_SECONDS makes every cached principal untrusted. So a revocation counts everywhere in
-under a second, also when the feed is cut.
+A change on the feed drops the principal from the cache, and a feed that is silent for TRUST_SECONDS makes all
+cached principals untrusted. So a revocation takes effect everywhere within a second, also when the feed is interrupted.
 """
 
 import datetime
@@ -25,7 +24,7 @@ TRUST_SECONDS = 0.7
 
 @dataclass(frozen=True)
 class Principal:
-    """An account as a caller. `activation_status` is as stored; see effective_status."""
+    """An account that calls. `activation_status` is the stored one; see effective_status()."""
 
     account_id: str
     email: str
@@ -39,11 +38,11 @@ class Principal:
 
     @property
     def is_admin(self) -> bool:
-        """Whether it is an administrator's."""
+        """Whether the account is an admin's."""
         return self.role == ADMIN_ROLE
 
     def has_access(self, now: datetime.datetime) -> bool:
-        """Whether the account may call methods of the access level ACTIVE at `now`."""
+        """Returns whether the account may call methods of the access level ACTIVE at `now`."""
         return self.is_admin or self.effective_status(now) == "active"
 
     def effective_status(self, now: datetime.datetime) -> str:
@@ -58,7 +57,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class AuthenticatedToken:
-    """A verified access token: whose it is, until when, and the feed sequence the answer is as new as."""
+    """A verified access token: its principal as of the feed's `sequence`, and when it expires."""
 
     principal: Principal
     expire_time: datetime.datetime
@@ -67,7 +66,7 @@ class AuthenticatedToken:
 
 @dataclass(eq=False)
 class UnauthenticatedError(DomainError):
-    """The access token is missing or worth nothing. `reason` says why; the message is for people."""
+    """The access token is missing or invalid; `reason` says which."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "TOKEN_INVALID"
@@ -76,7 +75,7 @@ class UnauthenticatedError(DomainError):
 
 @dataclass(eq=False)
 class TokenMissingError(UnauthenticatedError):
-    """No `Authorization: Bearer …` was sent."""
+    """The call has no `Authorization: Bearer …`."""
 
     reason = "TOKEN_MISSING"
     message: str = "请先登录"
@@ -84,7 +83,7 @@ class TokenMissingError(UnauthenticatedError):
 
 @dataclass(eq=False)
 class TokenExpiredError(UnauthenticatedError):
-    """The token's exp is past."""
+    """The token has expired."""
 
     reason = "TOKEN_EXPIRED"
     message: str = "登录已过期，请重新登录"
@@ -99,20 +98,21 @@ class TokenRevokedError(UnauthenticatedError):
 
 
 class Authenticator(Protocol):
-    """Turns an access token into the principal of now."""
+    """Authenticates access tokens."""
 
     def authenticate(self, token: str, suffices: Callable[[Principal], bool]) -> Principal:
-        """The principal as it is now, or a remembered one that `suffices`.
+        """Returns the current principal, or a cached one for which `suffices` is true.
 
-        Raises UnauthenticatedError, or DomainError UNAVAILABLE when it cannot be found out."""
+        Raises UnauthenticatedError, or a DomainError of code UNAVAILABLE.
+        """
         ...
 
 
 class CachingAuthenticator:
-    """An Authenticator that remembers what `fetch` answered for as long as the account feed vouches for it.
+    """An Authenticator that caches the answers of `fetch` while the account feed confirms them. Thread-safe.
 
-    Thread-safe. `fetch` verifies a token and reads its account; it raises UnauthenticatedError. `now` gives
-    an aware datetime, `monotonic` seconds.
+    `fetch` verifies a token and reads its account, and raises UnauthenticatedError. `now` returns an aware
+    datetime, `monotonic` seconds.
     """
 
     def __init__(
@@ -128,14 +128,16 @@ class CachingAuthenticator:
         self._lock = threading.Lock()
         self._tokens: LRUCache[bytes, AuthenticatedToken] = LRUCache(capacity)
         self._changed: LRUCache[str, int] = _ChangedAccounts(capacity, self._raise_floor)
-        # Answers older than this are worth nothing, whatever account they are about.
+        # Answers of a lower sequence are not used.
         self._floor = 0
         self._trusted_until = 0.0
 
     def authenticate(self, token: str, suffices: Callable[[Principal], bool]) -> Principal:
-        """The principal behind `token`: a remembered one if the feed vouches for it and it `suffices`, else the
-        one of now. Raises what `fetch` raises."""
-        # The token itself is a credential; memory holds only its digest.
+        """Returns the principal of `token`: a cached one if it is trusted and `suffices`, else that of `fetch`.
+
+        Raises what `fetch` raises.
+        """
+        # The cache holds digests, because tokens are credentials.
         key = hashlib.sha256(token.encode()).digest()
         with self._lock:
             known = self._tokens.get(key)
@@ -148,21 +150,21 @@ class CachingAuthenticator:
         return answer.principal
 
     def drop(self, account_id: str, sequence: int) -> None:
-        """The account has changed at `sequence`: answers older than that no longer count."""
+        """Invalidates answers about the account that are older than its change at `sequence`."""
         with self._lock:
             self._changed[account_id] = max(sequence, self._changed.get(account_id, 0))
 
     def forget(self, sequence: int) -> None:
-        """Changes up to `sequence` may have been missed: answers older than that no longer count."""
+        """Invalidates all answers older than `sequence`, because changes before it may have been missed."""
         with self._lock:
             self._raise_floor(sequence)
 
     def vouch(self) -> None:
-        """The feed is alive and everything that has happened was passed to drop()."""
+        """Trusts the cache for TRUST_SECONDS: all changes until now were passed to drop()."""
         self._trusted_until = self._monotonic() + TRUST_SECONDS
 
     def distrust(self) -> None:
-        """The feed is broken: nothing cached counts until vouch() is called again."""
+        """Distrusts the cache until the next vouch(), because the feed is interrupted."""
         self._trusted_until = 0.0
 
     def _vouched_for(self, known: AuthenticatedToken) -> bool:
@@ -178,7 +180,7 @@ class CachingAuthenticator:
 
 
 class _ChangedAccounts(LRUCache[str, int]):
-    """Account id → sequence of its last change. Forgetting one raises the floor: nothing stale revives."""
+    """Account id → sequence of its last change. Evicting an entry calls `forgotten` with its sequence."""
 
     def __init__(self, capacity: int, forgotten: Callable[[int], None]) -> None:
         super().__init__(capacity)

@@ -1,21 +1,21 @@
-"""A psycopg connection for asyncio that sleeps while it waits."""
+"""A psycopg connection for asyncio that does not poll."""
 
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 
-# How often to look up from waiting, although nothing has come.
+# How often a wait is interrupted although nothing has arrived.
 LOOK_SECONDS = 60.0
 
 ResultT = TypeVar("ResultT")
 
 
 class PatientConnection(psycopg.AsyncConnection[Any]):
-    """Unlike its parent it does not wake ten times a second for signals: those are the event loop's business."""
+    """Unlike its parent it does not wake ten times a second for signals, which the event loop handles."""
 
     async def wait(
         self, gen: PQGen[ResultT], interval: float = LOOK_SECONDS, timeout: float | None = None
     ) -> ResultT:
-        """What `gen` returns. Raises psycopg's timeout when that takes longer than `timeout` seconds."""
+        """Returns what `gen` returns. Raises psycopg's timeout error after `timeout` seconds."""
         return await super().wait(gen, interval, timeout)
