@@ -1,7 +1,7 @@
 """Principals: the accounts behind access tokens, and a cache of them that follows Identity's account feed.
 
 A change on the feed drops the principal from the cache, and a feed that is silent for TRUST_SECONDS makes all
-cached principals untrusted. So a revocation takes effect everywhere within a second, also when the feed is interrupted.
+cached principals untrusted. So a revocation takes effect everywhere within a second, also when the feed is broken.
 """
 
 import datetime
