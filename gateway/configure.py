@@ -47,7 +47,7 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        # Nothing in it is secret, and in a container Envoy is another user than whoever configures it.
+        # Nothing in it is secret, and in a container Envoy runs as a different user than this command.
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

@@ -78,7 +78,7 @@ Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecod
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One replica of a service: where it answers calls, and the port that tells its health."""
+    """One replica of a service: where it answers calls, and the port of its gRPC health service."""
 
     address: Address
     operations_port: int
@@ -124,7 +124,7 @@ class GatewaySettings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    # Anything but loopback is for containers, whose network is their own.
+    # An address other than loopback is for containers, which have a network of their own.
     gateway_host: str = LOOPBACK
     gateway_port: int = Field(default=8080, ge=1, le=65535)
     # For HTTPS to the outside; both or neither.

@@ -1,4 +1,4 @@
-"""The whole of Envoy's configuration, put together from its parts."""
+"""Envoy's bootstrap configuration, assembled from the parts that the other files build."""
 
 import stat
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from gateway.envoy.listener import connection_limit, listener
 from gateway.envoy.routes import route_configuration
 from gateway.settings import Settings
 
-# Envoy's default of 100 is for patterns from strangers; ours are linear in any case, as all of RE2's are.
+# Envoy's default of 100 protects against patterns from untrusted sources; these are the gateway's own.
 _RUNTIME = {"re2.max_program_size.error_level": 10_000}
-# Envoy's default wakes every thread ten times a second to say that it is not stuck.
+# Envoy's default wakes each thread ten times a second to show that it is not stuck.
 _WATCHDOG = {"miss_timeout": "2s", "megamiss_timeout": "10s"}
 
 
 def bootstrap(
     contract: Contract, settings: Settings, descriptor_set: Path, pages: Mapping[str, Config]
 ) -> Config:
-    """What Envoy starts with.
+    """Builds the configuration that Envoy starts with.
 
     `descriptor_set` is the file that Envoy reads; `pages` holds further routes by path, beside GET /health.
     Raises LookupError when a service of the contract has no addresses in the settings.
@@ -47,7 +47,7 @@ def bootstrap(
             "clusters": clusters,
         },
         "overload_manager": connection_limit(gateway),
-        # Nobody but the administration interface asks for them, so nothing is gathered from all threads every 5 s.
+        # Only the administration interface reads statistics, so they are not gathered from all threads every 5 s.
         "stats_flush_on_admin": True,
         "watchdogs": {"main_thread_watchdog": _WATCHDOG, "worker_watchdog": _WATCHDOG},
         "layered_runtime": {"layers": [{"name": "gateway", "static_layer": _RUNTIME}]},

@@ -8,9 +8,9 @@ from gateway.envoy.extensions import Config, extension, typed
 from gateway.settings import Address, Endpoint
 from services.chassis.mutual_tls import TRUST_DOMAIN
 
-# A service that drains says NOT_SERVING for longer than this before it stops.
+# A draining service reports NOT_SERVING for longer than this before it stops.
 HEALTH_CHECK_SECONDS = 1
-# Silence is judged more slowly than a clear word: a busy machine answers late and is still the only one.
+# A missing answer is given more time than NOT_SERVING: a busy machine answers late.
 HEALTH_CHECK_TIMEOUT_SECONDS = 3
 # grpcio's streams on one connection share its flow control and one core of the caller's.
 STREAMS_PER_CONNECTION = 100
@@ -34,7 +34,7 @@ def operations_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Pat
     addresses = [Address(endpoint.address.host, endpoint.operations_port) for endpoint in endpoints]
     hosts = [_host(address, {}) for address in addresses]
     cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, secrets)
-    # A single replica is asked itself: there is no other to turn to, and its word needs no second opinion.
+    # A single replica with a static address is not health-checked: GET /health asks it directly.
     return cluster if len(addresses) == 1 and addresses[0].is_ip else cluster | _watched(service)
 
 
@@ -77,7 +77,7 @@ def _host(address: Address, more: Config) -> Config:
 
 
 def _watched(service: str) -> Config:
-    """What keeps calls away from replicas that do not answer them."""
+    """Health checks and outlier detection, which keep calls away from replicas that do not answer."""
     return {"health_checks": [_health_check(service)], "outlier_detection": _outlier_detection()}
 
 
@@ -90,15 +90,15 @@ def _health_check(service: str) -> Config:
         "no_traffic_interval": interval,
         "no_traffic_healthy_interval": interval,
         "timeout": f"{HEALTH_CHECK_TIMEOUT_SECONDS}s",
-        # For silence and broken connections only: one NOT_SERVING is enough in any case.
+        # For missing answers and broken connections only: one NOT_SERVING is always enough.
         "unhealthy_threshold": 2,
         "healthy_threshold": 1,
     }
 
 
 def _outlier_detection() -> Config:
-    # Only failures to connect count. UNAVAILABLE from a service is its word on its database, which every
-    # replica shares: ejecting for it would take healthy replicas away and cure nothing.
+    # Only failures to connect count. UNAVAILABLE from a service is about its database, which all replicas
+    # share: ejecting a replica for it would not help.
     return {
         "split_external_local_origin_errors": True,
         "consecutive_local_origin_failure": 3,

@@ -19,7 +19,7 @@ def cors_policy(settings: GatewaySettings) -> Config:
 
 
 def preflight_route(cluster: str) -> Config:
-    """The route of every preflight; no call ever reaches `cluster` by it."""
+    """The route of every preflight; it never sends a call to `cluster`."""
     # Envoy answers preflights of allowed origins by itself, but only on a route that leads to a cluster. The
     # others go on to the transcoder, which refuses them because no RPC is mapped to OPTIONS.
     headers = [

@@ -1,4 +1,4 @@
-"""Envoy's own errors in the one shape that services' errors have: `{"code", "message", "details"}`."""
+"""Envoy's own errors, in the shape of services' errors: `{"code", "message", "details"}`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ANSWERED_KEY = "answered"
 
 @dataclass(frozen=True)
 class ErrorReply:
-    """What the gateway says for an HTTP status of its own: gRPC code, reason, and Chinese for people."""
+    """The body of one HTTP error status that the gateway itself answers: gRPC code, reason, Chinese message."""
 
     status: int
     code: int

@@ -1,19 +1,19 @@
-"""Headers that may not come in, must not go out, and always go out."""
+"""The headers that are removed from requests, removed from answers, and added to answers."""
 
 from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension
 
 # Browsers send those of every program on the same host; no service reads them.
 _UNUSED = ("cookie",)
-# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. Nobody
-# reads such headers. A colon begins the names of HTTP/2's own.
+# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. No
+# service reads such headers. A colon begins the names of HTTP/2's own.
 _NO_METADATA = ".*[^:0-9a-z_.-].*|.*-bin"
-# On every answer, whoever makes it, unless it brings its own.
+# On every answer, from the gateway and from services, unless it has its own.
 ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 def header_mutation() -> Config:
-    """The outermost HTTP filter: cleans requests before, and answers after, all others."""
+    """The outermost HTTP filter: it changes requests before all other filters and answers after them."""
     return extension(
         filter_names.HEADERS,
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
@@ -22,8 +22,7 @@ def header_mutation() -> Config:
 
 
 def _request() -> list[Config]:
-    # What services believe from the gateway, what Envoy takes orders from, and a call's gRPC metadata
-    # (grpc-timeout among it) are the gateway's own business.
+    # Only the gateway may set what services trust, what controls Envoy, and gRPC metadata such as grpc-timeout.
     prefixes = ("x-fastmp-", "x-envoy-", "grpc-")
     return [
         *(_remove_prefix(prefix) for prefix in prefixes),

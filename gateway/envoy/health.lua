@@ -1,4 +1,4 @@
--- GET /health: asks the gRPC health of every part at most once a second and worker, and names what is not well.
+-- GET /health: checks the gRPC health of each part at most once a second per worker, and names the unhealthy ones.
 -- The gateway's configuration puts its settings, the locals that are not declared here, in front of this file.
 
 -- The request is an empty HealthCheckRequest, the answer a HealthCheckResponse whose status is SERVING.
@@ -17,7 +17,7 @@ local function check(handle, part, cluster, content_type)
   }, EMPTY_MESSAGE, timeout_milliseconds)
 end
 
--- What the part says of itself, where a full pool of calls does not keep it from answering.
+-- Whether the part's own health service, on its operations port, says SERVING; a full pool of calls does not block it.
 local function is_serving(handle, part)
   local headers, body = check(handle, part, part.operations, "application/grpc")
   return headers[":status"] == "200" and body == SERVING
@@ -31,7 +31,7 @@ end
 
 local function states_now(handle, now)
   if remembered.states == nil or now - remembered.at >= remember_milliseconds then
-    -- Set before the calls, so that whoever comes while they run is answered from memory.
+    -- Set before the calls, so that requests that arrive meanwhile are answered from memory.
     remembered.at = now
     local states = {}
     for index, part in ipairs(parts) do

@@ -1,4 +1,4 @@
-"""The listener: where callers connect, and what the gateway demands of their HTTP."""
+"""The listener: its address, TLS, connection manager and the limits on HTTP connections and requests."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MOST_HEADERS = 64
 REQUEST_HEADERS_SECONDS = 10
 REQUEST_SECONDS = 30
 IDLE_CONNECTION_SECONDS = 300
-# For requests that no route has taken up yet; routes set their own.
+# For requests that have not matched a route yet; routes set their own.
 IDLE_STREAM_SECONDS = 60
 STREAMS_PER_CONNECTION = 128
 CONNECTION_BUFFER_BYTES = 256 * 1024
@@ -50,7 +50,7 @@ def _connection_manager(routes: Config, filters: list[Config], settings: Gateway
         local_reply_config=local_reply_config(),
         **_trust(settings),
         **_limits(),
-        # A path that two programs could read differently is no path of ours.
+        # Refuses paths that two programs could interpret differently.
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
@@ -62,10 +62,10 @@ def _trust(settings: GatewaySettings) -> Config:
     return {
         "use_remote_address": True,
         "xff_num_trusted_hops": settings.trusted_proxies,
-        # Requests from "internal" addresses may give Envoy orders and choose their request id. No client has
-        # the address here; an empty list would not do, it was measured to let everybody in.
+        # Requests from "internal" addresses may control Envoy by headers and choose their request id. No client has
+        # the address here. An empty list was measured to make all addresses internal.
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
-        # The id is the gateway's own: a client's could hide its calls among somebody else's in the logs.
+        # Always generated: with an id of its own choice a client could hide its calls among another's in the logs.
         "generate_request_id": True,
         "preserve_external_request_id": False,
         "always_set_request_id_in_response": True,
@@ -113,7 +113,7 @@ def _https(secrets: Path) -> Config:
 
 
 def connection_limit(settings: GatewaySettings) -> Config:
-    """The overload manager's part: how many connections the gateway holds in all."""
+    """Builds the overload manager, which limits the total number of connections."""
     monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections",
         "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",

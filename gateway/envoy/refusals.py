@@ -1,4 +1,4 @@
-"""Routes that refuse: what is no call of the contract never reaches a service."""
+"""Routes that refuse requests which are not calls of the contract, before they reach a service."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ def native_grpc() -> Config:
 
 def malformed_path() -> Config:
     """Refuses a path or query that is not well-formed."""
-    # What is no UTF-8 would reach the service as a message that it cannot even parse.
+    # Text that is not UTF-8 would reach the service as a message that it cannot parse.
     well_formed = {"safe_regex": {"regex": f"(?:{URL_CHARACTER})*"}}
     header = {"name": ":path", "string_match": well_formed, "invert_match": True}
     return _refusal("gateway.malformed_path", {"prefix": "/", "headers": [header]}, 400)
@@ -35,12 +35,12 @@ def unknown_query(templates: Iterable[str]) -> Config:
 
 
 def nothing_else() -> Config:
-    """Refuses whatever no route before has matched."""
+    """Refuses what no earlier route has matched."""
     return _refusal("gateway.unknown", {"prefix": "/"}, 404)
 
 
 def transcoder_off() -> Config:
-    """For a route that is no RPC's."""
+    """The filter configuration of a route that does not lead to an RPC: the transcoder is off."""
     message = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
     return {
         filter_names.TRANSCODER: typed(

@@ -11,21 +11,21 @@ from gateway.envoy.path_matching import has_query, path_pattern
 from gateway.envoy.rate_limits import public_limits
 from gateway.envoy.route_names import route_name
 
-# Services hold a unary call to 30 s by themselves, and theirs is the better answer; these are a little longer.
+# Services limit a unary call to 30 s themselves and answer with a better error; these are a little longer.
 UNARY_SECONDS = 31
-# A login's QR code comes "at once": the service's own limits end well before this.
+# BeginLogin answers within a few seconds: the service's own timeouts end well before this.
 UNARY_SECONDS_OF = {"BeginLogin": 20}
-# Login streams send a heartbeat every 15 s and a download moves all the time: after this nobody is there any more.
+# Login streams send a heartbeat every 15 s and downloads send data all the time: a stream idle for longer is dead.
 STREAM_IDLE_SECONDS = 60
 LARGEST_REQUEST_BYTES = 64 * 1024
 BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
 
 
 def rpc_route(rpc: Rpc) -> Config:
-    """The route of `rpc`, on its REST path and verb alone."""
+    """Builds the route that matches the REST path and verb of `rpc`, and nothing else."""
     headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
     if not rpc.query_fields:
-        # The transcoder would let a query overrule the path or the body, and what is in a URL is soon in a log.
+        # The transcoder lets a query override the path or the body, and URLs are often logged.
         headers.append(has_query(invert=True))
     per_filter: Config = {filter_names.BUFFER: _buffered(), **checked(rpc)}
     if rpc.access == access_pb2.PUBLIC:
@@ -54,7 +54,7 @@ def _timeouts(rpc: Rpc) -> Config:
 
 
 def _deadline(rpc: Rpc) -> list[Config]:
-    # Envoy's route timeout does not reach the service, and the client has no say in it.
+    # Envoy's route timeout is not sent to the service, and clients may not set a deadline.
     return [] if rpc.is_streaming else [set_header("grpc-timeout", f"{_unary_seconds(rpc)}S")]
 
 
@@ -63,7 +63,7 @@ def _unary_seconds(rpc: Rpc) -> int:
 
 
 def _retry_policy(rpc: Rpc) -> Config:
-    # A call that found no connection, or that HTTP/2 says was not looked at, has done nothing yet.
+    # A call that found no connection, or that the service refused unprocessed (HTTP/2), had no effect.
     retry_on = ["connect-failure", "refused-stream"]
     if rpc.idempotency != MethodOptions.IDEMPOTENCY_UNKNOWN:
         retry_on += ["reset", "unavailable"]

@@ -12,7 +12,7 @@ _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _GATEWAY = {"name": "Gateway", "description": "What the gateway answers by itself."}
 _ERROR: Schema = {
     "type": "object",
-    "description": "Every error, whoever makes it. Programs look at `reason` of the ErrorInfo in `details`.",
+    "description": "An error of the gateway or a service. Programs look at `reason` of the ErrorInfo in `details`.",
     "properties": {
         "code": {"type": "integer", "format": "int32", "description": "google.rpc.Code."},
         "message": {"type": "string", "description": "For people, in Chinese."},
