@@ -16,6 +16,7 @@ import grpc
 from cachetools import LRUCache
 
 from services.chassis.errors import DomainError
+from services.chassis.identity.statuses import ACTIVE, effective_status
 
 ADMIN_ROLE = "admin"
 # Two heartbeats of the feed, which come every 300 ms, and some; with the feed's own delay below one second.
@@ -43,16 +44,14 @@ class Principal:
 
     def has_access(self, now: datetime.datetime) -> bool:
         """Returns whether the account may call methods of the access level ACTIVE at `now`."""
-        return self.is_admin or self.effective_status(now) == "active"
+        return self.is_admin or self.effective_status(now) == ACTIVE
 
     def effective_status(self, now: datetime.datetime) -> str:
         """The activation status at `now`: an active account past its expired_time is "expired".
 
         Without an expired_time it does not expire: only an admin makes such accounts.
         """
-        if self.activation_status == "active" and self.expired_time is not None and self.expired_time <= now:
-            return "expired"
-        return self.activation_status
+        return effective_status(self.activation_status, self.expired_time, now)
 
 
 @dataclass(frozen=True)

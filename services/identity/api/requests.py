@@ -1,10 +1,11 @@
 """What each request may hold."""
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from services.chassis.identity.statuses import USER_ROLE, ActivationStatus, Role
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import Id, Text, Values
 from services.identity.accounts.emails import LONGEST, checked_email
@@ -16,8 +17,6 @@ SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
 Password = Annotated[Text, Field(max_length=128)]
 NewPassword = Annotated[Text, Field(min_length=6, max_length=128)]
-Role = Literal["admin", "user"]
-ActivationStatus = Literal["pending", "active", "expired", "revoked"]
 ActivationCode = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$"), AfterValidator(str.lower)]
 
 
@@ -59,7 +58,7 @@ class AccountValues(Values):
 class CreateUserValues(Values):
     email: Email
     password: NewPassword
-    role: Role = "user"
+    role: Role = USER_ROLE
 
 
 class UpdateUserValues(Values):
