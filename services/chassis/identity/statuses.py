@@ -1,14 +1,14 @@
 """The roles of accounts, and the activation statuses of accounts and codes."""
 
 import datetime
-from typing import Literal
+from typing import Final, Literal
 
-ADMIN_ROLE = "admin"
-USER_ROLE = "user"
-PENDING = "pending"
-ACTIVE = "active"
-EXPIRED = "expired"
-REVOKED = "revoked"
+ADMIN_ROLE: Final = "admin"
+USER_ROLE: Final = "user"
+PENDING: Final = "pending"
+ACTIVE: Final = "active"
+EXPIRED: Final = "expired"
+REVOKED: Final = "revoked"
 
 Role = Literal["admin", "user"]
 ActivationStatus = Literal["pending", "active", "expired", "revoked"]

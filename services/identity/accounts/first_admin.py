@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, update
 
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.errors import DomainError
-from services.chassis.identity.principals import ADMIN_ROLE
+from services.chassis.identity.statuses import ADMIN_ROLE
 from services.chassis.postgres.database import Database
 from services.identity.accounts import accounts
 from services.identity.accounts.accounts import (
