@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 def network_of(address: str) -> str:
     """The network that stands for the client at `address`: an IPv4 address itself, an IPv6 one's /64.
 
-    Whoever has one IPv6 address usually has all 2^64 of that network. What is no address is UNKNOWN.
+    A client with one IPv6 address usually has all 2^64 of its /64. Text that is no address gives UNKNOWN.
     """
     try:
         parsed = ipaddress.ip_address(address)

@@ -1,4 +1,4 @@
-"""Limits what counts the moment it happens: within the window at most the limit, exactly, over all replicas."""
+"""Limits events that count when they happen: at most the limit within the window, exactly, over all replicas."""
 
 import datetime
 from collections.abc import Callable, Sequence
@@ -47,8 +47,9 @@ class Tally:
             self._check(connection, buckets, self._now(), refusal)
 
     def purge(self) -> int:
-        """Removes what no longer counts; gives the number of rows. Of all limits that share a table, the one with
-        the longest window does this.
+        """Removes the rows outside the window; returns their number.
+
+        Of all limits that share a table, the one with the longest window must do this.
         """
         with self._database.transaction() as connection:
             return self.attempts.purge(connection, self._now())

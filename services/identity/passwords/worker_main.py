@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.identity.passwords.hashes import UnusableHashError, hash_password, verify_password
 
-# How much hashing gives way to what wants a core only for a moment.
+# Hashing yields its core to work that takes a moment.
 NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 

@@ -1,4 +1,4 @@
-"""Processes that hash passwords: beside the replica's own, so that a hash never holds up its threads."""
+"""Worker processes that hash passwords, so that a hash does not delay the replica's threads."""
 
 import contextlib
 import json
@@ -22,9 +22,9 @@ CLOSE_SECONDS = 5.0
 
 
 class HashingProcesses:
-    """As many processes as hash at the same time, started when they are first needed. Thread-safe.
+    """A pool of worker processes, as many as hash at the same time, started on demand. Thread-safe.
 
-    One that has ended is replaced; what was asked of it is asked once more.
+    A process that has ended is replaced, and the request that it was given is repeated once.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class HashingProcesses:
         return answer["matches"] is True
 
     def close(self) -> None:
-        """Ends the processes that are idle, and those that work when they have answered. Idempotent."""
+        """Ends idle processes now, and busy ones when they have answered. Idempotent."""
         with self._lock:
             self._is_closed = True
             ending, self._idle = self._idle, []
@@ -103,7 +103,7 @@ class _HashingProcess:
     def end(self) -> None:
         """Closes the pipes, at which the process ends, and waits for that."""
         for pipe in self._pipes():
-            # What could not be written to one that has ended is of no interest any more.
+            # A process that has ended cannot take what is still buffered.
             with contextlib.suppress(OSError):
                 pipe.close()
         try:

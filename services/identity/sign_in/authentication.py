@@ -1,4 +1,4 @@
-"""Whose token is this, and what may the account do: the signature and one statement."""
+"""Authenticates access tokens: the signature, then one statement for the account."""
 
 import datetime
 import uuid

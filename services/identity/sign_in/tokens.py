@@ -1,4 +1,4 @@
-"""Access tokens: JWTs that say who, and nothing about what the account may do.
+"""Access tokens: JWTs that name the account, and say nothing about what it may do.
 
 How all tokens of an account end, exactly, although a token knows its time of issue only in whole seconds: the
 account remembers `newest_token`, the latest iat it ever gave out, and `tokens_valid_after`, and a token counts only
@@ -66,7 +66,7 @@ class Claims:
         return self.issued > tokens_valid_after
 
     def is_from_the_future(self, tokens_valid_after: int, now: datetime.datetime) -> bool:
-        """Whether the token's iat is one that nobody could have given out yet."""
+        """Whether the token's iat is later than any that a replica can have issued by `now`."""
         return self.issued > max(now.timestamp() + CLOCK_SKEW_SECONDS, tokens_valid_after + 1)
 
 
@@ -74,7 +74,7 @@ class Tokens:
     """Issues and verifies the tokens of one secret of at least 32 bytes."""
 
     def __init__(self, secret: str, lifetime: datetime.timedelta) -> None:
-        # Prepared once: PyJWT would look at a secret anew for each token, whether it might be another kind of key.
+        # Prepared once: given the secret itself, PyJWT checks for each token whether it is another kind of key.
         encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
         self._key = jwt.PyJWK.from_dict({"kty": "oct", "k": encoded, "alg": ALGORITHM})
         self._lifetime = lifetime
@@ -86,7 +86,7 @@ class Tokens:
             "iat": issued,
             "exp": int((now + self._lifetime).timestamp()),
         }
-        # Without this entry PyJWT writes "typ", which tells nobody anything.
+        # Without this entry PyJWT writes "typ", which verify() does not read.
         return jwt.encode(payload, self._key, ALGORITHM, headers={"typ": None})
 
     def verify(self, token: str, now: datetime.datetime) -> Claims:
