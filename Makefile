@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
+.PHONY: help run demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -39,6 +39,10 @@ chaos: ## Kill parts under load, check that nothing is lost or doubled (make cha
 fuzz: ## Make 2,000 hostile runs of the command line, and 20,000 calls over gRPC and REST (make fuzz RUNS=… CALLS=… SEED=…)
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m tests.proofs.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+
+mutate: ## Put N faults into a copy of services/ and list those that no test notices (make mutate N=100 SEED=…)
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m tests.proofs.mutate $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED))
 
 prove-single-redeem: ## Race 256 accounts for one activation code, over gRPC and REST at once
 	$(DEVELOPMENT)
