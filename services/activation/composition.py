@@ -68,7 +68,11 @@ class Activation:
             authenticator=authenticator,
             now=now,
             ready=self._is_ready,
-            pool=Pool(settings.unary_threads, settings.max_streams),
+            pool=Pool(
+                settings.unary_threads,
+                settings.max_streams,
+                streams_per_account=settings.max_streams_per_account,
+            ),
             registry=CollectorRegistry(),
         )
         self.server.add(

@@ -67,6 +67,8 @@ class ServiceSettings(TlsSettings):
     # Threads for unary calls and for streams; each open stream holds one.
     unary_threads: int = Field(default=32, ge=4, le=512)
     max_streams: int = Field(default=4000, ge=1, le=20_000)
+    # Of these slots, how many one account may have at a replica.
+    max_streams_per_account: int = Field(default=8, ge=1, le=20_000)
     database_pool_size: int = Field(default=20, ge=2, le=200)
     # How long health is NOT_SERVING before the server stops, so that the gateway notices first.
     drain_seconds: float = Field(default=2.0, ge=0, le=60)

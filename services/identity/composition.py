@@ -106,6 +106,7 @@ class Identity:
             pool=Pool(
                 settings.unary_threads,
                 settings.max_streams,
+                streams_per_account=settings.max_streams_per_account,
                 queueing=HASHING_PATHS,
                 queue=settings.hashing_threads + settings.hashing_queue,
             ),

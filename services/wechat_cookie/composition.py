@@ -107,7 +107,12 @@ class WeChatCookie:
             authenticator=authenticator,
             now=now,
             ready=self.is_ready,
-            pool=Pool(settings.unary_threads, settings.max_streams, WAITING_PATHS),
+            pool=Pool(
+                settings.unary_threads,
+                settings.max_streams,
+                WAITING_PATHS,
+                streams_per_account=settings.max_streams_per_account,
+            ),
             registry=registry,
         )
         handing_out = HandingOut(self._database, vault, identity, self._audit.log, now, uuid.uuid4)

@@ -41,6 +41,8 @@ LARGEST_REQUEST_BYTES = 1 << 20
 # A waiting stream costs its thread's touched stack; the default of 8 MiB only reserves address space.
 THREAD_STACK_BYTES = 512 * 1024
 OPERATIONS_THREADS = 4
+# Beside the streams' threads: while there are as many streams as are admitted, these refuse further ones.
+REFUSING_THREADS = 16
 
 OPTIONS = (
     # With it a second server on an occupied port would start and take a part of the calls.
@@ -79,6 +81,8 @@ class Listen:
 class Pool:
     """Numbers of threads for short calls, and for calls that wait: streams, and unary methods in `waiting`.
 
+    An account has at most `streams_per_account` of the waiting calls.
+
     `queueing` holds the paths of unary methods that wait in a queue of the service, of at most `queue` calls.
     """
 
@@ -87,6 +91,7 @@ class Pool:
     waiting: Set[str] = field(default_factory=frozenset)
     queueing: Set[str] = field(default_factory=frozenset)
     queue: int = 0
+    streams_per_account: int = 8
 
     def is_short(self, method: Method) -> bool:
         """Returns whether calls of the method run on the `unary_threads`."""
@@ -104,7 +109,7 @@ def interceptors(
         Deadline(),
         Authentication(authenticator, now),
         Access(now),
-        Admission(pool.max_streams, pool.waiting),
+        Admission(pool.max_streams, pool.streams_per_account, pool.waiting),
         Decoding(),
     )
 
@@ -132,7 +137,9 @@ class Server:
         self._health = health.HealthServicer(experimental_non_blocking=True)
         # It is SERVING when it is made.
         self._set_health(False)
-        self._waiting_calls = ElasticThreadPool(pool.max_streams + pool.queue, "call-waiting")
+        self._waiting_calls = ElasticThreadPool(
+            pool.max_streams + pool.queue + REFUSING_THREADS, "call-waiting"
+        )
         # Short calls cost less on a fixed set of threads than on threads that are woken for each call.
         self._quick_calls = ThreadPoolExecutor(pool.unary_threads, "call")
         self._server = grpc.server(

@@ -1,34 +1,43 @@
-"""Interceptor that bounds the number of streams and other waiting calls, each of which holds a thread."""
+"""Interceptor that bounds the number of streams and other waiting calls, of each account and in all."""
 
 import datetime
 import threading
+from collections import Counter
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
 
+from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
 from services.chassis.interceptors import Handler, Method, around
+
+RETRY_AFTER = datetime.timedelta(seconds=2)
 
 
 @dataclass(eq=False)
 class TooManyStreamsError(ThrottledError):
-    """This replica has the maximum number of waiting calls."""
+    """The account, or this replica, has as many waiting calls as it may."""
 
     reason = "TOO_MANY_STREAMS"
     message: str = "当前连接数过多，请稍后再试"
 
 
 class Admission:
-    """Admits at most `slots` calls at a time of streaming methods and of the unary methods with a path in `also`.
+    """Admits at most `slots` streams at a time, and at most `per_account` of an account.
 
-    Further calls raise TooManyStreamsError.
+    `also` names paths of unary methods that wait like a stream. Raises TooManyStreamsError beyond that. The server
+    has further threads for these refusals, so that they never wait for a stream to end.
     """
 
-    def __init__(self, slots: int, also: Set[str] = frozenset()) -> None:
-        self._slots = threading.BoundedSemaphore(slots)
+    def __init__(self, slots: int, per_account: int, also: Set[str] = frozenset()) -> None:
+        self._slots = slots
+        self._per_account = per_account
         self._also = also
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._taken_by: Counter[str] = Counter()
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         if not method.is_streaming and method.path not in self._also:
@@ -36,11 +45,29 @@ class Admission:
 
         @contextmanager
         def enter(_context: grpc.ServicerContext) -> Iterator[None]:
-            if not self._slots.acquire(blocking=False):
-                raise TooManyStreamsError(retry_after=datetime.timedelta(seconds=2))
+            principal = calls.current().principal
+            account_id = None if principal is None else principal.account_id
+            self._take(account_id)
             try:
                 yield
             finally:
-                self._slots.release()
+                self._give_back(account_id)
 
         return around(method, handler, enter)
+
+    def _take(self, account_id: str | None) -> None:
+        with self._lock:
+            is_full = self._taken >= self._slots
+            if is_full or (account_id is not None and self._taken_by[account_id] >= self._per_account):
+                raise TooManyStreamsError(retry_after=RETRY_AFTER)
+            self._taken += 1
+            if account_id is not None:
+                self._taken_by[account_id] += 1
+
+    def _give_back(self, account_id: str | None) -> None:
+        with self._lock:
+            self._taken -= 1
+            if account_id is not None:
+                self._taken_by[account_id] -= 1
+                if self._taken_by[account_id] == 0:
+                    del self._taken_by[account_id]

@@ -157,7 +157,7 @@ class Cluster:
             self.accounts,
             self.clock,
             lambda: True,
-            Pool(unary_threads=16, max_streams=200, waiting=WAITING_PATHS),
+            Pool(unary_threads=16, max_streams=200, waiting=WAITING_PATHS, streams_per_account=200),
             registry,
         )
         parts = LoginParts(engine.account_logins, self.clock, begin_seconds)
