@@ -188,6 +188,9 @@ def test_a_long_log_is_verified_piece_by_piece(world: World) -> None:
     assert world.verdict(after=4).checked == 2
     assert world.verdict(after=6).intact
     assert world.verdict(after=7).broken_reason == "MISSING"
+    world.tamper("UPDATE audit_log SET action = 'x' WHERE position = 6")
+    broken = world.verdict(after=4)
+    assert (broken.checked, broken.position, broken.broken_position) == (1, 5, 6)
 
 
 def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
