@@ -24,6 +24,7 @@ from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.applying import Applying
+from services.identity.accounts.known_networks import KnownNetworksRetention
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api.servicer import IdentityServicer
 from services.identity.feed.reader import FeedReader
@@ -33,7 +34,6 @@ from services.identity.passwords.hashing import HashingTurns, PasswordHasher, Pa
 from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.authentication import TokenAuthentication
-from services.identity.sign_in.known_networks import KnownNetworksRetention
 from services.identity.sign_in.sign_in import SignIn
 from services.identity.sign_in.throttle import (
     REGISTRATION_WINDOW,

@@ -13,8 +13,8 @@ import pytest
 from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.access import AccountNotActivatedError
 from services.chassis.errors import DatabaseUnavailableError
-from services.chassis.grpc_server.access import AccountNotActivatedError
 from tests.gateway.conftest import Gateway, StartGateway, route
 from tests.gateway.error_shape import assert_error
 from tests.gateway.stand_ins import ADMIN_TOKEN

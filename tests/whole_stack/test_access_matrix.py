@@ -21,9 +21,9 @@ from fastmp.access.v1 import access_pb2
 from fastmp.activation.v1 import activation_service_pb2
 from fastmp.identity.v1 import identity_service_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2
+from services.chassis.access import AccessRule, rule_of
 from services.chassis.channels import channel
 from services.chassis.errors import reason_of
-from services.chassis.grpc_server.access import AccessRule, rule_of
 from tests.whole_stack.people import People, Person
 
 SERVICES: dict[str, ServiceDescriptor] = {

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import grpc
 
-from services.chassis.grpc_server.access import AccessRule
+from services.chassis.access import AccessRule
 from services.chassis.interceptors import Handler, Interceptor, Method
 from services.chassis.interceptors.decoding import lenient
 

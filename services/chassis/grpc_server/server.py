@@ -15,8 +15,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from services.chassis.access import rules_of
 from services.chassis.background_loop import LAST_SUCCESS, BackgroundLoop
-from services.chassis.grpc_server.access import rules_of
 from services.chassis.grpc_server.metrics_server import MetricsServer
 from services.chassis.grpc_server.registration import InterceptingRegistrar
 from services.chassis.grpc_server.thread_pool import ElasticThreadPool

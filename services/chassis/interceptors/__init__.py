@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import grpc
 
-from services.chassis.grpc_server.access import AccessRule
+from services.chassis.access import AccessRule
 
 # Takes the request and the context. Returns the response or, if streaming, the iterator of responses.
 Handler = Callable[[Any, grpc.ServicerContext], Any]

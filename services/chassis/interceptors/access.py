@@ -8,7 +8,7 @@ import grpc
 
 from fastmp.access.v1.access_pb2 import SERVICE
 from services.chassis import context as calls
-from services.chassis.grpc_server.access import check_account, check_peer
+from services.chassis.access import check_account, check_peer
 from services.chassis.interceptors import Handler, Method, around
 
 

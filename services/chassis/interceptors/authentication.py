@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import grpc
 
 from services.chassis import context as calls
-from services.chassis.grpc_server.access import lets_in
+from services.chassis.access import lets_in
 from services.chassis.identity.principals import (
     Authenticator,
     Principal,

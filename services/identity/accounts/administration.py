@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
-from services.identity.accounts import accounts
+from services.identity.accounts import accounts, known_networks
 from services.identity.accounts.accounts import Account, AccountUpdate, EmailTakenError, NewAccount
 from services.identity.accounts.listing import AccountFilter, AccountPage, list_accounts
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
-from services.identity.sign_in import known_networks
 
 
 class Administration:

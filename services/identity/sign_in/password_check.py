@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, Text, bindparam, select
 
-from services.identity.sign_in import known_networks
+from services.identity.accounts import known_networks
 from services.identity.tables import accounts
 
 _CREDENTIALS = select(

@@ -10,11 +10,12 @@ from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import network_of
+from services.identity.accounts import known_networks
 from services.identity.accounts.accounts import END_TOKENS
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
-from services.identity.sign_in import known_networks, password_check
+from services.identity.sign_in import password_check
 from services.identity.sign_in.password_check import UNCHANGED, Credentials
 from services.identity.sign_in.throttle import SignInThrottle
 from services.identity.sign_in.tokens import Tokens

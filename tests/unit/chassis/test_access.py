@@ -12,7 +12,7 @@ from fastmp.access.v1 import access_pb2
 from fastmp.activation.v1 import activation_service_pb2
 from fastmp.identity.v1 import identity_service_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2
-from services.chassis.grpc_server.access import (
+from services.chassis.access import (
     AccessRule,
     AccountNotActivatedError,
     ActivationExpiredError,
