@@ -1,7 +1,7 @@
 """Name and avatar from the home page's inline script, in time linear in the page's length.
 
 WeChat writes it in one of two shapes: assignments `wx.cgiData.nick_name = "…"`, or the object literal
-`window.wx.commonData = {… nick_name: "…", head_img: '…' …}`. Both are read with either kind of quotes.
+`window.wx.commonData = {… nick_name: "…", head_img: '…' …}`, or in both. Each is read with either kind of quotes.
 """
 
 import html
@@ -58,7 +58,9 @@ def read_home_page(body: bytes) -> HomePage:
         HomePageUnknownError: the page has neither of the shapes.
     """
     page = body.decode("utf-8", "replace")
-    found = _assignments(page) or _members(page)
+    # A page may have both shapes, and each may lack what the other says.
+    found = _members(page)
+    found |= {key: value for key, value in _assignments(page).items() if value or key not in found}
     if not found.get("nick_name") and LOGGED_OUT_TEXT in page:
         raise SessionInvalidError(LOGGED_OUT_RET)
     if not found:

@@ -40,6 +40,17 @@ def test_name_and_avatar_are_read_from_both_shapes(page: object) -> None:
     assert found.original_id == "gh_0123456789ab"
 
 
+def test_a_page_with_both_shapes_gives_what_both_say() -> None:
+    script = (
+        '<script>wx.commonData = {data: {nick_name: "old", head_img: \'https://wx.qlogo.cn/a\', alias: "ann",'
+        ' user_name: "gh_0123456789ab"}};'
+        '\nwx.cgiData.nick_name = "Ann";\nwx.cgiData.alias = "";</script>'
+    )
+    assert read_home_page(script.encode()) == HomePage(
+        "Ann", "https://wx.qlogo.cn/a", "gh_0123456789ab", "ann"
+    )
+
+
 def test_the_object_literal_has_an_alias_too() -> None:
     assert read_home_page(literal("x")) == HomePage("x", "", "gh_0123456789ab", "shop")
 
