@@ -51,8 +51,8 @@ _INSERT = insert(cookies).returning(*COLUMNS)
 def save(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
     """Saves `new` as its owner's current cookie, in the open transaction of `connection`.
 
-    It replaces the owner's former cookie of the same official account, or of the same token. After the commit
-    `Folders.sync` brings the exported folders up to date; a caller that dies before that loses nothing.
+    It replaces the owner's former cookie of the same official account, or of the same token. The exported folders
+    follow by themselves: the commit announces the change to the FolderKeeper of each replica.
 
     Raises OwnedByAnotherAccountError or OwnerDeletedError; the transaction is as it was before the call and can
     go on.
