@@ -1,4 +1,4 @@
-"""All commands together."""
+"""The typer application: every command group of `fastmp`."""
 
 import importlib.metadata
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a person types: passwords and codes, from a prompt or standard input and never from the command line."""
+"""Prompts for passwords, codes and confirmations; never from the command line, which other users can read."""
 
 import sys
 
@@ -32,7 +32,7 @@ def activation_code(given: str | None) -> str:
 
 
 def confirm(question: str, *, is_sure: bool) -> bool:
-    """Whether the person wants it; when `is_sure`, without asking. Raises UsageError when nobody can be asked."""
+    """Whether the answer is yes; with `is_sure` it is not asked. Raises UsageError when there is no terminal."""
     if is_sure:
         return True
     if not sys.stdin.isatty():

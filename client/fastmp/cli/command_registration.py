@@ -1,4 +1,4 @@
-"""How a function becomes a command: every command takes --server, --profile and --json, and fails in one way."""
+"""Registration of commands: each takes --server, --profile and --json, and reports failures alike."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""Why a command fails: what its person is told, and the exit code."""
+"""Failures of a command: the message, the hint and the exit code."""
 
 from dataclasses import dataclass
 

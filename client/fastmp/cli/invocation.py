@@ -29,7 +29,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a command works with. `profile` is None where nobody has signed in under `profile_name`."""
+    """What a command works with. `profile` is None without a sign-in under `profile_name`."""
 
     profile_name: str
     profiles: Profiles
@@ -80,7 +80,7 @@ class Invocation:
             return self.given_token
         hint = f"Sign in: fastmp login EMAIL --profile {self.profile_name}"
         if self.profile is None or self.profile.token is None:
-            raise NotSignedInError(f"nobody is signed in under the profile {self.profile_name!r}", hint)
+            raise NotSignedInError(f"not signed in under the profile {self.profile_name!r}", hint)
         if self.profile.server != self.server:
             # A token goes to the server that gave it out, and to no other.
             raise NotSignedInError(

@@ -30,7 +30,7 @@ class LoginFollower:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_connection` is told False when the stream broke, and True when it stands again."""
+        """`on_connection` is called with False when the stream broke, and with True when it stands again."""
         self.login_key: str | None = None
         self._rest = rest
         self._on_connection = on_connection
@@ -56,7 +56,7 @@ class LoginFollower:
                     if "success" in event or "failure" in event:
                         return
             except (UnreachableError, RefusedError) as error:
-                # To start a login is not safe to repeat: without its key nobody knows whether there is one.
+                # Starting a login is not safe to repeat: without its key it is unknown whether one exists.
                 is_final = isinstance(error, RefusedError) and error.refusal.is_final
                 if self.login_key is None or is_final or self._clock() - heard > GIVE_UP_SECONDS:
                     raise

@@ -146,7 +146,7 @@ class LoginStream(Iterator[pb.LoginEvent]):
         self._closed.wait(pause)
 
     def _passes(self, error: FastMPError) -> bool:
-        # The server may count the broken stream for a while; somebody who opens their first one has too many.
+        # The server may count the broken stream for a while; a caller that opens its first one has too many.
         too_many = isinstance(error, ThrottledError) and self._attempts > 0
         return too_many or isinstance(error, UnavailableError | DeadlineExceededError)
 

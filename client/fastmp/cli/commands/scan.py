@@ -51,7 +51,7 @@ def scan(call: Invocation, qr_file: QrFile = None, invert: Invert = False) -> No
                     display.show(last)
         except KeyboardInterrupt as error:
             if follower.login_key is not None:
-                # The login would end by itself in a few minutes; Ctrl-C works also while nobody answers.
+                # The login would end by itself in a few minutes; Ctrl-C works without an answer, too.
                 with suppress(CommandError):
                     rest.post("/cookie/cancel", login_key=follower.login_key)
             raise typer.Exit(ExitCode.INTERRUPTED) from error
