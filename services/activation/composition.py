@@ -45,7 +45,7 @@ class Activation:
         self._schema = SchemaCheck(PACKAGE)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         authenticator = CachingAuthenticator(IdentityClient(self._identity).authenticate, now)
-        self._audit = Auditing(self._database, audit, settings.audit_key, now)
+        self._audit = Auditing(self._database, audit, settings, now)
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)

@@ -63,6 +63,8 @@ class ServiceSettings(TlsSettings):
     listen_host: str = "127.0.0.1"
     # Seals the audit log: without it, write access to the database does not suffice to forge an entry.
     audit_key: StrongSecret
+    # Entries of the audit log that are older are removed.
+    audit_days: int = Field(default=400, ge=1, le=36_500)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     # Threads for unary calls and for streams; each open stream holds one.
     unary_threads: int = Field(default=32, ge=4, le=512)

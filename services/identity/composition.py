@@ -87,7 +87,7 @@ class Identity:
         self._hashing = HashingProcesses()
         hasher = PasswordHasher(self._hashing, secrets.token_bytes)
         passwords = PasswordHashing(self._hashing_turns, hasher, caller_network)
-        self._audit = Auditing(self._database, audit, settings.audit_key, now)
+        self._audit = Auditing(self._database, audit, settings, now)
         transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
         self.server = Server(

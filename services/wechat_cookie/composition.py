@@ -72,7 +72,7 @@ class WeChatCookie:
             name="listener-cookies",
         )
         self._sweeper = Sweeper(self._database, now)
-        self._audit = Auditing(self._database, audit, settings.audit_key, now)
+        self._audit = Auditing(self._database, audit, settings, now)
         self._client = MpClient(settings.mp, time.time, random.SystemRandom())
         registry = CollectorRegistry()
         self._logins = LoginEngine(

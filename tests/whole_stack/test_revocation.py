@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 import requests
 
+from deploy.local.kept_secrets import read_kept
 from deploy.local.stack import LocalStack
 from fastmp.activation.v1 import activation_service_pb2_grpc as activation_grpc
 from fastmp.audit.v1 import audit_pb2
@@ -182,7 +183,8 @@ def bring_back(stack: LocalStack) -> None:
 def delete_in_the_database(stack: LocalStack, person: Person) -> None:
     """Deletes the account as Identity does, while Identity cannot tell anybody."""
     database = Database(stack.database_url("identity"), pool_size=1)
-    transactions = AccountTransactions(database, utc_now, AuditLog(audit, utc_now), lambda *_: None)
+    key = read_kept(stack.state_directory / "secrets.json").audit_key("identity").encode()
+    transactions = AccountTransactions(database, utc_now, AuditLog(audit, key, utc_now), lambda *_: None)
     with transactions.begin() as transaction:
         accounts.remove(transaction, uuid.UUID(person.id))
     database.dispose()

@@ -250,6 +250,9 @@ export const en = {
   "audit_broken.HEAD_MISMATCH":
     "The log is not whole: its end does not fit entry {position}. The newest entries may have been taken out",
   "audit_broken.ANCHOR_MISMATCH": "The log is not whole: entry {position} is not the one noted earlier",
+  "audit_broken.PRUNED_MISMATCH":
+    "The log is not whole: the record that entries up to {position} were pruned was changed",
+  "audit_broken.FORGED": "The log is not whole: at {position} there is an entry that the service did not write",
   "audit_log.identity": "User accounts",
   "audit_log.activation": "Activation codes",
   "audit_log.wechat_cookie": "Official accounts",

@@ -239,6 +239,8 @@ export const zh = {
   "audit_broken.MISSING": "日志不完整：第 {position} 条记录不见了",
   "audit_broken.HEAD_MISMATCH": "日志不完整：末尾与第 {position} 条记录对不上，最新的记录可能被删除",
   "audit_broken.ANCHOR_MISMATCH": "日志不完整：第 {position} 条记录与此前记下的摘要不符",
+  "audit_broken.PRUNED_MISMATCH": "日志不完整：到第 {position} 条为止的清理记录被改动过",
+  "audit_broken.FORGED": "日志不完整：在第 {position} 条的位置有并非由服务写入的记录",
   "audit_log.identity": "账户",
   "audit_log.activation": "激活码",
   "audit_log.wechat_cookie": "公众号登录",

@@ -29,7 +29,6 @@ from services.activation.redeeming.guessing import CodeGuessing, Guesser
 from services.activation.tables import activation_codes
 from services.chassis.audit.recording import AuditLog, Entry
 from services.chassis.jobs.queue import Jobs
-from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
 APPLY_ACTIVATION = "fastmp:apply_activation"
@@ -82,12 +81,12 @@ class Claiming:
     def __init__(self, jobs: Jobs, guessing: CodeGuessing, audit: AuditLog) -> None:
         self._guessing = guessing
         self._audit = audit
-        self._waiting = DirectStatement(_taking(jobs, guessing, audit, skip_locked=False))
-        self._passing = DirectStatement(_taking(jobs, guessing, audit, skip_locked=True))
+        self._waiting = DirectStatement(_taking(jobs, guessing, skip_locked=False))
+        self._passing = DirectStatement(_taking(jobs, guessing, skip_locked=True))
 
     def take(
         self,
-        connection: Connection | DirectConnection,
+        connection: Connection,
         wishes: Sequence[ClaimWish],
         now: datetime.datetime,
         *,
@@ -106,12 +105,12 @@ class Claiming:
             "by_address": [by_address for _, by_address in keys],
             "now": now,
             "time": iso_text(now),
-            **self._audit.entries([wish.told for wish in wishes]),
         }
         statement = self._waiting if waiting else self._passing
         claims: list[Claim | None] = [None] * len(wishes)
         for number, code_id, expiry_date, job_id in statement.rows(connection, values):
             wish = wishes[number]
+            self._audit.append(connection, {**wish.told, "target": str(code_id)})
             claims[number] = Claim(
                 code_id, wish.claimant.account_id, wish.activation_code, expiry_date, job_id
             )
@@ -119,7 +118,7 @@ class Claiming:
 
 
 def _taking(
-    jobs: Jobs, guessing: CodeGuessing, audit: AuditLog, *, skip_locked: bool
+    jobs: Jobs, guessing: CodeGuessing, *, skip_locked: bool
 ) -> Select[int, uuid.UUID, datetime.datetime, int]:
     code = activation_codes.c
     now = bindparam("now", type_=DateTime(timezone=True))
@@ -162,8 +161,7 @@ def _taking(
     )
     arguments = func.jsonb_build_object(literal("code_id", Text), taken.c.id)
     job = jobs.enqueuing(APPLY_ACTIVATION, arguments, delay_seconds=APPLY_JOB_DELAY_SECONDS)
-    told = audit.appending(taken, target=cast(taken.c.id, Text))
-    return select(taken.c.number, taken.c.id, taken.c.expiry_date, job).add_cte(told)
+    return select(taken.c.number, taken.c.id, taken.c.expiry_date, job)
 
 
 def _days_after(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:

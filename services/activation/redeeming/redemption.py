@@ -96,11 +96,11 @@ class Redemption:
 
     def _take(self, wishes: Sequence[ClaimWish]) -> list[Claim | None]:
         # Whoever wants a code that somebody has locked waits for it alone, and nobody else with it.
-        with self._database.direct() as connection:
+        with self._database.transaction() as connection:
             return self._claiming.take(connection, wishes, self._now(), waiting=False)
 
     def _take_or_refuse(self, wish: ClaimWish) -> Claim:
-        with self._database.direct() as connection:
+        with self._database.transaction() as connection:
             code = codes.get(connection, wish.activation_code)
             if code.activation_status == "pending":
                 [claim] = self._claiming.take(connection, [wish], self._now(), waiting=True)

@@ -1,1 +1,1 @@
-"""The audit log of a service: append-only, and chained by digests so that a change or a gap is noticed."""
+"""The audit log of a service: append-only, each entry with a MAC, and chained by keyed digests."""

@@ -1,5 +1,7 @@
 """ListAuditLog and VerifyAuditLog, the same for every service."""
 
+import datetime
+from collections.abc import Callable
 from typing import Annotated
 
 import grpc
@@ -9,7 +11,7 @@ from sqlalchemy import RowMapping
 from fastmp.audit.v1 import audit_pb2 as pb
 from services.chassis.audit.listing import Filters, page
 from services.chassis.audit.tables import AuditTables
-from services.chassis.audit.verifying import Anchor, verify
+from services.chassis.audit.verifying import Anchor, Verification
 from services.chassis.errors import FieldViolation, InvalidArgumentError
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.postgres.database import Database
@@ -58,10 +60,19 @@ class AuditRpcs:
 class AuditReader:
     """The reading side of one service's audit log, in protobuf."""
 
-    def __init__(self, database: Database, tables: AuditTables, key: bytes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tables: AuditTables,
+        key: bytes,
+        keep: datetime.timedelta,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
         self._database = database
         self._tables = tables
         self._key = key
+        self._keep = keep
+        self._now = now
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
         """One page. Raises InvalidArgumentError for a token that is none."""
@@ -81,8 +92,9 @@ class AuditReader:
         anchor = None
         if values.anchor_position is not None and values.anchor_digest is not None:
             anchor = Anchor(values.anchor_position, bytes.fromhex(values.anchor_digest))
+        verification = Verification(self._tables, self._key, self._now() - self._keep)
         with self._database.snapshot() as connection:
-            verdict = verify(connection, self._tables, self._key, values.after_position, anchor)
+            verdict = verification.verify(connection, values.after_position, anchor)
         return pb.VerifyAuditLogResponse(
             intact=verdict.intact,
             checked=verdict.checked,

@@ -1,32 +1,41 @@
-"""One service's audit log put together: what writes it, what seals it, what reads it."""
+"""One service's audit log put together: the parts that write, seal, read and prune it."""
 
 import datetime
 from collections.abc import Callable
 
-from pydantic import SecretStr
-
 from services.chassis.audit.api import AuditReader
+from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog
 from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import AuditTables
+from services.chassis.housekeeping import Housekeeping
 from services.chassis.postgres.database import Database
+from services.chassis.settings import ServiceSettings
 
 
 class Auditing:
-    """The parts that share tables and key. start() and stop() are the sealer's."""
+    """The parts that share tables and key. start() and stop() are those of sealing and pruning."""
 
     def __init__(
-        self, database: Database, tables: AuditTables, key: SecretStr, now: Callable[[], datetime.datetime]
+        self,
+        database: Database,
+        tables: AuditTables,
+        settings: ServiceSettings,
+        now: Callable[[], datetime.datetime],
     ) -> None:
-        seal = key.get_secret_value().encode()
-        self._sealer = Sealer(database, tables, seal)
-        self.log = AuditLog(tables, now, self._sealer.nudge)
-        self.reader = AuditReader(database, tables, seal)
+        key = settings.audit_key.get_secret_value().encode()
+        keep = datetime.timedelta(days=settings.audit_days)
+        self._sealer = Sealer(database, tables, key, keep, now)
+        self._pruning = Housekeeping({"audit_log": Pruner(database, tables, key, keep, now).prune})
+        self.log = AuditLog(tables, key, now, self._sealer.nudge)
+        self.reader = AuditReader(database, tables, key, keep, now)
 
     def start(self) -> None:
-        """Starts to seal."""
+        """Starts to seal and to prune."""
         self._sealer.start()
+        self._pruning.start()
 
     def stop(self) -> None:
-        """Stops sealing; what is left unsealed, the next start seals."""
+        """Stops sealing and pruning; what is left unsealed, the next start seals."""
+        self._pruning.stop()
         self._sealer.stop()

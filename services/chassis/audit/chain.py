@@ -1,23 +1,81 @@
-"""The chain of digests over the entries of an audit log."""
+"""The MACs and digests that protect an audit log, all of them made with the service's AUDIT_KEY."""
 
 import datetime
 import hmac
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
+# What is known of an entry when it is written.
 FACTS = ("action", "outcome", "actor", "actor_email", "target", "client_address", "request_id", "details")
+# What an entry's digest covers, beside its position.
+COVERED = ("id", "time", *FACTS, "mac")
+NONCE_BYTES = 16
+# Each use of the key has a key of its own, so that no value made for one can be passed off as another's.
+_ENTRY_KEY = b"fastmp audit entry"
+_ANCHOR_KEY = b"fastmp audit anchor"
 
 
-def digest(key: bytes, previous: bytes, position: int, entry: Mapping[str, Any]) -> bytes:
-    """The digest of the entry at `position`, which follows the one with the digest `previous`.
+def entry_mac(key: bytes, entry: Mapping[Any, Any]) -> bytes:
+    """Returns a new MAC of an entry's time and facts: a nonce, and the HMAC-SHA-256 over both.
 
-    Keyed: whoever can write to the table but has not the service's AUDIT_KEY cannot mend the chain. `entry` has the
-    columns of a row; its time counts to the microsecond.
+    The nonce makes it unique, so that a copy of an entry is known by a MAC that is there twice.
     """
+    return _entry_mac(key, secrets.token_bytes(NONCE_BYTES), entry)
+
+
+def has_right_mac(key: bytes, entry: Mapping[Any, Any]) -> bool:
+    """Whether the entry was written by a holder of the key; False without a MAC. Compares in constant time."""
+    mac: bytes | None = entry["mac"]
+    if mac is None:
+        return False
+    return hmac.compare_digest(_entry_mac(key, mac[:NONCE_BYTES], entry), mac)
+
+
+def digest(key: bytes, previous: bytes, position: int, entry: Mapping[Any, Any]) -> bytes:
+    """Returns the digest of the entry at `position`, which follows the one with the digest `previous`."""
+    mac: bytes | None = entry["mac"]
+    covered = [position, *_facts(entry)]
+    if mac is not None:
+        covered += [entry["id"], mac.hex()]
+    return hmac.digest(key, previous + _canonical(covered), "sha256")
+
+
+def sealed_digest(key: bytes, previous: bytes, position: int, entry: Mapping[Any, Any]) -> bytes | None:
+    """Returns the digest that a sealed entry has, or None when that is not the right one for it."""
+    stored: bytes | None = entry["digest"]
+    if stored is None:
+        return None
+    # The release before had no MACs. In a rolling update its replicas also sealed entries that have one.
+    older = {**entry, "mac": None}
+    for expected in (digest(key, previous, position, entry), digest(key, previous, position, older)):
+        if hmac.compare_digest(expected, stored):
+            return expected
+    return None
+
+
+def anchor_mac(key: bytes, position: int, last: bytes) -> bytes:
+    """Returns the MAC of the record that the entries up to `position`, whose digest is `last`, were pruned."""
+    covered = _canonical([position, last.hex()])
+    return hmac.digest(_derived(key, _ANCHOR_KEY), covered, "sha256")
+
+
+def _entry_mac(key: bytes, nonce: bytes, entry: Mapping[Any, Any]) -> bytes:
+    covered = nonce + _canonical(_facts(entry))
+    return nonce + hmac.digest(_derived(key, _ENTRY_KEY), covered, "sha256")
+
+
+def _facts(entry: Mapping[Any, Any]) -> list[Any]:
     moment: datetime.datetime = entry["time"]
-    facts = [position, moment.astimezone(datetime.UTC).isoformat(timespec="microseconds")]
-    facts += [entry[name] for name in FACTS]
-    # JSON with sorted keys, so that the same facts are always the same bytes.
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
-    return hmac.digest(key, previous + canonical, "sha256")
+    in_utc = moment.astimezone(datetime.UTC).isoformat(timespec="microseconds")
+    return [in_utc, *(entry[name] for name in FACTS)]
+
+
+def _canonical(values: list[Any]) -> bytes:
+    # JSON with sorted keys, so that the same values are always the same bytes.
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _derived(key: bytes, use: bytes) -> bytes:
+    return hmac.digest(key, use, "sha256")

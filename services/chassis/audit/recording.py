@@ -1,4 +1,4 @@
-"""Writes entries, in the transaction that they tell of."""
+"""Writes audit entries, in the transaction that does what they record."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.chassis import context as calls
-from services.chassis.audit.chain import FACTS
+from services.chassis.audit.chain import FACTS, entry_mac
 from services.chassis.audit.tables import AuditTables
 
 SERVICE_ACTOR = "service:"
@@ -35,7 +35,7 @@ Entry = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Event:
-    """What happened. Who did it, from where and by which request is taken from the call being answered.
+    """What happened. The actor, the address and the request id are those of the call being answered.
 
     `outcome` is OK or the reason of a refusal. `details` hold no secret. `actor` and `actor_email` are given only
     where the call itself does not know them: a sign-in, a background task.
@@ -55,19 +55,25 @@ class AuditLog:
     def __init__(
         self,
         tables: AuditTables,
+        key: bytes,
         now: Callable[[], datetime.datetime],
         on_record: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_record` is told of every entry, before its transaction is committed."""
-        # Nobody needs the id that PostgreSQL gives the entry.
+        """`key` is the service's AUDIT_KEY. `on_record` is called for every entry, before it is committed."""
+        # Without the id that PostgreSQL gives the entry, which has no use here.
         self._insert = insert(tables.log).inline()
-        self._columns = [tables.log.c[name] for name in ("time", *FACTS)]
+        self._columns = [tables.log.c[name] for name in ("time", *FACTS, "mac")]
+        self._key = key
         self._now = now
         self._on_record = on_record
 
     def record(self, connection: Connection, event: Event) -> None:
         """Appends `event` in the open transaction of `connection`: it is there exactly if the transaction is."""
-        connection.execute(self._insert, self.entry(event))
+        self.append(connection, self.entry(event))
+
+    def append(self, connection: Connection, entry: Entry) -> None:
+        """Appends an entry made by entry()."""
+        connection.execute(self._insert, self._signed(entry))
         self._on_record()
 
     def entry(self, event: Event) -> Entry:
@@ -90,24 +96,30 @@ class AuditLog:
             "details": dict(event.details),
         }
 
-    def appending(self, done: FromClause, target: ColumnElement[str] | None = None) -> CTE:
+    def appending(self, done: FromClause) -> CTE:
         """SQL that appends an entry for each row of `done`, in the statement that brings these rows about.
 
         The row's column `number` says which of the entries that the statement is executed with, by entries(); from
-        0. `target`, where it is given, stands for theirs.
+        0.
         """
         given = func.jsonb_to_recordset(bindparam(ENTRIES, type_=JSONB)).table_valued(
             column("number", Integer), *(column(one.name, one.type) for one in self._columns)
         )
         given = given.render_derived(with_types=True)
         values: dict[str, ColumnElement[Any]] = {one.name: given.c[one.name] for one in self._columns}
-        if target is not None:
-            values["target"] = target
         chosen = select(*values.values()).join_from(done, given, given.c.number == done.c.number)
         return self._insert.from_select(list(values), chosen).cte("told")
 
     def entries(self, entries: Sequence[Entry]) -> Mapping[str, str]:
         """What a statement with appending() is executed with."""
         self._on_record()
-        numbered = [{"number": number, **entry} for number, entry in enumerate(entries)]
-        return {ENTRIES: json.dumps(numbered, default=datetime.datetime.isoformat)}
+        numbered = [{"number": number, **self._signed(entry)} for number, entry in enumerate(entries)]
+        return {ENTRIES: json.dumps(numbered, default=_json)}
+
+    def _signed(self, entry: Entry) -> Entry:
+        return {**entry, "mac": entry_mac(self._key, entry)}
+
+
+def _json(value: datetime.datetime | bytes) -> str:
+    # PostgreSQL reads a bytea as text like this.
+    return value.isoformat() if isinstance(value, datetime.datetime) else rf"\x{value.hex()}"

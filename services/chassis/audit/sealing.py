@@ -1,10 +1,12 @@
-"""Seals entries into the chain, in a thread of its own.
+"""The background loop that seals entries: it gives each a position and a digest in the chain.
 
 Writers only insert. Chaining in their transactions would make every audited call of the service take turns on the
 chain's head for as long as its commit takes; sealed within a second after it, an entry is as hard to remove.
 """
 
+import datetime
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,10 +22,11 @@ from sqlalchemy import (
     update,
 )
 
-from services.chassis.audit.chain import FACTS, digest
+from services.chassis.audit.chain import COVERED, digest
 from services.chassis.audit.tables import AuditTables
+from services.chassis.audit.unsealed import IS_COPY, is_copy, is_genuine
 from services.chassis.background_loop import BackgroundLoop
-from services.chassis.postgres.database import Database
+from services.chassis.postgres.database import Database, DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
 _log = structlog.get_logger(__name__)
@@ -36,18 +39,32 @@ IDLE_SECONDS = 5.0
 BATCH = 1000
 # How often the head is written to the service's log, where whoever rewrites the database cannot reach it.
 ANCHOR_EVERY = 1000
-# What of an entry its digest covers.
-_TOLD = ("time", *FACTS)
+# The columns of an unsealed entry as they are read here.
+_READ = (*COVERED, IS_COPY)
 
 
 class Sealer:
-    """The thread that seals. Several replicas may run one each: the head's row decides."""
+    """Seals entries whose MAC is right, and leaves the others unsealed, for VerifyAuditLog to report.
 
-    def __init__(self, database: Database, tables: AuditTables, key: bytes) -> None:
+    Several replicas may run one each: the head's row decides.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: AuditTables,
+        key: bytes,
+        keep: datetime.timedelta,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        """Entries are kept for `keep`; an older one is not sealed, as it may be a copy of one that was pruned."""
         self._database = database
         self._unsealed = DirectStatement(_unsealed(tables))
         self._seal = DirectStatement(_sealing(tables))
         self._key = key
+        self._keep = keep
+        self._now = now
+        self._refused = 0
         self._written = threading.Event()
         self._looks = 0
         self._loop = BackgroundLoop(
@@ -72,39 +89,60 @@ class Sealer:
         self._loop.wake()
 
     def seal(self) -> int:
-        """Seals at most BATCH entries in the order of their ids; returns how many. Raises DomainError."""
+        """Seals all genuine entries in the order of their ids; returns how many. Raises DomainError."""
+        sealed = after = refused = 0
         with self._database.direct() as connection:
-            while found := self._unsealed.rows(connection, {}):
+            while found := self._unsealed.rows(connection, {"after": after}):
                 first, last = found[0][0], found[0][1]
-                entries, digests = [], []
-                for position, (_, _, entry, *facts) in enumerate(found, first + 1):
-                    last = digest(self._key, last, position, dict(zip(_TOLD, facts, strict=True)))
-                    entries.append(entry)
-                    digests.append(last)
-                values = {"entries": entries, "digests": digests, "first": first, "last": last}
-                # Whoever finds the head moved on, by another replica, begins anew behind it.
-                if self._seal.row(connection, {**values, "count": len(found)}) is not None:
-                    _anchor(first, first + len(found), last)
-                    return len(found)
-        return 0
+                entries = [dict(zip(_READ, row[2:], strict=True)) for row in found]
+                kept_from = self._now() - self._keep
+                genuine = [entry for entry in entries if is_genuine(self._key, entry, kept_from)]
+                if genuine and not self._chain(connection, first, last, genuine):
+                    # Another replica has sealed meanwhile: this page is read again, behind its entries.
+                    continue
+                sealed += len(genuine)
+                refused += len(entries) - len(genuine)
+                after = entries[-1]["id"]
+                if len(found) < BATCH or self._loop.is_stopping:
+                    break
+        self._report(refused)
+        return sealed
+
+    def _chain(
+        self, connection: DirectConnection, first: int, last: bytes, entries: Sequence[Mapping[Any, Any]]
+    ) -> bool:
+        """Seals the entries behind the head at `first`; False when that is no longer the head."""
+        digests = []
+        for position, entry in enumerate(entries, first + 1):
+            last = digest(self._key, last, position, entry)
+            digests.append(last)
+        values = {"entries": [entry["id"] for entry in entries], "digests": digests, "last": last}
+        if self._seal.row(connection, {**values, "first": first, "count": len(entries)}) is None:
+            return False
+        _anchor(first, first + len(entries), last)
+        return True
+
+    def _report(self, refused: int) -> None:
+        if refused != self._refused:
+            _log.error("audit_entries_without_a_right_mac", count=refused)
+        self._refused = refused
 
     def _look(self) -> float:
         """Seals all that there is, and returns the seconds until the next look."""
         self._looks = LOOKS if self._written.is_set() else self._looks - 1
         self._written.clear()
-        while self.seal() == BATCH and not self._loop.is_stopping:
-            continue
+        self.seal()
         return INTERVAL_SECONDS if self._looks > 1 else IDLE_SECONDS
 
 
 def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
-    """The next entries to seal, each with the head's position and digest of the same moment."""
+    """The next unsealed entries, each with the head's position and digest of the same moment."""
     columns, head = tables.log.c, tables.head.c
     return (
-        select(head.position, head.digest, columns.id, *(columns[name] for name in _TOLD))
+        select(head.position, head.digest, *(columns[name] for name in COVERED), is_copy(tables))
         # Without a head there is something wrong, and not nothing to seal.
         .select_from(tables.log.outerjoin(tables.head, true()))
-        .where(columns.position.is_(None))
+        .where(columns.position.is_(None), columns.id > bindparam("after", type_=BigInteger))
         .order_by(columns.id)
         .limit(BATCH)
     )

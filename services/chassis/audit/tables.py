@@ -22,7 +22,9 @@ from sqlalchemy.schema import conv
 
 @dataclass(frozen=True)
 class AuditTables:
-    """`log` holds the entries; `head` is one row: the last sealed position and its digest."""
+    """`log` holds the entries. `head` is one row: the last sealed position and its digest, and the anchor, which is
+    the last pruned position with its digest and a MAC over both; before anything is pruned it is 0 and empty.
+    """
 
     log: Table
     head: Table
@@ -45,7 +47,10 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("details", JSONB, nullable=False),
         Column("position", BigInteger, unique=True),
         Column("digest", LargeBinary),
+        # NULL in entries that the release before wrote.
+        Column("mac", LargeBinary),
     )
+    Index("audit_log_mac_key", log.c.mac, unique=True, postgresql_where=text("mac IS NOT NULL"))
     Index("audit_log_unsealed_idx", log.c.id, postgresql_where=text("position IS NULL"))
     Index("audit_log_actor_idx", log.c.actor, log.c.id)
     Index("audit_log_target_idx", log.c.target, log.c.id)
@@ -56,6 +61,9 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("only_row", Boolean, primary_key=True, server_default="true"),
         Column("position", BigInteger, nullable=False, server_default="0"),
         Column("digest", LargeBinary, nullable=False, server_default=text("''::bytea")),
+        Column("pruned_position", BigInteger, nullable=False, server_default="0"),
+        Column("pruned_digest", LargeBinary, nullable=False, server_default=text("''::bytea")),
+        Column("pruned_mac", LargeBinary, nullable=False, server_default=text("''::bytea")),
         # Named as it is, whatever the naming convention of the service's metadata.
         CheckConstraint("only_row", name=conv("audit_head_only_row")),
     )

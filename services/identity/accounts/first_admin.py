@@ -54,7 +54,7 @@ def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime
         sys.exit(2)
     with _database("ensure-admin", settings) as database:
         password = settings.admin_password.get_secret_value()
-        outcome = _ensure(database, _transactions(database, now), settings.admin_email, password)
+        outcome = _ensure(database, _transactions(database, settings, now), settings.admin_email, password)
     sys.stdout.write(f"{outcome}\n")
 
 
@@ -65,7 +65,10 @@ def reset_password(settings: IdentitySettings, email: str, now: Callable[[], dat
     the e-mail, and without a database.
     """
     password = secrets.token_urlsafe(NEW_PASSWORD_BYTES)
-    with _database("reset-password", settings) as database, _transactions(database, now).begin() as change:
+    with (
+        _database("reset-password", settings) as database,
+        _transactions(database, settings, now).begin() as change,
+    ):
         account = accounts.find_by_email(change.connection, email)
         if account is None:
             raise AccountNotFoundError
@@ -89,9 +92,12 @@ def _database(command: str, settings: IdentitySettings) -> Iterator[Database]:
         database.dispose()
 
 
-def _transactions(database: Database, now: Callable[[], datetime.datetime]) -> AccountTransactions:
+def _transactions(
+    database: Database, settings: IdentitySettings, now: Callable[[], datetime.datetime]
+) -> AccountTransactions:
+    audit_log = AuditLog(audit, settings.audit_key.get_secret_value().encode(), now)
     # This process has no cache that a change would have to be dropped from; the replicas follow the feed.
-    return AccountTransactions(database, now, AuditLog(audit, now), lambda _account_id, _sequence: None)
+    return AccountTransactions(database, now, audit_log, lambda _account_id, _sequence: None)
 
 
 def _ensure(database: Database, transactions: AccountTransactions, email: str, password: str) -> str:

@@ -12,6 +12,7 @@ from services.chassis.audit.recording import AuditLog
 from services.chassis.jobs.queue import Jobs
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.tally import Tally
+from tests.support.audit_key import AUDIT_KEY
 
 
 def bare_jobs(database_url: str) -> Jobs:
@@ -22,7 +23,7 @@ def bare_jobs(database_url: str) -> Jobs:
 
 def bare_claiming(database: Database, database_url: str, now: Callable[[], datetime.datetime]) -> Claiming:
     """The statement by itself."""
-    return Claiming(bare_jobs(database_url), _guessing(database, now), AuditLog(audit, now))
+    return Claiming(bare_jobs(database_url), _guessing(database, now), AuditLog(audit, AUDIT_KEY, now))
 
 
 def bare_redemption(
@@ -30,7 +31,7 @@ def bare_redemption(
 ) -> Redemption:
     """The rules with the limits that a replica has by default."""
     guessing = _guessing(database, now)
-    return Redemption(database, bare_jobs(database_url), guessing, AuditLog(audit, now), now)
+    return Redemption(database, bare_jobs(database_url), guessing, AuditLog(audit, AUDIT_KEY, now), now)
 
 
 def _guessing(database: Database, now: Callable[[], datetime.datetime]) -> CodeGuessing:

@@ -19,6 +19,7 @@ from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_claiming
 from tests.service.activation.replicas import Replica, at_once
 from tests.service.activation.scripted_identity import Account, World
+from tests.support.audit_key import AUDIT_KEY
 from tests.support.waiting import wait_until
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -44,7 +45,7 @@ def locked(database: Database, codes: list[str]) -> Iterator[str]:
 
 
 def wish(code: str, claimant: Claimant | None = None) -> ClaimWish:
-    told = AuditLog(audit, lambda: NOW).entry(Event("code_activated", actor=code))
+    told = AuditLog(audit, AUDIT_KEY, lambda: NOW).entry(Event("code_activated", actor=code))
     return ClaimWish(code, claimant or new_claimant(), told)
 
 
@@ -58,7 +59,7 @@ def new_claimant() -> Claimant:
 def take(
     database: Database, claiming: Claiming, *wishes: ClaimWish, waiting: bool = False
 ) -> list[Claim | None]:
-    with database.direct() as connection:
+    with database.transaction() as connection:
         return claiming.take(connection, wishes, NOW, waiting=waiting)
 
 

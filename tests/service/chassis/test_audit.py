@@ -1,63 +1,84 @@
-"""The audit log on real PostgreSQL: what is written stays as it was written, or it is noticed."""
+"""The audit log on real PostgreSQL: what is changed, taken out or put in is noticed, and old entries are pruned."""
 
+import contextlib
 import datetime
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
+import psycopg
 import pytest
 import structlog
-from sqlalchemy import Engine, MetaData, create_engine, exc, make_url, text
+from sqlalchemy import Engine, MetaData, create_engine, exc, insert, make_url, select, text
 
 from deploy.local.postgres import PostgresServer
+from services.chassis.audit import schema_v1, schema_v2
+from services.chassis.audit.chain import digest
+from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.audit.schema_v1 import CREATE, DROP
 from services.chassis.audit.sealing import Sealer
-from services.chassis.audit.tables import AuditTables, audit_tables
-from services.chassis.audit.verifying import Anchor, Verdict, verify
+from services.chassis.audit.tables import audit_tables
+from services.chassis.audit.verifying import Anchor, Verdict, Verification
+from services.chassis.errors import DomainError
 from services.chassis.postgres.database import Database
 from tests.support.held_locks import held_rows
 from tests.support.waiting import wait_until
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
 KEY = b"k" * 32
+KEEP = datetime.timedelta(days=400)
+DAY = datetime.timedelta(days=1)
+CREATE = (*schema_v1.CREATE, *schema_v2.ADD)
+DROP = schema_v1.DROP
 
 
-@dataclass
 class World:
-    database: Database
-    tables: AuditTables
-    log: AuditLog
-    sealer: Sealer
+    """An audit log with all its parts, and a clock that is set by hand."""
+
+    def __init__(self, url: str, key: bytes = KEY) -> None:
+        self.now = NOW
+        self.database = Database(url, pool_size=4)
+        self.tables = audit_tables(MetaData())
+        self.sealer = self.new_sealer(key)
+        self.log = AuditLog(self.tables, KEY, lambda: self.now, self.sealer.nudge)
+
+    def new_sealer(self, key: bytes = KEY) -> Sealer:
+        return Sealer(self.database, self.tables, key, KEEP, lambda: self.now)
 
     def record(self, *actions: str) -> None:
         for action in actions:
+            event = Event(action, target="t", details={"z": "1", "a": "值"}, actor="b", actor_email="e")
             with self.database.transaction() as connection:
-                self.log.record(connection, Event(action, target="t", details={"z": "1", "a": "值"}))
+                self.log.record(connection, event)
+
+    def seal(self, *actions: str) -> None:
+        self.record(*actions)
+        self.sealer.seal()
+
+    def prune(self) -> int:
+        return Pruner(self.database, self.tables, KEY, KEEP, lambda: self.now).prune()
 
     def tamper(self, statement: str) -> None:
-        """Changes the table as somebody would who owns it: with the trigger out of the way."""
+        """Changes the table as its owner can: with the trigger out of the way."""
         with self.database.transaction() as connection:
             connection.execute(text("ALTER TABLE audit_log DISABLE TRIGGER USER"))
             connection.execute(text(statement))
             connection.execute(text("ALTER TABLE audit_log ENABLE TRIGGER USER"))
 
     def verdict(self, after: int = 0, anchor: Anchor | None = None, key: bytes = KEY) -> Verdict:
+        verification = Verification(self.tables, key, self.now - KEEP)
         with self.database.snapshot() as connection:
-            return verify(connection, self.tables, key, after, anchor)
+            return verification.verify(connection, after, anchor)
 
 
 @pytest.fixture
 def world(postgres_server: PostgresServer) -> Iterator[World]:
     url = postgres_server.url("postgres")
-    metadata = MetaData()
-    tables = audit_tables(metadata)
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     run(engine, CREATE)
-    database = Database(url, pool_size=4)
-    yield World(database, tables, AuditLog(tables, lambda: NOW), Sealer(database, tables, KEY))
-    database.dispose()
+    world = World(url)
+    yield world
+    world.database.dispose()
     run(engine, DROP)
     engine.dispose()
 
@@ -83,32 +104,236 @@ def test_a_rolled_back_transaction_leaves_no_entry(world: World) -> None:
     assert world.sealer.seal() == 0
 
 
+# Another value for each column of an entry; a new column needs one.
+CHANGES = {
+    "id": "id + 100",
+    "time": "time + interval '1 microsecond'",
+    "action": "'x'",
+    "outcome": "'x'",
+    "actor": "'x'",
+    "actor_email": "'x'",
+    "target": "'x'",
+    "client_address": "'x'",
+    "request_id": "'x'",
+    "details": "'{}'",
+    "position": "position + 100",
+    "digest": "sha256(digest)",
+    "mac": "mac || mac",
+}
+COLUMNS = [column.name for column in audit_tables(MetaData()).log.columns]
+NULLABLE = [column.name for column in audit_tables(MetaData()).log.columns if column.nullable]
+
+
+@pytest.mark.parametrize("position", [1, 2, 4])
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_changed_column_of_a_sealed_entry_is_noticed(world: World, column: str, position: int) -> None:
+    world.seal("a", "b", "c", "d")
+    world.tamper("ALTER TABLE audit_log ALTER id DROP IDENTITY")
+    world.tamper(f"UPDATE audit_log SET {column} = {CHANGES[column]} WHERE position = {position}")
+    verdict = world.verdict()
+    assert (verdict.intact, verdict.broken_position) == (False, position)
+
+
+@pytest.mark.parametrize("column", NULLABLE)
+def test_a_removed_value_of_a_sealed_entry_is_noticed(world: World, column: str) -> None:
+    world.seal("a", "b", "c", "d")
+    world.tamper(f"UPDATE audit_log SET {column} = NULL WHERE position = 2")
+    assert not world.verdict().intact
+
+
+@pytest.mark.parametrize("column", sorted({*COLUMNS} - {"id", "position", "digest"}))
+def test_a_changed_column_of_an_unsealed_entry_is_noticed_and_never_sealed(world: World, column: str) -> None:
+    world.seal("a")
+    world.record("b")
+    world.tamper(f"UPDATE audit_log SET {column} = {CHANGES[column]} WHERE action = 'b'")
+    assert world.verdict().broken_reason == "FORGED"
+    world.seal("c")
+    verdict = world.verdict()
+    assert (verdict.checked, verdict.broken_reason) == (2, "FORGED")
+
+
+ALL = "time, action, outcome, actor, actor_email, target, client_address, request_id, details"
+
+
 @pytest.mark.parametrize(
-    ("statement", "reason", "position"),
+    ("statement", "reason"),
     [
-        ("UPDATE audit_log SET action = 'x' WHERE position = 2", "CHANGED", 2),
-        ("UPDATE audit_log SET details = '{}' WHERE position = 3", "CHANGED", 3),
-        ("UPDATE audit_log SET time = time + interval '1 microsecond' WHERE position = 1", "CHANGED", 1),
-        ("UPDATE audit_log SET client_address = '::1' WHERE position = 4", "CHANGED", 4),
-        ("DELETE FROM audit_log WHERE position = 2", "MISSING", 2),
-        ("DELETE FROM audit_log WHERE position = 4", "HEAD_MISMATCH", 4),
-        ("DELETE FROM audit_log", "HEAD_MISMATCH", 1),
-        ("UPDATE audit_log SET position = NULL, digest = NULL WHERE position = 4", "HEAD_MISMATCH", 4),
-        ("UPDATE audit_head SET position = 9", "HEAD_MISMATCH", 5),
+        ("DELETE FROM audit_log WHERE position = 1", "MISSING"),
+        ("DELETE FROM audit_log WHERE position = 2", "MISSING"),
+        ("DELETE FROM audit_log WHERE position = 4", "HEAD_MISMATCH"),
+        ("DELETE FROM audit_log", "HEAD_MISMATCH"),
+        ("UPDATE audit_log SET position = NULL, digest = NULL WHERE position = 4", "HEAD_MISMATCH"),
+        ("UPDATE audit_head SET position = 9", "HEAD_MISMATCH"),
+        ("UPDATE audit_head SET digest = sha256(digest)", "HEAD_MISMATCH"),
+        # Moved: two entries change places, with their digests or without.
+        (
+            "UPDATE audit_log SET position = -position WHERE position IN (2, 3);"
+            " UPDATE audit_log SET position = 5 + position WHERE position < 0",
+            "CHANGED",
+        ),
+        (
+            "UPDATE audit_log SET position = -position, digest = (SELECT digest FROM audit_log other"
+            " WHERE other.position = 5 - audit_log.position) WHERE position IN (2, 3);"
+            " UPDATE audit_log SET position = 5 + position WHERE position < 0",
+            "CHANGED",
+        ),
+        # Put in: at the end of the chain, outside it, and copied from a genuine entry.
+        (
+            f"INSERT INTO audit_log ({ALL}, position, digest) SELECT {ALL}, 5, digest FROM audit_log"
+            " WHERE position = 4",
+            "CHANGED",
+        ),
+        (
+            f"INSERT INTO audit_log ({ALL}, position, digest) SELECT {ALL}, 0, digest FROM audit_log"
+            " WHERE position = 4",
+            "FORGED",
+        ),
+        (f"INSERT INTO audit_log ({ALL}) SELECT {ALL} FROM audit_log WHERE position = 4", "FORGED"),
+        (
+            "DROP INDEX audit_log_mac_key;"
+            f" INSERT INTO audit_log ({ALL}, mac) SELECT {ALL}, mac FROM audit_log WHERE position = 4",
+            "FORGED",
+        ),
     ],
 )
-def test_a_change_is_noticed(world: World, statement: str, reason: str, position: int) -> None:
-    world.record("a", "b", "c", "d")
-    world.sealer.seal()
+def test_an_entry_moved_taken_out_or_put_in_is_noticed(world: World, statement: str, reason: str) -> None:
+    world.seal("a", "b", "c", "d")
     world.tamper(statement)
+    assert world.verdict().broken_reason == reason
+    # It stays noticed when the log goes on. An entry at the place of the next one stops it.
+    with contextlib.suppress(DomainError, psycopg.Error):
+        world.seal("e")
+    assert not world.verdict().intact
+
+
+@pytest.mark.parametrize("mac", ["NULL", "sha256('x')", "decode(repeat('00', 48), 'hex')"])
+def test_an_entry_that_the_database_role_writes_is_not_sealed(world: World, mac: str) -> None:
+    values = "now(), 'sign_in', 'ok', 'x', '', 'x', '', '', '{}'"
+    with world.database.transaction() as connection:
+        connection.execute(text(f"INSERT INTO audit_log ({ALL}, mac) VALUES ({values}, {mac})"))
+    assert world.sealer.seal() == 0
+    assert world.verdict().broken_reason == "FORGED"
+    world.record("genuine")
+    assert world.sealer.seal() == 1
+
+
+def test_more_forged_entries_than_a_page_keep_no_genuine_one_from_being_sealed(world: World) -> None:
+    values = "now(), 'sign_in', 'ok', 'x', '', 'x', '', '', '{}'::jsonb"
+    world.tamper(f"INSERT INTO audit_log ({ALL}) SELECT {values} FROM generate_series(1, 1500)")
+    world.record("genuine")
+    assert world.sealer.seal() == 1
+
+
+def test_entries_that_the_release_before_sealed_stay_intact(world: World) -> None:
+    world.record("a", "b")
+    # The release before made no MACs, and its digests covered none.
+    world.tamper("UPDATE audit_log SET mac = NULL WHERE action = 'a'")
+    last = b""
+    with world.database.reading() as connection:
+        entries = (
+            connection.execute(select(world.tables.log).order_by(world.tables.log.c.id)).mappings().all()
+        )
+    for position, entry in enumerate(entries, 1):
+        last = digest(KEY, last, position, {**entry, "mac": None})
+        world.tamper(
+            f"UPDATE audit_log SET position = {position}, digest = '\\x{last.hex()}' WHERE id = {entry['id']};"
+            f" UPDATE audit_head SET position = {position}, digest = '\\x{last.hex()}'"
+        )
+    world.seal("c")
+    assert (world.verdict().intact, world.verdict().checked) == (True, 3)
+    world.tamper("UPDATE audit_log SET actor = 'x' WHERE position = 1")
+    assert world.verdict().broken_reason == "CHANGED"
+
+
+def pruned(world: World) -> None:
+    """A log of entries 4 and 5, of which 1 to 3 were pruned."""
+    world.seal("a", "b", "c")
+    world.now += DAY
+    world.seal("d", "e")
+    world.now = NOW + KEEP + DAY / 2
+    assert world.prune() == 3
+
+
+def test_a_pruned_log_is_intact_and_goes_on(world: World) -> None:
+    pruned(world)
+    assert world.prune() == 0
+    world.seal("f")
     verdict = world.verdict()
-    assert (verdict.intact, verdict.broken_reason, verdict.broken_position) == (False, reason, position)
+    assert (verdict.intact, verdict.complete, verdict.checked, verdict.position) == (True, True, 3, 6)
+    assert world.verdict(after=5).checked == 1
+    world.now += KEEP + KEEP
+    assert world.prune() == 3
+    assert (world.verdict().intact, world.verdict().position) == (True, 6)
+    world.seal("g")
+    assert (world.verdict().intact, world.verdict().checked) == (True, 1)
+
+
+def test_a_log_is_pruned_in_batches_by_several_replicas(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.audit.pruning.BATCH", 3)
+    world.seal(*"abcdefgh")
+    world.now += KEEP + DAY
+    with ThreadPoolExecutor(3) as pool:
+        counts = [pool.submit(world.prune) for _ in range(3)]
+    assert sum(count.result() for count in counts) == 8
+    assert world.verdict().intact
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE audit_head SET pruned_position = 2", "PRUNED_MISMATCH"),
+        ("UPDATE audit_head SET pruned_position = 0", "PRUNED_MISMATCH"),
+        ("UPDATE audit_head SET pruned_digest = sha256(pruned_digest)", "PRUNED_MISMATCH"),
+        ("UPDATE audit_head SET pruned_mac = sha256(pruned_mac)", "PRUNED_MISMATCH"),
+        ("UPDATE audit_head SET pruned_position = 0, pruned_digest = '', pruned_mac = ''", "MISSING"),
+        # More is gone than the anchor says.
+        ("DELETE FROM audit_log WHERE position = 4", "MISSING"),
+        (
+            "DELETE FROM audit_log WHERE position = 4; UPDATE audit_head SET pruned_position = 4,"
+            " pruned_digest = (SELECT digest FROM audit_log WHERE position = 5)",
+            "PRUNED_MISMATCH",
+        ),
+        ("DELETE FROM audit_log", "HEAD_MISMATCH"),
+    ],
+)
+def test_a_changed_anchor_and_a_log_cut_further_are_noticed(
+    world: World, statement: str, reason: str
+) -> None:
+    pruned(world)
+    world.tamper(statement)
+    assert world.verdict().broken_reason == reason
+    world.now += KEEP + KEEP
+    world.prune()
+    assert not world.verdict().intact
+
+
+def test_an_entry_made_to_look_old_is_not_pruned(world: World) -> None:
+    world.seal("a", "b")
+    world.tamper("UPDATE audit_log SET time = time - interval '9 years' WHERE position = 1")
+    assert world.prune() == 0
+    assert world.verdict().broken_reason == "CHANGED"
+
+
+def test_a_copy_of_a_pruned_entry_is_not_sealed(world: World) -> None:
+    world.seal("a")
+    with world.database.reading() as connection:
+        row = dict(connection.execute(select(world.tables.log)).mappings().one())
+    world.now += KEEP + DAY
+    assert world.prune() == 1
+    copy = {name: value for name, value in row.items() if name not in ("id", "position", "digest")}
+    with world.database.transaction() as connection:
+        connection.execute(insert(world.tables.log), copy)
+    assert world.sealer.seal() == 0
+    assert world.verdict().broken_reason == "FORGED"
 
 
 def test_a_chain_made_with_another_key_is_no_chain(world: World) -> None:
     world.record("a")
-    Sealer(world.database, world.tables, b"x" * 32).seal()
-    assert world.verdict().broken_reason == "CHANGED"
+    assert world.new_sealer(b"x" * 32).seal() == 0
+    world.sealer.seal()
+    assert world.verdict(key=b"x" * 32).broken_reason == "CHANGED"
 
 
 def test_a_log_cut_back_to_an_earlier_state_is_noticed_by_an_anchor(world: World) -> None:
@@ -151,7 +376,7 @@ def test_the_table_itself_refuses_to_forget(world: World) -> None:
 
 def test_replicas_that_seal_at_once_make_one_chain(world: World) -> None:
     writers = [threading.Thread(target=world.record, args=["a"] * 50) for _ in range(4)]
-    others = [Sealer(world.database, world.tables, KEY) for _ in range(3)]
+    others = [world.new_sealer() for _ in range(3)]
     for sealer in others:
         sealer.start()
     for writer in writers:
@@ -168,7 +393,7 @@ def test_of_sealers_that_looked_at_once_each_entry_is_sealed_by_one(
     world: World, postgres_server: PostgresServer
 ) -> None:
     world.record("a", "b", "c")
-    others = [Sealer(world.database, world.tables, KEY) for _ in range(2)]
+    others = [world.new_sealer() for _ in range(2)]
     head = "SELECT FROM audit_head FOR UPDATE"
     with ThreadPoolExecutor(2) as pool, held_rows(postgres_server.url("postgres"), head) as held:
         sealed = [pool.submit(sealer.seal) for sealer in others]
@@ -198,17 +423,15 @@ def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
 ) -> None:
     url = postgres_server.url("postgres")
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    database, tables = Database(url, pool_size=4), audit_tables(MetaData())
-    sealer = Sealer(database, tables, KEY)
+    world = World(url)
     with structlog.testing.capture_logs() as logs:
-        sealer.start()
+        world.sealer.start()
         wait_until(lambda: bool(logs))
     run(engine, CREATE)
-    world = World(database, tables, AuditLog(tables, lambda: NOW), sealer)
     world.record("a")
     wait_until(lambda: world.verdict().checked == 1)
-    sealer.stop()
-    database.dispose()
+    world.sealer.stop()
+    world.database.dispose()
     run(engine, DROP)
     engine.dispose()
 
@@ -216,7 +439,6 @@ def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
 def test_an_entry_wakes_a_sealer_that_sleeps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer than the test waits.
     monkeypatch.setattr("services.chassis.audit.sealing.IDLE_SECONDS", 600.0)
-    world.log = AuditLog(world.tables, lambda: NOW, world.sealer.nudge)
     world.record("seen at the first look")
     world.sealer.start()
     wait_until(lambda: world.verdict().checked == 1)

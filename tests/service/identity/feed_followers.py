@@ -17,6 +17,7 @@ from services.chassis.identity.client import IdentityClient
 from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.postgres.database import Database
+from tests.support.audit_key import AUDIT_KEY
 
 # Of so many cascades one dies before its commit and one after it; also one resynchronisation dies.
 CASCADES_A_CRASH = 8
@@ -32,7 +33,7 @@ class CrashingCursor(FeedCursor):
     def __init__(
         self, database: Database, now: Callable[[], datetime.datetime], counts: Counter[str]
     ) -> None:
-        self._deletion = AccountDeletion(AuditLog(audit, now))
+        self._deletion = AccountDeletion(AuditLog(audit, AUDIT_KEY, now))
         self._counts = counts
         self._cascades = 0
         self._is_resynchronising = False

@@ -21,6 +21,7 @@ from services.identity.accounts.transactions import AccountTransaction, AccountT
 from services.identity.feed import changes
 from services.identity.tables import audit
 from tests.service.identity.replicas import Clock
+from tests.support.audit_key import AUDIT_KEY
 
 STREAM_SECONDS = 60.0
 # How many accounts a transaction is about: mostly one.
@@ -74,7 +75,7 @@ class Writer:
         self._transactions = AccountTransactions(
             database,
             clock.now,
-            AuditLog(audit, clock.now),
+            AuditLog(audit, AUDIT_KEY, clock.now),
             lambda account_id, sequence: self._written.append((account_id, sequence)),
         )
 

@@ -16,6 +16,7 @@ from services.identity.feed import changes
 from services.identity.feed.changes import CHANGED, FeedPrunedError
 from services.identity.feed.retention import FeedRetention
 from services.identity.tables import account_changes, audit
+from tests.support.audit_key import AUDIT_KEY
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
@@ -26,7 +27,7 @@ def now() -> datetime.datetime:
 
 def write(database: Database, count: int, time: datetime.datetime = NOW) -> None:
     transactions = AccountTransactions(
-        database, lambda: time, AuditLog(audit, lambda: time), lambda _account_id, _sequence: None
+        database, lambda: time, AuditLog(audit, AUDIT_KEY, lambda: time), lambda _account_id, _sequence: None
     )
     for _ in range(count):
         with transactions.begin() as transaction:
@@ -74,7 +75,10 @@ def test_readers_see_every_change_in_order_without_gaps_while_writers_race(datab
 def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(database: Database) -> None:
     told: list[tuple[str, int]] = []
     transactions = AccountTransactions(
-        database, now, AuditLog(audit, now), lambda account_id, sequence: told.append((account_id, sequence))
+        database,
+        now,
+        AuditLog(audit, AUDIT_KEY, now),
+        lambda account_id, sequence: told.append((account_id, sequence)),
     )
     first, second = uuid.uuid4(), uuid.uuid4()
     with transactions.begin() as transaction:
@@ -93,7 +97,7 @@ def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(d
 def test_a_rolled_back_transaction_tells_nobody_and_uses_no_number(database: Database) -> None:
     told: list[str] = []
     transactions = AccountTransactions(
-        database, now, AuditLog(audit, now), lambda account_id, _sequence: told.append(account_id)
+        database, now, AuditLog(audit, AUDIT_KEY, now), lambda account_id, _sequence: told.append(account_id)
     )
 
     def fail() -> None:

@@ -18,6 +18,7 @@ from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wan
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.exported import folders
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
+from tests.support.audit_key import AUDIT_KEY
 
 MANY = 40_000
 # Takes its time, and is for `make prove`.
@@ -108,7 +109,12 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
 
     now = store.clock()
     handing_out = HandingOut(
-        store.database, store.vault, Active(), AuditLog(audit, store.clock), store.clock, uuid.uuid4
+        store.database,
+        store.vault,
+        Active(),
+        AuditLog(audit, AUDIT_KEY, store.clock),
+        store.clock,
+        uuid.uuid4,
     )
     acquirer = Acquirer("collector", "request-1", "127.0.0.1")
     acquired: list[uuid.UUID] = []

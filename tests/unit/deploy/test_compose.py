@@ -28,6 +28,7 @@ COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 ONLY_IN_CONTAINERS = {"LISTEN_HOST", "GATEWAY_HOST"}
 # The local stack hands these on as they are.
 LIMITS = {
+    "AUDIT_DAYS",
     "HASHING_QUEUE",
     "HASHING_QUEUE_PER_NETWORK",
     "REGISTRATION_LIMIT_PER_ADDRESS",

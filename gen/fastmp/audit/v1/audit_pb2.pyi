@@ -54,7 +54,7 @@ class AuditEntry(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """Its place in the chain, from 1 without gaps; 0 during the second before it is sealed."""
+    """Its place in the chain, from 1 without gaps; 0 during the second before it is sealed, and for a forged one."""
     action: _builtins.str
     """What was done, for example "sign_in", "code_activated", "cookie_acquired"."""
     outcome: _builtins.str
@@ -190,7 +190,7 @@ class VerifyAuditLogRequest(_message.Message):
     ANCHOR_POSITION_FIELD_NUMBER: _builtins.int
     ANCHOR_DIGEST_FIELD_NUMBER: _builtins.int
     after_position: _builtins.int
-    """Checks the entries after this position; default 0, from the beginning."""
+    """Checks the entries after this position; default 0, from the oldest that is kept."""
     anchor_position: _builtins.int
     """With `anchor_digest`: a position whose digest was noted earlier, from this RPC or from the service's own log."""
     anchor_digest: _builtins.str
@@ -245,7 +245,10 @@ class VerifyAuditLogResponse(_message.Message):
     broken_position: _builtins.int
     """The first position where something is wrong. Left out while intact."""
     broken_reason: _builtins.str
-    """What is wrong there: "CHANGED", "MISSING", "HEAD_MISMATCH" or "ANCHOR_MISMATCH". Left out while intact."""
+    """What is wrong there: "CHANGED", "MISSING", "HEAD_MISMATCH", "ANCHOR_MISMATCH"; "FORGED": an entry was not written by
+    the service, and a sealed one is at the position, or unsealed ones are in the list with position 0;
+    "PRUNED_MISMATCH": the record of what was pruned was changed. Left out while intact.
+    """
     def __init__(
         self,
         *,

@@ -22,6 +22,7 @@ from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
+from tests.support.audit_key import AUDIT_KEY
 
 
 class CookieServicer(CookieRpcs, pb_grpc.WeChatCookieServiceServicer):
@@ -91,7 +92,12 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
     accounts.put(ANN)
     accounts.put(BOB)
     handing_out = HandingOut(
-        store.database, store.vault, accounts, AuditLog(audit, store.clock), store.clock, uuid.uuid4
+        store.database,
+        store.vault,
+        accounts,
+        AuditLog(audit, AUDIT_KEY, store.clock),
+        store.clock,
+        uuid.uuid4,
     )
     server = Server(
         pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
@@ -104,7 +110,9 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
         CollectorRegistry(),
     )
     servicer = CookieServicer(
-        CookieParts(store.database, store.folders, handing_out, AuditLog(audit, store.clock), store.clock)
+        CookieParts(
+            store.database, store.folders, handing_out, AuditLog(audit, AUDIT_KEY, store.clock), store.clock
+        )
     )
     server.add(pb_grpc.add_WeChatCookieServiceServicer_to_server, servicer)
     server.start()

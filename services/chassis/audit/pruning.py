@@ -1,0 +1,104 @@
+"""Removes old entries, and leaves an anchor at which the rest of the chain begins."""
+
+import datetime
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, delete, select, update
+
+from services.chassis.audit.chain import anchor_mac, sealed_digest
+from services.chassis.audit.tables import AuditTables
+from services.chassis.postgres.database import Database
+
+_log = structlog.get_logger(__name__)
+
+BATCH = 1000
+# In one run of the chore, so that stopping does not wait long for it.
+MOST_BATCHES = 50
+
+
+class Pruner:
+    """Prunes one audit log. Several replicas may do so at the same time."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: AuditTables,
+        key: bytes,
+        keep: datetime.timedelta,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        """Entries are kept for `keep`."""
+        self._database = database
+        self._log = tables.log
+        self._head = tables.head
+        self._key = key
+        self._keep = keep
+        self._now = now
+
+    def prune(self) -> int:
+        """Removes sealed entries that are too old, from the oldest on; returns their number. Raises DomainError.
+
+        Stops in front of an entry that is not as it was sealed: what shows that the log was changed stays.
+        """
+        removed = 0
+        for _ in range(MOST_BATCHES):
+            batch = self._prune_batch()
+            removed += batch
+            if batch < BATCH:
+                break
+        return removed
+
+    def _prune_batch(self) -> int:
+        before = self._now() - self._keep
+        with self._database.transaction() as connection:
+            head = connection.execute(select(self._head).with_for_update()).mappings().one()
+            if not anchor_is_right(self._key, head):
+                _log.error("audit_anchor_was_changed", position=head["pruned_position"])
+                return 0
+            first: int = head["pruned_position"]
+            position, last = self._end_of(
+                self._oldest(connection, first), first, head["pruned_digest"], before
+            )
+            if position > first:
+                self._remove(connection, position, last)
+        return position - first
+
+    def _oldest(self, connection: Connection, after: int) -> Sequence[Mapping[Any, Any]]:
+        position = self._log.c.position
+        statement = select(self._log).where(position > after).order_by(position).limit(BATCH)
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def _end_of(
+        self, entries: Sequence[Mapping[Any, Any]], position: int, last: bytes, before: datetime.datetime
+    ) -> tuple[int, bytes]:
+        """The position and digest of the last entry that can go."""
+        for entry in entries:
+            if entry["time"] >= before:
+                break
+            following = sealed_digest(self._key, last, position + 1, entry)
+            if entry["position"] != position + 1 or following is None:
+                _log.error("audit_pruning_stopped_at_a_changed_entry", position=position + 1)
+                break
+            position, last = position + 1, following
+        return position, last
+
+    def _remove(self, connection: Connection, position: int, last: bytes) -> None:
+        anchor = {
+            "pruned_position": position,
+            "pruned_digest": last,
+            "pruned_mac": anchor_mac(self._key, position, last),
+        }
+        # The anchor first: the table's trigger allows to delete only what it says is pruned.
+        connection.execute(update(self._head).values(anchor))
+        connection.execute(delete(self._log).where(self._log.c.position <= position))
+
+
+def anchor_is_right(key: bytes, head: Mapping[Any, Any]) -> bool:
+    """Whether the anchor in the row `head` was made by a holder of the key, or nothing was pruned yet."""
+    position, last, mac = (head[name] for name in ("pruned_position", "pruned_digest", "pruned_mac"))
+    if position == 0:
+        return not last and not mac
+    return hmac.compare_digest(anchor_mac(key, position, last), mac)

@@ -1,0 +1,16 @@
+"""MACs for audit entries, and the anchor that pruning leaves."""
+
+from services.chassis.audit import schema_v2
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    schema_v2.add()
+
+
+def downgrade() -> None:
+    schema_v2.remove()
