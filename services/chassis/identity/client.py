@@ -38,7 +38,7 @@ IDEMPOTENT = tuple(
 
 @dataclass(eq=False)
 class IdentityUnavailableError(DomainError):
-    """Identity cannot be asked at the moment. A repeat is safe."""
+    """Identity does not answer. A retry is safe."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "IDENTITY_UNAVAILABLE"
@@ -46,7 +46,7 @@ class IdentityUnavailableError(DomainError):
 
 
 def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
-    """A channel to Identity's replicas at `addresses` ("host:port", or several separated by commas)."""
+    """Returns a channel to Identity's replicas at `addresses`, one "host:port" or several separated by commas."""
     return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
 
 
@@ -128,13 +128,13 @@ class IdentityClient:
 
 
 def unavailable(error: grpc.RpcError) -> IdentityUnavailableError:
-    """What the caller is told of a call to Identity that failed; the cause is logged."""
+    """Logs a failed call to Identity, and returns the error for the caller."""
     _log.warning("identity_call_failed", code=error.code().name, reason=reason_of(error))
     return IdentityUnavailableError()
 
 
 def principal_of(message: pb.Principal) -> Principal:
-    """The principal in an answer of Identity."""
+    """Returns the principal in an answer of Identity."""
     expires = message.HasField("expired_time")
     return Principal(
         account_id=message.account_id,

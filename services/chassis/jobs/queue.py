@@ -1,6 +1,6 @@
-"""Work that must happen although a process may die: Procrastinate's jobs, in the service's own database.
+"""A job queue in the service's own database, by Procrastinate.
 
-A job is enqueued on the connection of an open transaction, so it exists exactly if what it belongs to does.
+A job is enqueued in an open transaction, and so exists if and only if that is committed.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from services.chassis.postgres.database import driver_url
 
 _log = structlog.get_logger(__name__)
 
-# A worker that has not been heard of for so long is dead, and its jobs are taken over.
+# A worker whose last heartbeat is older is dead, and its jobs are taken over.
 WORKER_TIMEOUT_SECONDS = 10.0
 CONCURRENCY = 4
 RESTART_SECONDS = 1.0
@@ -50,7 +50,7 @@ _QUEUE = "default"
 
 
 class _JobToDefer(UserDefinedType[Any]):
-    """The row type that Procrastinate's own function for enqueueing takes."""
+    """The row type that Procrastinate's SQL function for enqueueing takes."""
 
     cache_ok = True
 
@@ -64,10 +64,10 @@ _jobs = table(
 
 
 class UntilItSucceeds(BaseRetryStrategy):
-    """Retries for ever, after 1 s, 2 s, 4 s … 60 s: the other side may be down for long."""
+    """A retry strategy without end: after 1 s, 2 s, 4 s … 60 s, and then every 60 s."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        # Procrastinate's own line would hold the arguments.
+        # Logged here because Procrastinate's own line would hold the arguments.
         _log.warning(
             "job_failed",
             job=job.id,
@@ -79,11 +79,11 @@ class UntilItSucceeds(BaseRetryStrategy):
 
 
 class Jobs:
-    """The jobs of one service: `tasks` says what they do, enqueue() when, and a worker thread does them."""
+    """The job queue of a service, and its worker thread. `tasks` holds the functions that jobs call."""
 
     def __init__(self, database_url: str, tasks: procrastinate.Blueprint) -> None:
         self._url = driver_url(database_url)
-        # Made once and not for each run of the worker: adding tasks to an app renames them.
+        # Made once, and not for each run of the worker, because adding tasks to an app renames them.
         self._app = procrastinate.App(connector=self._connector())
         self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
         self._app.add_tasks_from(tasks, namespace=NAMESPACE)
@@ -106,10 +106,10 @@ class Jobs:
         delay_seconds: int = 0,
         **arguments: Any,
     ) -> int:
-        """Enqueues `task` in the open transaction of `connection`; it starts once that is committed.
+        """Enqueues a job of `task` in the open transaction of `connection`, and returns its id.
 
-        Jobs of the same `lock` run one after the other. `arguments` are JSON values and are stored: no
-        secrets that the database does not hold anyway. Returns the job's id.
+        Jobs with the same `lock` run one after the other. `arguments` are JSON values, and are stored: they must
+        hold no secret that the database does not hold anyway. Raises LookupError for an unknown task.
         """
         job = self.enqueuing(task, literal(arguments, JSONB), lock=lock, delay_seconds=delay_seconds)
         return connection.execute(select(job)).scalar_one()
@@ -122,10 +122,10 @@ class Jobs:
         lock: str | None = None,
         delay_seconds: int = 0,
     ) -> ColumnElement[int]:
-        """SQL that enqueues `task` each time it is evaluated and gives the job's id.
+        """Returns an SQL expression that enqueues a job of `task` when it is evaluated, and yields the job's id.
 
-        For a statement that changes something and enqueues what follows from it, in one round trip.
-        `arguments` is a JSONB object. Raises LookupError for a task that nobody does.
+        For a statement that changes data and enqueues a job in one round trip. `arguments` is a JSONB object.
+        Raises LookupError for an unknown task.
         """
         if task not in self._names:
             raise LookupError(f"no task is named {task}")
@@ -139,11 +139,11 @@ class Jobs:
         connection.execute(statement.where(_jobs.c.status == "todo"))
 
     def start(self) -> None:
-        """Starts the worker thread. It goes on through outages of the database."""
+        """Starts the worker thread."""
         self._background.start()
 
     def stop(self) -> None:
-        """Lets running jobs end, and the thread with them; another replica or a later start does the rest."""
+        """Lets running jobs end, and ends the thread. Other jobs stay in the queue."""
         self._background.stop(STOP_SECONDS)
 
     def _cancel_worker(self) -> None:
@@ -198,14 +198,14 @@ async def _take_over(app: procrastinate.App, succeeded: Callable[[], None]) -> N
             await _take_over_once(app.job_manager)
             succeeded()
         except procrastinate.exceptions.ConnectorException as error:
-            # The database is away, or another replica took the same job over first.
+            # The database is away, or another replica has taken over the same job.
             _log.warning("takeover_interrupted", error=type(error).__name__)
 
 
 async def _take_over_once(manager: JobManager) -> None:
     stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_TIMEOUT_SECONDS)
-    # Tasks are repeated until they succeed, so only a job whose task its worker did not know fails: while replicas
-    # are replaced, an older one may take the job of a newer one.
+    # Tasks are retried until they succeed, so a job fails only if its worker does not know its task: while replicas
+    # are replaced, an older one may take a job of a newer one.
     failed = await manager.list_jobs_async(status="failed")
     for job in (*stalled, *failed):
         _log.warning("job_taken_over", job=job.id, task=job.task_name)
