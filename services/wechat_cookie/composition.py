@@ -21,6 +21,7 @@ from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.notifications import Listener
+from services.chassis.throttling.tally import Tally
 from services.wechat_cookie.account_deletion import AccountDeletion
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
@@ -28,11 +29,13 @@ from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.handing_out import HandingOut
+from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import feed_cursor
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.exported.keeper import FolderKeeper
+from services.wechat_cookie.logins.store.tables import login_starts
 from services.wechat_cookie.logins.work.engine import LoginEngine
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.settings import WeChatCookieSettings
@@ -116,11 +119,16 @@ class WeChatCookie:
             registry=registry,
         )
         handing_out = HandingOut(self._database, vault, identity, self._audit.log, now, uuid.uuid4)
+        # In the table of login starts, whose window is the same and which LoginUpkeep purges.
+        changes = Tally(self._database, login_starts, WINDOW, now)
+        own_cookies = OwnCookies(
+            self._database, self._audit.log, changes, settings.cookie_change_limit_per_account, now
+        )
         self.server.add(
             pb_grpc.add_WeChatCookieServiceServicer_to_server,
             WeChatCookieServicer(
                 LoginParts(self._logins.account_logins, now),
-                CookieParts(self._database, folders, handing_out, self._audit.log, now),
+                CookieParts(self._database, folders, handing_out, own_cookies, now),
                 self._audit.reader,
             ),
         )

@@ -67,6 +67,8 @@ class WeChatCookieSettings(ServiceSettings):
     # Starts of logins within an hour, by one account, and by all through WECHAT_PROXY or, without it, directly.
     login_start_limit_per_account: int = Field(default=_USUAL.starts_per_account, ge=1, le=1_000_000)
     login_start_limit_per_way_out: int = Field(default=_USUAL.starts_per_way_out, ge=1, le=1_000_000)
+    # Changes of the current cookie, and deletions of cookies, by one account within an hour: so many of each.
+    cookie_change_limit_per_account: int = Field(default=60, ge=1, le=1_000_000)
 
     @property
     def vault(self) -> Vault:

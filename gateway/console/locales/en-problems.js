@@ -65,6 +65,8 @@ export const enProblems = {
   "next.EXPORTS_BUSY": "Please try again in a moment.",
   "reason.COOKIE_NOT_FOUND": "This login no longer exists",
   "next.COOKIE_NOT_FOUND": "Please reload the page, and scan again if you need it.",
+  "reason.COOKIE_CHANGES_THROTTLED": "Too many WeChat logins were chosen or deleted within an hour",
+  "next.COOKIE_CHANGES_THROTTLED": "Please try again later.",
   "reason.LOGIN_NOT_FOUND": "This login has ended",
   "next.LOGIN_NOT_FOUND": "Please start again.",
   "reason.LOGIN_STARTS_THROTTLED": "Too many logins were started within an hour",

@@ -65,6 +65,8 @@ export const zhProblems = {
   "next.EXPORTS_BUSY": "请稍后重试。",
   "reason.COOKIE_NOT_FOUND": "该公众号登录已不存在",
   "next.COOKIE_NOT_FOUND": "请刷新页面；需要时重新扫码。",
+  "reason.COOKIE_CHANGES_THROTTLED": "一小时内切换或删除公众号登录过多",
+  "next.COOKIE_CHANGES_THROTTLED": "请稍后再试。",
   "reason.LOGIN_NOT_FOUND": "这次登录已经结束",
   "next.LOGIN_NOT_FOUND": "请重新开始扫码。",
   "reason.LOGIN_STARTS_THROTTLED": "一小时内发起的扫码过多",

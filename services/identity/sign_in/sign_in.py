@@ -48,7 +48,11 @@ _SET_PASSWORD = (
         {**END_TOKENS, accounts.c.password_hash: bindparam("new"), accounts.c.updated_at: bindparam("now")}
     )
 )
-_END_TOKENS = update(accounts).where(accounts.c.id == bindparam("of_account")).values(END_TOKENS)
+_END_TOKENS = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("of_account"), accounts.c.tokens_valid_after < accounts.c.newest_token)
+    .values(END_TOKENS)
+)
 
 
 class SignIn:
@@ -92,7 +96,7 @@ class SignIn:
         return token
 
     def sign_out(self, account_id: uuid.UUID) -> None:
-        """Ends every token issued so far. Idempotent."""
+        """Ends every token issued so far, which is recorded if there is one that counts. Idempotent."""
         with self._transactions.begin() as transaction:
             if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
                 transaction.changed(account_id)

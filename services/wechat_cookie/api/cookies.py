@@ -9,13 +9,13 @@ from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import context as calls
-from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.postgres.database import Database
 from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import AcquireValues, ReportValues, TokenValues
-from services.wechat_cookie.cookies import changing, reading, reports
+from services.wechat_cookie.cookies import reading, reports
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted
 from services.wechat_cookie.cookies.messages import to_acquisition_message, to_message
+from services.wechat_cookie.cookies.own_cookies import OwnCookies
 from services.wechat_cookie.exported.folders import Folders
 
 # The browser may keep the picture for the page that shows it; nobody in between may, or guess at its type.
@@ -29,7 +29,7 @@ class CookieParts:
     database: Database
     folders: Folders
     handing_out: HandingOut
-    audit: AuditLog
+    own_cookies: OwnCookies
     now: Callable[[], datetime.datetime]
 
 
@@ -55,19 +55,15 @@ class CookieRpcs:
             return to_message(reading.current_cookie(connection, calls.caller_id(), now), now)
 
     def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:
-        wanted, now = parse(TokenValues, request), self._cookies.now()
-        with self._cookies.database.transaction() as connection:
-            chosen = changing.make_current(connection, calls.caller_id(), wanted.token, now)
-            self._cookies.audit.record(connection, Event("cookie_chosen", str(chosen.id)))
-        return to_message(chosen, now)
+        wanted = parse(TokenValues, request)
+        chosen = self._cookies.own_cookies.choose(calls.caller_id(), wanted.token)
+        return to_message(chosen, self._cookies.now())
 
     def DeleteCookie(
         self, request: pb.DeleteCookieRequest, _context: grpc.ServicerContext
     ) -> pb.DeleteCookieResponse:
         wanted = parse(TokenValues, request)
-        with self._cookies.database.transaction() as connection:
-            deleted = changing.delete_cookie(connection, calls.caller_id(), wanted.token)
-            self._cookies.audit.record(connection, Event("cookie_deleted", str(deleted)))
+        self._cookies.own_cookies.delete(calls.caller_id(), wanted.token)
         self._cookies.folders.sync(wanted.token)
         return pb.DeleteCookieResponse(status="ok")
 

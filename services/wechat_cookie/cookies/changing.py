@@ -11,18 +11,26 @@ from services.wechat_cookie.cookies.errors import CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies
 
 _OWN = (cookies.c.owner_id == bindparam("owner"), cookies.c.token == bindparam("wanted"))
-_UNEXPIRED = select(cookies.c.id).where(*_OWN, cookies.c.expire_time > bindparam("now"))
+_UNEXPIRED = select(*COLUMNS).where(*_OWN, cookies.c.expire_time > bindparam("now"))
 _CHOOSE = update(cookies).where(*_OWN).values(is_current=True).returning(*COLUMNS)
 _DELETE = delete(cookies).where(*_OWN).returning(cookies.c.id)
 
 
-def make_current(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Cookie:
-    """Makes the owner's cookie of this token the current one. Idempotent. Raises CookieNotFoundError."""
+def make_current(
+    connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime
+) -> tuple[Cookie, bool]:
+    """Makes the owner's cookie of this token the current one; returns it, and whether it was not current before.
+
+    Idempotent. Raises CookieNotFoundError.
+    """
     owners.lock(connection, owner_id)
-    if connection.execute(_UNEXPIRED, {"owner": owner_id, "wanted": token, "now": now}).first() is None:
+    found = connection.execute(_UNEXPIRED, {"owner": owner_id, "wanted": token, "now": now}).one_or_none()
+    if found is None:
         raise CookieNotFoundError
+    if found.is_current:
+        return cookie_of(found), False
     owners.choose_none(connection, owner_id)
-    return cookie_of(connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one())
+    return cookie_of(connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one()), True
 
 
 def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from services.chassis.errors import DomainError
+from services.chassis.errors import DomainError, ThrottledError
 
 
 @dataclass(eq=False)
@@ -79,3 +79,11 @@ class AcquisitionNotFoundError(DomainError):
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACQUISITION_NOT_FOUND"
     message: str = "没有找到该领取记录"
+
+
+@dataclass(eq=False)
+class CookieChangesThrottledError(ThrottledError):
+    """The account has chosen, or deleted, as many cookies within an hour as it may."""
+
+    reason = "COOKIE_CHANGES_THROTTLED"
+    message: str = "一小时内更改公众号登录过多，请稍后再试"

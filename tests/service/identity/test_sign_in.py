@@ -13,7 +13,7 @@ from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import bucket_key
 from services.identity.passwords.hashes import hash_password, verify_password
-from services.identity.tables import accounts, attempts, known_networks
+from services.identity.tables import accounts, attempts, audit, known_networks
 from tests.service.identity.conftest import CHEAP_ROUNDS
 from tests.service.identity.replicas import PASSWORD, Account, Callers, Clock, refusal, sign_in, sign_up
 from tests.support.waiting import wait_until
@@ -154,6 +154,8 @@ def test_a_repeated_logout_moves_nothing(callers: Callers, person: Account, data
     with database.reading() as connection:
         newest = connection.execute(select(accounts.c.newest_token)).scalar_one()
         assert connection.execute(statement).scalar_one() == newest
+        ends = select(audit.log.c.id).where(audit.log.c.action == "signed_out")
+        assert len(connection.execute(ends).all()) == 1
 
 
 def test_a_new_password_ends_all_tokens_and_the_old_password(callers: Callers, person: Account) -> None:

@@ -280,7 +280,8 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeCookie(self, request, context):
-        """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND).
+        """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND), and with
+        RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,7 +290,8 @@ class WeChatCookieServiceServicer:
     def DeleteCookie(self, request, context):
         """Deletes one of the caller's cookies, row and folder. If it was the current one, the newest left becomes current.
 
-        A repeat answers NOT_FOUND (COOKIE_NOT_FOUND).
+        A repeat answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
+        many deletions within an hour.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -122,11 +122,14 @@ class WeChatCookieServiceStub:
     GetCurrentCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetCurrentCookieRequest, _wechat_cookie_service_pb2.Cookie]
     """Returns the caller's current cookie. Reads only. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
     ChangeCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ChangeCookieRequest, _wechat_cookie_service_pb2.Cookie]
-    """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
+    """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND), and with
+    RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
+    """
     DeleteCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.DeleteCookieRequest, _wechat_cookie_service_pb2.DeleteCookieResponse]
     """Deletes one of the caller's cookies, row and folder. If it was the current one, the newest left becomes current.
 
-    A repeat answers NOT_FOUND (COOKIE_NOT_FOUND).
+    A repeat answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
+    many deletions within an hour.
     """
     GetAvatar: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetAvatarRequest, _httpbody_pb2.HttpBody]
     """Returns the avatar of one of the caller's cookies as an image. Reads only.
@@ -248,11 +251,14 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     GetCurrentCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetCurrentCookieRequest, _wechat_cookie_service_pb2.Cookie]  # type: ignore[assignment]
     """Returns the caller's current cookie. Reads only. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
     ChangeCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ChangeCookieRequest, _wechat_cookie_service_pb2.Cookie]  # type: ignore[assignment]
-    """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
+    """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND), and with
+    RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
+    """
     DeleteCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.DeleteCookieRequest, _wechat_cookie_service_pb2.DeleteCookieResponse]  # type: ignore[assignment]
     """Deletes one of the caller's cookies, row and folder. If it was the current one, the newest left becomes current.
 
-    A repeat answers NOT_FOUND (COOKIE_NOT_FOUND).
+    A repeat answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
+    many deletions within an hour.
     """
     GetAvatar: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetAvatarRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the avatar of one of the caller's cookies as an image. Reads only.
@@ -411,7 +417,9 @@ class WeChatCookieServiceServicer:
         request: _wechat_cookie_service_pb2.ChangeCookieRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wechat_cookie_service_pb2.Cookie, _abc.Awaitable[_wechat_cookie_service_pb2.Cookie]]:
-        """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND)."""
+        """Makes one of the caller's cookies the current one. Idempotent. Fails with NOT_FOUND (COOKIE_NOT_FOUND), and with
+        RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
+        """
 
     def DeleteCookie(
         self,
@@ -420,7 +428,8 @@ class WeChatCookieServiceServicer:
     ) -> _typing.Union[_wechat_cookie_service_pb2.DeleteCookieResponse, _abc.Awaitable[_wechat_cookie_service_pb2.DeleteCookieResponse]]:
         """Deletes one of the caller's cookies, row and folder. If it was the current one, the newest left becomes current.
 
-        A repeat answers NOT_FOUND (COOKIE_NOT_FOUND).
+        A repeat answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
+        many deletions within an hour.
         """
 
     def GetAvatar(

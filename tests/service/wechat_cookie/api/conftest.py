@@ -17,12 +17,17 @@ from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
+from services.chassis.throttling.tally import Tally
 from services.identity.accounts.emails import email_key
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut
+from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
+from services.wechat_cookie.logins.store.tables import login_starts
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
 from tests.support.audit_key import AUDIT_KEY
+
+CHANGES_AN_HOUR = 3
 
 
 class CookieServicer(CookieRpcs, pb_grpc.WeChatCookieServiceServicer):
@@ -86,6 +91,15 @@ def refusal(error: grpc.RpcError) -> tuple[str, str, dict[str, str]]:
     return error.code().name, info.reason, dict(info.metadata)
 
 
+def retry_seconds(error: grpc.RpcError) -> int:
+    """The seconds after which the error says to retry."""
+    trailing: Any = error.trailing_metadata()
+    details = next(value for key, value in trailing if key == "grpc-status-details-bin")
+    retry = error_details_pb2.RetryInfo()
+    assert status_pb2.Status.FromString(details).details[1].Unpack(retry)
+    return int(retry.retry_delay.seconds)
+
+
 @pytest.fixture
 def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
     accounts = Accounts()
@@ -109,11 +123,15 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
         Pool(unary_threads=8, max_streams=2),
         CollectorRegistry(),
     )
-    servicer = CookieServicer(
-        CookieParts(
-            store.database, store.folders, handing_out, AuditLog(audit, AUDIT_KEY, store.clock), store.clock
-        )
+    own_cookies = OwnCookies(
+        store.database,
+        AuditLog(audit, AUDIT_KEY, store.clock),
+        Tally(store.database, login_starts, WINDOW, store.clock),
+        CHANGES_AN_HOUR,
+        store.clock,
     )
+    parts = CookieParts(store.database, store.folders, handing_out, own_cookies, store.clock)
+    servicer = CookieServicer(parts)
     server.add(pb_grpc.add_WeChatCookieServiceServicer_to_server, servicer)
     server.start()
     running = Api(server, accounts, certificates)
