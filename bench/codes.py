@@ -17,6 +17,8 @@ def make_codes(database_url: str, count: int) -> list[str]:
     database = Database(database_url, pool_size=1, application_name="bench-codes")
     try:
         with database.transaction() as connection:
-            return [code.activation_code for code in generate(connection, wish, now, secrets.token_bytes)]
+            return [
+                code.activation_code for code in generate(connection, wish, now, secrets.token_bytes).codes
+            ]
     finally:
         database.dispose()

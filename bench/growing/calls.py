@@ -30,8 +30,6 @@ from tests.support.ready_accounts import ReadyAccount
 # More than each RPC is called.
 SUPPLY = 40
 COOKIES_EACH = 3
-# So many accounts more in a batch.
-TOGETHER = 15
 
 SPENDING_PEOPLE = (
     "Login",
@@ -41,7 +39,6 @@ SPENDING_PEOPLE = (
     "UpdateUser",
     "DeleteUser",
     "ApplyActivation",
-    "BatchApplyActivations",
     "ClearActivation",
 )
 SPENDING_CODES = ("Activate", "GetCode", "UpdateCode", "RevokeCode", "DeleteCode")
@@ -146,16 +143,6 @@ def _identity(callers: Callers) -> dict[str, Prepare]:
         )
         return lambda: internal.ApplyActivation(request)
 
-    def apply_together() -> Callable[[], object]:
-        several = [
-            identity.ActivationToApply(
-                account_id=person.id, activation_code=uuid.uuid4().hex, expired_time=until
-            )
-            for person in (next(people["BatchApplyActivations"]), *callers.owners[:TOGETHER])
-        ]
-        request = identity.BatchApplyActivationsRequest(activations=several)
-        return lambda: internal.BatchApplyActivations(request)
-
     def clear() -> Callable[[], object]:
         person, code = next(people["ClearActivation"]), uuid.uuid4().hex
         internal.ApplyActivation(
@@ -168,7 +155,6 @@ def _identity(callers: Callers) -> dict[str, Prepare]:
         return lambda: lambda: stub.ListUsers(request, metadata=admin)
 
     principals = identity.GetPrincipalsRequest(account_ids=[owner.id for owner in callers.owners])
-    tokens = identity.BatchAuthenticateRequest(tokens=[owner.token for owner in callers.owners])
     asked = identity.AuthenticateRequest(token=callers.owners[1].token)
     return {
         "Register": register,
@@ -184,10 +170,8 @@ def _identity(callers: Callers) -> dict[str, Prepare]:
         "UpdateUser": update,
         "DeleteUser": delete,
         "Authenticate": lambda: lambda: internal.Authenticate(asked),
-        "BatchAuthenticate of 40": lambda: lambda: internal.BatchAuthenticate(tokens),
         "GetPrincipals of 40": lambda: lambda: internal.GetPrincipals(principals),
         "ApplyActivation": apply,
-        "BatchApplyActivations of 16": apply_together,
         "ClearActivation": clear,
         "ListAuditLog of Identity": lambda: (
             lambda: stub.ListAuditLog(audit.ListAuditLogRequest(), metadata=admin)

@@ -9,14 +9,13 @@ from prometheus_client import CollectorRegistry
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation.account_deletion import AccountDeletion
+from services.activation.administration import CodeAdministration
 from services.activation.api.servicer import ActivationServicer
 from services.activation.codes import codes
 from services.activation.codes.export import Exports
-from services.activation.redeeming.entitlements import Entitlements
-from services.activation.redeeming.fulfilment import Fulfilment, FulfilmentAtOnce, tasks
+from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
 from services.activation.redeeming.redemption import Redemption
-from services.activation.redeeming.settled_jobs import SettledJobs
 from services.activation.settings import ActivationSettings
 from services.activation.tables import attempts, audit, feed_cursor
 from services.chassis.audit.auditing import Auditing
@@ -49,9 +48,8 @@ class Activation:
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)
-        fulfilment = Fulfilment(self._database, Entitlements(self._identity))
-        self._jobs = Jobs(url, tasks(fulfilment))
-        self._settled = SettledJobs(self._database, self._jobs)
+        entitlements = Entitlements(self._identity, self._database, self._audit.log, now)
+        self._jobs = Jobs(url, tasks(entitlements, self._database))
         wrong_codes = Tally(self._database, attempts, WINDOW, now)
         limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
         guessing = CodeGuessing(wrong_codes, limits)
@@ -78,22 +76,27 @@ class Activation:
         self.server.add(
             pb_grpc.add_ActivationServiceServicer_to_server,
             ActivationServicer(
-                database=self._database,
-                jobs=self._jobs,
-                redemption=Redemption(self._database, self._jobs, guessing, self._audit.log, now),
-                fulfilment=FulfilmentAtOnce(fulfilment, self._settled),
-                exports=Exports(self._database),
-                audit=self._audit.log,
+                administration=CodeAdministration(
+                    database=self._database,
+                    jobs=self._jobs,
+                    entitlements=entitlements,
+                    exports=Exports(self._database),
+                    audit=self._audit.log,
+                    now=now,
+                    random_bytes=secrets.token_bytes,
+                ),
+                redemption=Redemption(
+                    self._database, self._jobs, guessing, entitlements, self._audit.log, now
+                ),
                 audit_reader=self._audit.reader,
                 now=now,
-                random_bytes=secrets.token_bytes,
                 stall_seconds=settings.export_stall_seconds,
             ),
         )
 
         self.lifecycle = Lifecycle(
             self.server,
-            (self._audit, self._housekeeping, self._settled, self._jobs, self._feed),
+            (self._audit, self._housekeeping, self._jobs, self._feed),
             (self._identity.close, self._database.dispose),
         )
 

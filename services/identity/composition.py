@@ -22,8 +22,8 @@ from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.client_networks import caller_network
 from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
+from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
-from services.identity.accounts.applying import Applying
 from services.identity.accounts.known_networks import KnownNetworksRetention
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api.servicer import IdentityServicer
@@ -116,8 +116,7 @@ class Identity:
             pb_grpc.add_IdentityServiceServicer_to_server,
             IdentityServicer(
                 database=self._database,
-                transactions=transactions,
-                applying=Applying(self._database, now, self._audit.log, authenticator.drop),
+                activations=Activations(transactions),
                 administration=self.administration,
                 sign_in=SignIn(self._database, transactions, passwords, throttle, tokens),
                 throttle=throttle,

@@ -42,6 +42,8 @@ accounts = Table(
     Column("activation_status", Text, nullable=False),
     Column("activation_code", Text, unique=True),
     Column("expired_time", DateTime(timezone=True)),
+    # When an admin last set activation_status or expired_time; codes that were redeemed before change nothing.
+    Column("activation_set_at", DateTime(timezone=True)),
     # Unix seconds; see services.identity.sign_in.tokens for what the two mean together.
     Column("tokens_valid_after", BigInteger, nullable=False, server_default="0"),
     Column("newest_token", BigInteger, nullable=False, server_default="0"),
@@ -106,16 +108,18 @@ account_changes = Table(
     CheckConstraint("kind IN ('changed', 'deleted')", name="kind"),
 )
 
-# What became of each activation code that Identity heard of: the memory behind idempotency, kept for good, so
-# that a code that was used or taken back cannot be applied by a late repeat.
+# What became of each activation code that Identity heard of: the memory behind idempotency, kept for as long as the
+# account, so that a code that was used or taken back cannot be applied by a late repeat.
 account_activations = Table(
     "account_activations",
     metadata,
     Column("activation_code", Text, primary_key=True),
-    # These three are null for a code that was cleared before it was ever applied.
-    Column("account_id", Uuid),
+    # These four are null for a code that was cleared before it was ever applied.
+    Column("account_id", Uuid, index=True),
     Column("expired_time", DateTime(timezone=True)),
     Column("applied_at", DateTime(timezone=True)),
+    # By Activation's claim. Null also for what was applied before this column was there.
+    Column("redeemed_at", DateTime(timezone=True)),
     Column("cleared_at", DateTime(timezone=True)),
 )
 

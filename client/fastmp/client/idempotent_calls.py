@@ -8,8 +8,6 @@ IDEMPOTENT: Mapping[str, frozenset[str]] = {
         {
             "ApplyActivation",
             "Authenticate",
-            "BatchApplyActivations",
-            "BatchAuthenticate",
             "ClearActivation",
             "GetMe",
             "GetPrincipals",

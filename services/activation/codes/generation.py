@@ -34,7 +34,7 @@ class RequestIdReusedError(DomainError):
 
 @dataclass(frozen=True)
 class Generation:
-    """A wish for `count` codes of `valid_days` each, by an admin. The same request_id means the same wish."""
+    """A request for `count` codes of `valid_days` each, by an admin. The same request_id means the same request."""
 
     admin_account_id: uuid.UUID
     valid_days: int
@@ -42,54 +42,62 @@ class Generation:
     request_id: str | None = None
 
 
+@dataclass(frozen=True)
+class Generated:
+    """Codes in the order of lists; `is_new` is false for the repeated answer to a known request_id."""
+
+    codes: list[Code]
+    is_new: bool
+
+
 def generate(
     connection: Connection,
-    wish: Generation,
+    wanted: Generation,
     now: datetime.datetime,
     random_bytes: Callable[[int], bytes],
-) -> list[Code]:
-    """The new codes, in the order in which lists show them; for a known request_id the first answer again.
+) -> Generated:
+    """Makes the codes; for a known request_id gives the first answer again.
 
     Needs a transaction. When equal request_ids arrive together the table's key decides, and the others wait
     for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
     """
-    if wish.request_id is not None:
-        first = _first_answer(connection, wish, wish.request_id)
+    if wanted.request_id is not None:
+        first = _first_answer(connection, wanted, wanted.request_id)
         if first is not None:
-            return first
-    drawn = random_bytes(wish.count * (ID_BYTES + CODE_BYTES))
-    if wish.request_id is not None and not _remember(connection, wish, wish.request_id, drawn, now):
-        first = _first_answer(connection, wish, wish.request_id)
+            return Generated(first, is_new=False)
+    drawn = random_bytes(wanted.count * (ID_BYTES + CODE_BYTES))
+    if wanted.request_id is not None and not _remember(connection, wanted, wanted.request_id, drawn, now):
+        first = _first_answer(connection, wanted, wanted.request_id)
         if first is not None:
-            return first
-    codes = _codes(drawn, wish.valid_days, now)
+            return Generated(first, is_new=False)
+    codes = _codes(drawn, wanted.valid_days, now)
     _store(connection, codes)
-    return codes
+    return Generated(codes, is_new=True)
 
 
-def _first_answer(connection: Connection, wish: Generation, request_id: str) -> list[Code] | None:
+def _first_answer(connection: Connection, wanted: Generation, request_id: str) -> list[Code] | None:
     known = generation_requests.c
     statement = select(generation_requests).where(known.request_id == request_id)
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
     first = Generation(row.admin_account_id, row.valid_days, row.code_count, request_id)
-    if first != wish:
+    if first != wanted:
         raise RequestIdReusedError
     return _codes(row.codes, row.valid_days, row.create_time)
 
 
 def _remember(
-    connection: Connection, wish: Generation, request_id: str, drawn: bytes, now: datetime.datetime
+    connection: Connection, wanted: Generation, request_id: str, drawn: bytes, now: datetime.datetime
 ) -> bool:
     # Where another transaction is about to remember the same id, this waits for the outcome.
     statement = (
         insert(generation_requests)
         .values(
             request_id=request_id,
-            admin_account_id=wish.admin_account_id,
-            valid_days=wish.valid_days,
-            code_count=wish.count,
+            admin_account_id=wanted.admin_account_id,
+            valid_days=wanted.valid_days,
+            code_count=wanted.count,
             create_time=now,
             codes=drawn,
         )

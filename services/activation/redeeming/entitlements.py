@@ -1,130 +1,137 @@
-"""What codes do at Identity: they give an account its days, and take them back when they are deleted."""
+"""What a code does at Identity: it gives an account its days, and takes them back when it is deleted.
+
+Each is one idempotent call, made while the caller waits and, where that failed, repeated by a job until it
+succeeds.
+"""
 
 import datetime
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 import grpc
+import procrastinate
+import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
+from services.activation.codes import codes
+from services.activation.codes.codes import CodeNotFoundError
+from services.activation.redeeming import claims
+from services.activation.redeeming.claims import Claim, CodeAlreadyUsedError
 from services.chassis import context as calls
-from services.chassis.batching import Batching, TurnNotReachedError
-from services.chassis.errors import reason_of
-from services.chassis.identity.client import LARGEST_BATCH, IdentityUnavailableError, metadata, unavailable
+from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
+from services.chassis.errors import DomainError, reason_of
+from services.chassis.identity.client import metadata, unavailable
+from services.chassis.identity.principals import AccountRevokedError, TokenRevokedError
+from services.chassis.jobs.queue import UntilItSucceeds
+from services.chassis.postgres.database import Database
+
+_log = structlog.get_logger(__name__)
+
+CLEAR_ACTIVATION = "fastmp:clear_activation"
+CLEAR_JOB_DELAY_SECONDS = 5
 
 ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
+ACCOUNT_REVOKED = "ACCOUNT_REVOKED"
 ACTIVATION_CLEARED = "ACTIVATION_CLEARED"
 ACTIVATION_APPLIED_ELSEWHERE = "ACTIVATION_APPLIED_ELSEWHERE"
-REFUSALS = frozenset({ACCOUNT_NOT_FOUND, ACTIVATION_CLEARED, ACTIVATION_APPLIED_ELSEWHERE})
-
-
-@dataclass(frozen=True)
-class Entitlement:
-    """What a code gave an account, by Identity's first answer to it."""
-
-    email: str
-    activation_status: str
-    expired_time: datetime.datetime
-
-
-class EntitlementRefusedError(Exception):
-    """Identity will never apply this code to this account; `reason` is one of REFUSALS."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class _Wish:
-    account_id: uuid.UUID
-    activation_code: str = field(repr=False)
-    expired_time: datetime.datetime
-    request_id: str
-    timeout: float
+# Identity's final refusals, and what the caller of Activate is answered.
+REFUSALS: Mapping[str, type[DomainError]] = {
+    ACCOUNT_NOT_FOUND: TokenRevokedError,
+    ACCOUNT_REVOKED: AccountRevokedError,
+    ACTIVATION_CLEARED: CodeNotFoundError,
+    ACTIVATION_APPLIED_ELSEWHERE: CodeAlreadyUsedError,
+}
 
 
 class Entitlements:
-    """Identity's RPCs behind activation codes. Both are idempotent by the code. Thread-safe."""
+    """Identity's two RPCs behind activation codes. Thread-safe."""
 
-    def __init__(self, identity: grpc.Channel) -> None:
+    def __init__(
+        self,
+        identity: grpc.Channel,
+        database: Database,
+        audit: AuditLog,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
         self._stub = pb_grpc.IdentityServiceStub(identity)
-        self._together: Batching[_Wish, Entitlement | None] = Batching(self._apply_at_once, LARGEST_BATCH)
+        self._database = database
+        self._audit = audit
+        self._now = now
 
-    def apply(
-        self, account_id: uuid.UUID, activation_code: str, expired_time: datetime.datetime
-    ) -> Entitlement:
-        """Gives the account access until `expired_time`, an aware datetime.
+    def apply(self, claim: Claim) -> pb.ApplyActivationResponse:
+        """Gives the account the days that it has claimed; returns Identity's first answer to the code. Idempotent.
 
-        Raises EntitlementRefusedError, and IdentityUnavailableError when it is not known whether it happened.
+        Raises IdentityUnavailableError when it is not known whether that happened. When Identity refuses for good,
+        the claim is given up and one of the errors in REFUSALS is raised.
         """
-        timeout = calls.outgoing_timeout()
-        wish = _Wish(account_id, activation_code, expired_time, calls.request_id(), timeout)
-        try:
-            return self._together.do(wish, timeout) or self._apply(wish)
-        except TurnNotReachedError:
-            raise IdentityUnavailableError from None
-
-    def _apply_at_once(self, wishes: Sequence[_Wish]) -> list[Entitlement | None]:
-        # Whoever must wait for somebody, or is to be refused, asks anew and alone.
-        activations = [
-            pb.ActivationToApply(
-                account_id=str(wish.account_id),
-                activation_code=wish.activation_code,
-                expired_time=_timestamp(wish.expired_time),
-                request_id=wish.request_id,
-            )
-            for wish in wishes
-        ]
-        request = pb.BatchApplyActivationsRequest(activations=activations)
-        timeout = max(wish.timeout for wish in wishes)
-        given: list[Entitlement | None] = [None] * len(wishes)
-        try:
-            answer = self._stub.BatchApplyActivations(request, timeout=timeout, metadata=metadata())
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                # An older replica of Identity, which takes them one by one.
-                return given
-            raise unavailable(error) from error
-        for one in answer.applied:
-            given[one.index] = _entitlement(one)
-        return given
-
-    def _apply(self, wish: _Wish) -> Entitlement:
         request = pb.ApplyActivationRequest(
-            account_id=str(wish.account_id),
-            activation_code=wish.activation_code,
-            expired_time=_timestamp(wish.expired_time),
+            account_id=str(claim.account_id),
+            activation_code=claim.activation_code,
+            expired_time=_timestamp(claim.expiry_date),
+            redeemed_time=_timestamp(claim.redeemed_time),
         )
         try:
-            answer = self._stub.ApplyActivation(
-                request, timeout=calls.outgoing_timeout(), metadata=metadata()
-            )
+            return self._stub.ApplyActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
-            reason = reason_of(error)
-            if reason in REFUSALS:
-                raise EntitlementRefusedError(reason) from error
-            raise unavailable(error) from error
-        return _entitlement(answer)
+            reason = reason_of(error) or ""
+            if reason not in REFUSALS:
+                raise unavailable(error) from error
+            self._give_up(claim, reason)
+            raise REFUSALS[reason] from error
 
     def clear(self, activation_code: str) -> None:
-        """Takes back what the code gave, if anything. Raises IdentityUnavailableError."""
+        """Takes back what a deleted code gave, if anything. Idempotent. Raises IdentityUnavailableError."""
         request = pb.ClearActivationRequest(activation_code=activation_code)
         try:
             self._stub.ClearActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
 
+    def _give_up(self, claim: Claim, reason: str) -> None:
+        with self._database.transaction() as connection:
+            if reason == ACCOUNT_NOT_FOUND:
+                codes.remove_of_account(connection, claim.account_id)
+            elif reason == ACTIVATION_CLEARED:
+                claims.delete_claimed(connection, claim)
+            elif reason == ACTIVATION_APPLIED_ELSEWHERE:
+                # Only a restored backup can bring this about.
+                claims.revoke_claimed(connection, claim)
+            elif claims.release(connection, claim, self._now()):
+                actor = f"{SERVICE_ACTOR}activation"
+                self._audit.record(
+                    connection, Event("code_released", str(claim.code_id), reason, actor=actor)
+                )
+        _log.warning("claim_given_up", account_id=str(claim.account_id), reason=reason)
+
+
+def tasks(entitlements: Entitlements, database: Database) -> procrastinate.Blueprint:
+    """The jobs `fastmp:apply_activation` and `fastmp:clear_activation`, repeated until they succeed.
+
+    Arguments show up where jobs are looked at, so a code that can still be redeemed is named by its id.
+    """
+    blueprint = procrastinate.Blueprint()
+
+    @blueprint.task(name="apply_activation", retry=UntilItSucceeds())
+    def apply_activation(code_id: str) -> None:
+        with database.reading() as connection:
+            claim = claims.claimed(connection, uuid.UUID(code_id))
+        if claim is None:
+            return
+        try:
+            entitlements.apply(claim)
+        except tuple(REFUSALS.values()) as refusal:
+            _log.info("job_ended_by_refusal", reason=refusal.reason)
+
+    @blueprint.task(name="clear_activation", retry=UntilItSucceeds())
+    def clear_activation(activation_code: str) -> None:
+        entitlements.clear(activation_code)
+
+    return blueprint
+
 
 def _timestamp(time: datetime.datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(time)
     return timestamp
-
-
-def _entitlement(answer: pb.ApplyActivationResponse | pb.AppliedActivation) -> Entitlement:
-    until = answer.expired_time.ToDatetime(tzinfo=datetime.UTC)
-    return Entitlement(answer.email, answer.activation_status, until)

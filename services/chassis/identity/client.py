@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import grpc
 import structlog
@@ -10,7 +10,6 @@ import structlog
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
-from services.chassis.batching import Batching, TurnNotReachedError
 from services.chassis.channels import channel
 from services.chassis.errors import DomainError, reason_of
 from services.chassis.identity.principals import (
@@ -25,14 +24,8 @@ from services.chassis.mutual_tls import TlsFiles
 _log = structlog.get_logger(__name__)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"].full_name
-# The most that a batch may hold by Identity's contract.
-LARGEST_BATCH = 64
 IDEMPOTENT = tuple(
-    (SERVICE, method)
-    for method in (
-        *("Authenticate", "BatchAuthenticate", "GetPrincipals"),
-        *("ApplyActivation", "BatchApplyActivations", "ClearActivation"),
-    )
+    (SERVICE, method) for method in ("Authenticate", "GetPrincipals", "ApplyActivation", "ClearActivation")
 )
 
 
@@ -50,55 +43,17 @@ def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
     return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
 
 
-@dataclass(frozen=True)
-class _TokenWish:
-    token: str = field(repr=False)
-    timeout: float
-
-
 class IdentityClient:
     """The read side of Identity's internal RPCs. Thread-safe."""
 
     def __init__(self, identity: grpc.Channel) -> None:
         self._stub = pb_grpc.IdentityServiceStub(identity)
-        self._together: Batching[_TokenWish, AuthenticatedToken | UnauthenticatedError | None] = Batching(
-            self._verdicts, LARGEST_BATCH
-        )
 
     def authenticate(self, token: str) -> AuthenticatedToken:
         """Raises UnauthenticatedError for a token that is worth nothing, else IdentityUnavailableError."""
-        wish = _TokenWish(token, calls.outgoing_timeout())
+        request = pb.AuthenticateRequest(token=token)
         try:
-            verdict = self._together.do(wish, wish.timeout)
-        except TurnNotReachedError:
-            raise IdentityUnavailableError from None
-        if isinstance(verdict, UnauthenticatedError):
-            raise verdict
-        return verdict or self._authenticate(wish)
-
-    def _verdicts(
-        self, wishes: Sequence[_TokenWish]
-    ) -> list[AuthenticatedToken | UnauthenticatedError | None]:
-        if len(wishes) == 1:
-            return [self._authenticate(wishes[0])]
-        request = pb.BatchAuthenticateRequest(tokens=[wish.token for wish in wishes])
-        timeout = max(wish.timeout for wish in wishes)
-        try:
-            answer = self._stub.BatchAuthenticate(request, timeout=timeout, metadata=metadata())
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                # An older replica of Identity, which knows them one by one.
-                return [None] * len(wishes)
-            raise unavailable(error) from error
-        return [
-            _authenticated(one.authenticated) if one.HasField("authenticated") else _refusal(one.refusal)
-            for one in answer.verdicts
-        ]
-
-    def _authenticate(self, wish: _TokenWish) -> AuthenticatedToken:
-        request = pb.AuthenticateRequest(token=wish.token)
-        try:
-            answer = self._stub.Authenticate(request, timeout=wish.timeout, metadata=metadata())
+            answer = self._stub.Authenticate(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise _refusal(reason_of(error) or "") from error

@@ -184,7 +184,7 @@ class AccountFeed:
     def _follow(self) -> None:
         stored = self._cursor.position()
         # Without waiting for the channel a stream would fail at once for as long as gRPC backs off.
-        request = pb.WatchAccountsRequest(after_sequence=stored, together=True)
+        request = pb.WatchAccountsRequest(after_sequence=stored)
         stream = self._stub.WatchAccounts(request, wait_for_ready=True)
         self._stream = stream
         if self._loop.is_stopping:
@@ -197,13 +197,13 @@ class AccountFeed:
             if is_new:
                 self._on_connected()
                 is_new = False
-            for sequence, change in changes_of(event):
-                self._authenticator.drop(change.account_id, sequence)
-                if change.kind == "deleted":
-                    self._cursor.delete(uuid.UUID(change.account_id), sequence)
-                    stored = sequence
-                self._on_changed(change.account_id)
-            if event.HasField("heartbeat"):
+            if event.HasField("change"):
+                self._authenticator.drop(event.change.account_id, event.sequence)
+                if event.change.kind == "deleted":
+                    self._cursor.delete(uuid.UUID(event.change.account_id), event.sequence)
+                    stored = event.sequence
+                self._on_changed(event.change.account_id)
+            elif event.HasField("heartbeat"):
                 self._authenticator.vouch()
                 self._loop.succeeded()
                 if event.sequence > stored and time.monotonic() >= advance_at:
@@ -220,12 +220,3 @@ class AccountFeed:
         self._authenticator.forget(head)
         self._cursor.resynchronise(self._client, head)
         _log.warning("account_feed_resynchronised", sequence=head)
-
-
-def changes_of(event: pb.AccountEvent) -> Iterator[tuple[int, pb.AccountChange]]:
-    """The changes in an event of the feed, each with its sequence."""
-    if event.HasField("change"):
-        yield event.sequence, event.change
-    elif event.HasField("changes"):
-        changes = event.changes.changes
-        yield from enumerate(changes, start=event.sequence - len(changes) + 1)

@@ -19,6 +19,8 @@ from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ACTIVE, effective_status
 
 ADMIN_ROLE = "admin"
+# The status of an account that an admin has shut out; only an admin sets another one.
+REVOKED = "revoked"
 # Two heartbeats of the feed, which come every 300 ms, and some; with the feed's own delay below one second.
 TRUST_SECONDS = 0.7
 
@@ -94,6 +96,15 @@ class TokenRevokedError(UnauthenticatedError):
 
     reason = "TOKEN_REVOKED"
     message: str = "登录已失效，请重新登录"
+
+
+@dataclass(eq=False)
+class AccountRevokedError(DomainError):
+    """An admin has revoked the account's access, so no code gives it any."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "ACCOUNT_REVOKED"
+    message: str = "账号已被停用，无法使用激活码"
 
 
 class Authenticator(Protocol):

@@ -6,7 +6,7 @@ A job is enqueued in an open transaction, and so exists if and only if that is c
 import asyncio
 import contextlib
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import procrastinate
@@ -19,7 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Enum,
-    any_,
+    bindparam,
     cast,
     column,
     delete,
@@ -33,8 +33,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.types import UserDefinedType
 
 from services.chassis.background_loop import BackgroundLoop
+from services.chassis.errors import DomainError
 from services.chassis.jobs.waiting_connection import PatientConnection
-from services.chassis.postgres.database import driver_url
+from services.chassis.postgres.database import Database, driver_url
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +62,9 @@ class _JobToDefer(UserDefinedType[Any]):
 _jobs = table(
     "procrastinate_jobs", column("id", BigInteger), column("status", Enum(name="procrastinate_job_status"))
 )
+
+
+_WITHDRAW = delete(_jobs).where(_jobs.c.id == bindparam("job_id"), _jobs.c.status == "todo")
 
 
 class UntilItSucceeds(BaseRetryStrategy):
@@ -133,10 +137,16 @@ class Jobs:
         job = cast(func.row(_QUEUE, task, 0, lock, null(), arguments, due), _JobToDefer())
         return func.procrastinate_defer_jobs_v1(array([job]), type_=ARRAY(BigInteger))[1]
 
-    def withdraw(self, connection: Connection, job_ids: Sequence[int]) -> None:
-        """Removes jobs that have not been started: what they were to do is done. Idempotent."""
-        statement = delete(_jobs).where(_jobs.c.id == any_(literal(job_ids, ARRAY(BigInteger))))
-        connection.execute(statement.where(_jobs.c.status == "todo"))
+    def withdraw(self, database: Database, job_id: int) -> None:
+        """Removes a job that has not been started, because what it was to do is done. Idempotent.
+
+        Raises nothing when the database is away: the job then runs, and finds nothing left to do.
+        """
+        try:
+            with database.reading() as connection:
+                connection.execute(_WITHDRAW, {"job_id": job_id})
+        except DomainError as error:
+            _log.warning("job_not_withdrawn", job=job_id, reason=error.reason)
 
     def start(self) -> None:
         """Starts the worker thread."""

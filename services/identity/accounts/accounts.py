@@ -15,7 +15,7 @@ from services.chassis.errors import DomainError
 from services.chassis.identity.principals import ADMIN_ROLE
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
-from services.identity.tables import account_feed, accounts
+from services.identity.tables import account_activations, account_feed, accounts
 
 USER_ROLE = "user"
 PENDING = "pending"
@@ -110,6 +110,7 @@ _BY_EMAIL = select(*COLUMNS).where(accounts.c.email_key == bindparam("key"))
 _INSERT = insert(accounts).on_conflict_do_nothing(index_elements=[accounts.c.email_key]).returning(*COLUMNS)
 _DELETE = delete(accounts).where(accounts.c.id == bindparam("account_id"))
 _ANY_ADMIN = select(accounts.c.id).where(accounts.c.role == ADMIN_ROLE).limit(1)
+_FORGET_CODES = delete(account_activations).where(account_activations.c.account_id == bindparam("id_"))
 _LOCK_ADMINS = (
     select(accounts.c.id)
     .where(accounts.c.role == ADMIN_ROLE)
@@ -197,6 +198,8 @@ def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountU
         _keep_an_admin(transaction.connection, account_id)
     if new.password_hash is not None:
         values.update({column.name: value for column, value in END_TOKENS.items()})
+    if new.activation_status is not None or new.expired_time is not None:
+        values["activation_set_at"] = transaction.now
     statement = update(accounts).where(accounts.c.id == account_id).values(**values)
     row = transaction.connection.execute(
         statement.values(updated_at=transaction.now).returning(*COLUMNS)
@@ -209,10 +212,11 @@ def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountU
 
 
 def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:
-    """Deletes the account. Raises AccountNotFoundError, or LastAdminError."""
+    """Deletes the account and what is remembered of its codes. Raises AccountNotFoundError, or LastAdminError."""
     _keep_an_admin(transaction.connection, account_id)
     if transaction.connection.execute(_DELETE, {"account_id": account_id}).rowcount == 0:
         raise AccountNotFoundError
+    transaction.connection.execute(_FORGET_CODES, {"id_": account_id})
     transaction.deleted(account_id)
     transaction.record(Event("account_deleted", str(account_id)))
 

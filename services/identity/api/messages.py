@@ -4,14 +4,14 @@ import datetime
 from collections.abc import Iterator, Sequence
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
-from services.chassis.identity.principals import AuthenticatedToken, Principal, UnauthenticatedError
+from services.chassis.identity.principals import AuthenticatedToken, Principal
 from services.chassis.pages import page_token
 from services.identity.accounts.accounts import Account
 from services.identity.accounts.activations import ACTIVE, Applied
 from services.identity.accounts.listing import AccountPage
 from services.identity.feed.changes import Change
 from services.identity.feed.watch import Heartbeat
-from services.identity.sign_in.authentication import Verdict, principal_of
+from services.identity.sign_in.authentication import principal_of
 
 
 def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
@@ -64,18 +64,6 @@ def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
     return message
 
 
-def verdicts(found: Sequence[Verdict]) -> pb.BatchAuthenticateResponse:
-    """Whose tokens they are, or why they are nobody's."""
-    return pb.BatchAuthenticateResponse(
-        verdicts=[
-            pb.TokenVerdict(refusal=one.reason)
-            if isinstance(one, UnauthenticatedError)
-            else pb.TokenVerdict(authenticated=authenticated(one))
-            for one in found
-        ]
-    )
-
-
 def applied(what: Applied) -> pb.ApplyActivationResponse:
     """What an activation code gave."""
     message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
@@ -83,23 +71,10 @@ def applied(what: Applied) -> pb.ApplyActivationResponse:
     return message
 
 
-def all_applied(what: Sequence[Applied | None]) -> pb.BatchApplyActivationsResponse:
-    """What activation codes gave; None for those that were not applied."""
-    message = pb.BatchApplyActivationsResponse()
-    for index, one in enumerate(what):
-        if one is not None:
-            entry = message.applied.add(index=index, email=one.email, activation_status=ACTIVE)
-            entry.expired_time.FromDatetime(one.expired_time)
-    return message
-
-
-def account_events(event: Sequence[Change] | Heartbeat, *, together: bool) -> Iterator[pb.AccountEvent]:
-    """What a watch of the account feed has given: changes in one message if they may come `together`."""
+def account_events(event: Sequence[Change] | Heartbeat) -> Iterator[pb.AccountEvent]:
+    """What a watch of the account feed has given: changes one by one, or a heartbeat."""
     if isinstance(event, Heartbeat):
         yield pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
-    elif together and len(event) > 1:
-        changes = pb.AccountChanges(changes=[_change(one) for one in event])
-        yield pb.AccountEvent(sequence=event[-1].sequence, changes=changes)
     else:
         for one in event:
             yield pb.AccountEvent(sequence=one.sequence, change=_change(one))

@@ -11,7 +11,6 @@ from services.chassis.validation import Id, Text, Values
 from services.identity.accounts.emails import LONGEST, checked_email
 
 MOST_PRINCIPALS = 1000
-LARGEST_BATCH = 64
 
 SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
@@ -74,10 +73,6 @@ class AuthenticateValues(Values):
     token: str
 
 
-class BatchAuthenticateValues(Values):
-    tokens: Annotated[list[str], Field(min_length=1, max_length=LARGEST_BATCH)]
-
-
 class GetPrincipalsValues(Values):
     account_ids: Annotated[list[Id], Field(max_length=MOST_PRINCIPALS)]
     # Not checked to be an address, as in LoginValues.
@@ -86,21 +81,13 @@ class GetPrincipalsValues(Values):
 
 class WatchAccountsValues(Values):
     after_sequence: Annotated[int, Field(ge=0)] | None = None
-    together: bool = False
 
 
 class ApplyActivationValues(Values):
     account_id: Id
     activation_code: ActivationCode
     expired_time: datetime.datetime
-
-
-class ActivationToApplyValues(ApplyActivationValues):
-    request_id: Annotated[Text, Field(max_length=64)]
-
-
-class BatchApplyActivationsValues(Values):
-    activations: Annotated[list[ActivationToApplyValues], Field(min_length=1, max_length=LARGEST_BATCH)]
+    redeemed_time: datetime.datetime | None = None
 
 
 class ClearActivationValues(Values):

@@ -14,12 +14,11 @@ from services.chassis.pages import position_of
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import caller_network
 from services.chassis.validation import parse
-from services.identity.accounts import accounts, activations
+from services.identity.accounts import accounts
 from services.identity.accounts.accounts import USER_ROLE, AccountUpdate
+from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
-from services.identity.accounts.applying import Application, Applying
 from services.identity.accounts.listing import AccountFilter
-from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api import messages, requests
 from services.identity.feed.watch import FeedWatches
 from services.identity.sign_in.authentication import TokenAuthentication, principal_of
@@ -33,8 +32,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     def __init__(
         self,
         database: Database,
-        transactions: AccountTransactions,
-        applying: Applying,
+        activations: Activations,
         administration: Administration,
         sign_in: SignIn,
         throttle: SignInThrottle,
@@ -44,8 +42,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._database = database
-        self._transactions = transactions
-        self._applying = applying
+        self._activations = activations
         self._administration = administration
         self._sign_in = sign_in
         self._throttle = throttle
@@ -122,12 +119,6 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         values = parse(requests.AuthenticateValues, request)
         return messages.authenticated(self._authentication.authenticate(values.token))
 
-    def BatchAuthenticate(
-        self, request: pb.BatchAuthenticateRequest, _context: grpc.ServicerContext
-    ) -> pb.BatchAuthenticateResponse:
-        values = parse(requests.BatchAuthenticateValues, request)
-        return messages.verdicts(self._authentication.verdicts(values.tokens))
-
     def GetPrincipals(
         self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
     ) -> pb.GetPrincipalsResponse:
@@ -144,33 +135,19 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         wake = threading.Event()
         context.add_callback(wake.set)
         for event in self._watches.watch(values.after_sequence, wake, context.is_active):
-            yield from messages.account_events(event, together=values.together)
+            yield from messages.account_events(event)
 
     def ApplyActivation(
         self, request: pb.ApplyActivationRequest, _context: grpc.ServicerContext
     ) -> pb.ApplyActivationResponse:
         values = parse(requests.ApplyActivationValues, request)
-        wanted = Application(
-            values.account_id, values.activation_code, values.expired_time, calls.request_id()
+        applied = self._activations.apply(
+            values.account_id, values.activation_code, values.expired_time, values.redeemed_time
         )
-        return messages.applied(self._applying.apply(wanted))
-
-    def BatchApplyActivations(
-        self, request: pb.BatchApplyActivationsRequest, _context: grpc.ServicerContext
-    ) -> pb.BatchApplyActivationsResponse:
-        values = parse(requests.BatchApplyActivationsValues, request)
-        wanted = [
-            Application(
-                one.account_id, one.activation_code, one.expired_time, one.request_id or calls.request_id()
-            )
-            for one in values.activations
-        ]
-        return messages.all_applied(self._applying.apply_at_once(wanted))
+        return messages.applied(applied)
 
     def ClearActivation(
         self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext
     ) -> pb.ClearActivationResponse:
         values = parse(requests.ClearActivationValues, request)
-        with self._transactions.begin() as transaction:
-            cleared = activations.clear(transaction, values.activation_code)
-        return pb.ClearActivationResponse(cleared=cleared)
+        return pb.ClearActivationResponse(cleared=self._activations.clear(values.activation_code))

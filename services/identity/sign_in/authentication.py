@@ -1,10 +1,9 @@
 """Authenticates access tokens: the signature, then one statement for the account."""
 
 import datetime
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
+from sqlalchemy import bindparam, select
 
 from services.chassis.identity.principals import (
     AuthenticatedToken,
@@ -15,20 +14,15 @@ from services.chassis.identity.principals import (
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.direct_statements import DirectStatement
 from services.identity.accounts.accounts import COLUMNS, Account
-from services.identity.sign_in.tokens import Claims, Tokens
+from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import account_feed, accounts
 
-# One statement sees one moment: the feed's head in it cannot be newer than the accounts are. The head is there also
-# when none of the accounts is.
-_HEAD_AND_ACCOUNTS = DirectStatement(
+# One statement sees one moment: the feed's head in it cannot be newer than the account is.
+_HEAD_AND_ACCOUNT = DirectStatement(
     select(account_feed.c.sequence, accounts.c.tokens_valid_after, *COLUMNS).select_from(
-        account_feed.outerjoin(accounts, accounts.c.id == any_(bindparam("account_ids", type_=ARRAY(Uuid))))
+        account_feed.join(accounts, accounts.c.id == bindparam("account_id"))
     )
 )
-
-Verdict = AuthenticatedToken | UnauthenticatedError
-# The feed's head, since when the account's tokens count, and the account.
-_Known = tuple[int, int, Account]
 
 
 class TokenAuthentication:
@@ -41,44 +35,19 @@ class TokenAuthentication:
 
     def authenticate(self, token: str) -> AuthenticatedToken:
         """Raises UnauthenticatedError, TokenExpiredError, or TokenRevokedError (also: the account is gone)."""
-        [verdict] = self.verdicts([token])
-        if isinstance(verdict, UnauthenticatedError):
-            raise verdict
-        return verdict
-
-    def verdicts(self, tokens: Sequence[str]) -> list[Verdict]:
-        """For each of a few tokens in turn what authenticate() gives or raises."""
         now = self._now()
-        claims = [self._claims(token, now) for token in tokens]
-        ids = [one.account_id for one in claims if isinstance(one, Claims)]
-        known = self._known(ids) if ids else {}
-        return [_verdict(one, known, now) if isinstance(one, Claims) else one for one in claims]
-
-    def _claims(self, token: str, now: datetime.datetime) -> Claims | UnauthenticatedError:
-        try:
-            return self._tokens.verify(token, now)
-        except UnauthenticatedError as error:
-            return error
-
-    def _known(self, account_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, _Known]:
+        claims = self._tokens.verify(token, now)
         with self._database.direct() as connection:
-            rows = _HEAD_AND_ACCOUNTS.rows(connection, {"account_ids": account_ids})
-        # Of accounts that are gone there is nothing, but the row.
-        found = [(row[0], row[1], Account(*row[2:])) for row in rows if row[2] is not None]
-        return {account.id: (sequence, valid_after, account) for sequence, valid_after, account in found}
-
-
-def _verdict(claims: Claims, known: Mapping[uuid.UUID, _Known], now: datetime.datetime) -> Verdict:
-    found = known.get(claims.account_id)
-    if found is None:
-        return TokenRevokedError()
-    sequence, valid_after, account = found
-    if not claims.counts_for(valid_after):
-        return TokenRevokedError()
-    if claims.is_from_the_future(valid_after, now):
-        return UnauthenticatedError()
-    expire_time = datetime.datetime.fromtimestamp(claims.expires, datetime.UTC)
-    return AuthenticatedToken(principal_of(account), expire_time, sequence)
+            row = _HEAD_AND_ACCOUNT.row(connection, {"account_id": claims.account_id})
+        if row is None:
+            raise TokenRevokedError
+        sequence, valid_after, *columns = row
+        if not claims.counts_for(valid_after):
+            raise TokenRevokedError
+        if claims.is_from_the_future(valid_after, now):
+            raise UnauthenticatedError
+        expire_time = datetime.datetime.fromtimestamp(claims.expires, datetime.UTC)
+        return AuthenticatedToken(principal_of(Account(*columns)), expire_time, sequence)
 
 
 def principal_of(account: Account) -> Principal:

@@ -26,9 +26,7 @@ from tests.whole_stack.test_access_matrix import METHODS
 # A code that Identity was told of behind Activation's back is given up, with a refusal, by whoever redeems it: that
 # is right, and no business of the fuzzer's. These RPCs get codes that Activation does not have.
 STRANGE_CODES = {"activation_code": [f"{number:032x}" for number in range(5)]}
-BEHIND_ACTIVATIONS_BACK = dict.fromkeys(
-    ("ApplyActivation", "BatchApplyActivations", "ClearActivation"), STRANGE_CODES
-)
+BEHIND_ACTIVATIONS_BACK = dict.fromkeys(("ApplyActivation", "ClearActivation"), STRANGE_CODES)
 # Looking at every table takes some milliseconds, so it is done for some of the refused calls.
 LOOK_AT_EVERY = 10
 

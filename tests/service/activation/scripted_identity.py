@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.activation.api.messages import timestamp_of
-from services.activation.redeeming.entitlements import REFUSALS
 from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.principals import UnauthenticatedError
@@ -66,6 +65,7 @@ class Applied:
 
     account_id: uuid.UUID | None
     expired_time: datetime.datetime | None
+    redeemed_time: datetime.datetime | None = None
     cleared: bool = False
 
 
@@ -82,8 +82,6 @@ class World:
     calls: list[tuple[str, str]] = field(default_factory=list)
     # The change is made, but the caller never hears of it.
     losing_answers: bool = False
-    # As an older Identity, which knows no batches.
-    is_older: bool = False
     # Neither is the change made. Who calls can still be asked.
     refusing_changes: bool = False
     # Called with the method's name before a change is made.
@@ -97,13 +95,17 @@ class World:
             self._record(account.id, "changed")
         return account
 
+    def set_status(self, account: Account, status: str) -> None:
+        """As an admin's UpdateUser."""
+        with self.changed:
+            account.activation_status = status
+            self._record(account.id, "changed")
+
     def delete(self, account_id: uuid.UUID) -> None:
         with self.changed:
+            self.applied = {code: one for code, one in self.applied.items() if one.account_id != account_id}
             del self.accounts[account_id]
             self._record(account_id, "deleted")
-
-    def knows(self, account_id: str) -> bool:
-        return uuid.UUID(account_id) in self.accounts
 
     def forget(self, account_id: uuid.UUID) -> None:
         """The account is gone, and the feed has yet to say so."""
@@ -122,14 +124,21 @@ class World:
 
     def heal(self) -> None:
         """Ends all faults."""
-        self.losing_answers = self.refusing_changes = self.is_older = False
+        self.losing_answers = self.refusing_changes = False
         self.before_change = lambda _method: None
 
     def applications(self, code: str) -> int:
         """How often ApplyActivation was called with the code."""
         return self.calls.count(("apply", code))
 
-    def apply(self, account_id: uuid.UUID, code: str, expired_time: datetime.datetime) -> Account:
+    def apply(
+        self,
+        account_id: uuid.UUID,
+        code: str,
+        expired_time: datetime.datetime,
+        redeemed_time: datetime.datetime | None = None,
+    ) -> Account:
+        redeemed = redeemed_time or datetime.datetime.now(datetime.UTC)
         with self.changed:
             known = self.applied.get(code)
             if known is not None and known.cleared:
@@ -140,7 +149,18 @@ class World:
             if account is None:
                 raise RefusalError("ACCOUNT_NOT_FOUND", grpc.StatusCode.NOT_FOUND)
             if known is None:
-                self.applied[code] = Applied(account_id, expired_time)
+                if account.activation_status == "revoked":
+                    raise RefusalError("ACCOUNT_REVOKED")
+                later = [
+                    one
+                    for other, one in self.applied.items()
+                    if one.account_id == account_id
+                    and one.redeemed_time is not None
+                    and (one.redeemed_time, other) > (redeemed, code)
+                ]
+                self.applied[code] = Applied(account_id, expired_time, redeemed)
+                if later:
+                    return account
                 account.activation_code, account.activation_status = code, "active"
                 account.expired_time = expired_time
                 self._record(account_id, "changed")
@@ -152,7 +172,8 @@ class World:
             for account in self.accounts.values():
                 if account.activation_code == code:
                     account.activation_code = account.expired_time = None
-                    account.activation_status = "pending"
+                    if account.activation_status != "revoked":
+                        account.activation_status = "pending"
                     self._record(account.id, "changed")
                     return True
             return False
@@ -181,20 +202,6 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
                 token_expire_time=timestamp_of(never),
                 sequence=len(self._world.feed),
             )
-
-    def BatchAuthenticate(
-        self, request: pb.BatchAuthenticateRequest, context: grpc.ServicerContext
-    ) -> pb.BatchAuthenticateResponse:
-        self._be_older_if_asked_to()
-        verdicts = []
-        for token in request.tokens:
-            try:
-                known = self.Authenticate(pb.AuthenticateRequest(token=token), context)
-            except UnauthenticatedError as error:
-                verdicts.append(pb.TokenVerdict(refusal=error.reason))
-            else:
-                verdicts.append(pb.TokenVerdict(authenticated=known))
-        return pb.BatchAuthenticateResponse(verdicts=verdicts)
 
     def GetPrincipals(
         self, request: pb.GetPrincipalsRequest, _context: grpc.ServicerContext
@@ -226,42 +233,18 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         self._fail_if_asked_to()
         self._world.before_change("apply")
         expired_time = request.expired_time.ToDatetime(tzinfo=datetime.UTC)
-        account = self._world.apply(uuid.UUID(request.account_id), request.activation_code, expired_time)
+        redeemed_time = None
+        if request.HasField("redeemed_time"):
+            redeemed_time = request.redeemed_time.ToDatetime(tzinfo=datetime.UTC)
+        account = self._world.apply(
+            uuid.UUID(request.account_id), request.activation_code, expired_time, redeemed_time
+        )
         if self._world.losing_answers:
             raise RefusalError("LOST", grpc.StatusCode.UNAVAILABLE)
         first = self._world.applied[request.activation_code].expired_time
         return pb.ApplyActivationResponse(
             email=account.email, activation_status="active", expired_time=timestamp_of(first)
         )
-
-    def BatchApplyActivations(
-        self, request: pb.BatchApplyActivationsRequest, context: grpc.ServicerContext
-    ) -> pb.BatchApplyActivationsResponse:
-        self._be_older_if_asked_to()
-        done = []
-        for index, one in enumerate(request.activations):
-            if one.activation_code in self._world.applied or not self._world.knows(one.account_id):
-                continue
-            single = pb.ApplyActivationRequest(
-                account_id=one.account_id,
-                activation_code=one.activation_code,
-                expired_time=one.expired_time,
-            )
-            try:
-                given = self.ApplyActivation(single, context)
-            except RefusalError as refusal:
-                if refusal.reason in REFUSALS:
-                    continue
-                raise
-            done.append(
-                pb.AppliedActivation(
-                    index=index,
-                    email=given.email,
-                    activation_status=given.activation_status,
-                    expired_time=given.expired_time,
-                )
-            )
-        return pb.BatchApplyActivationsResponse(applied=done)
 
     def ClearActivation(
         self, request: pb.ClearActivationRequest, _context: grpc.ServicerContext
@@ -273,10 +256,6 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         if self._world.losing_answers:
             raise RefusalError("LOST", grpc.StatusCode.UNAVAILABLE)
         return pb.ClearActivationResponse(cleared=cleared)
-
-    def _be_older_if_asked_to(self) -> None:
-        if self._world.is_older:
-            raise RefusalError("UNIMPLEMENTED", grpc.StatusCode.UNIMPLEMENTED)
 
     def _fail_if_asked_to(self) -> None:
         if self._world.refusing_changes:

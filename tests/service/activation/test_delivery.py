@@ -7,7 +7,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from services.activation.redeeming.claiming import Claimant
+from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_redemption
 from tests.service.activation.replicas import Replica, at_once, refusal
@@ -41,7 +41,8 @@ def make_jobs_due(database: Database) -> None:
 def claim_and_die(database: Database, database_url: str, code: str, account: Account) -> None:
     """What is left of an Activate whose process was killed after its commit: nobody calls Identity."""
     redemption = bare_redemption(database, database_url, lambda: datetime.datetime.now(datetime.UTC))
-    redemption.redeem(code, Claimant(account.id, account.email, "192.0.2.1"))
+    principal = Principal(str(account.id), account.email, "user", "pending")
+    redemption.claim(code, principal, "192.0.2.1")
 
 
 def agrees(replica: Replica, admin: Account, account: Account, code: str) -> bool:
@@ -61,27 +62,6 @@ def test_a_call_that_succeeded_at_once_leaves_no_job_and_is_not_repeated(
 
     wait_until(lambda: waiting_jobs(database) == 0)
     assert world.applications(code) == 1
-
-
-def test_many_at_once_are_served_by_an_older_identity_too(
-    replica: Replica, world: World, admin: Account
-) -> None:
-    world.is_older = True
-    codes = replica.generate(admin, 24)
-    people = [world.add() for _ in codes]
-
-    outcomes = at_once(
-        [
-            partial(replica.activate, person, code.activation_code)
-            for person, code in zip(people, codes, strict=True)
-        ]
-    )
-
-    assert [type(one).__name__ for one in outcomes] == ["ActivateResponse"] * len(codes)
-    assert all(
-        agrees(replica, admin, person, code.activation_code)
-        for person, code in zip(people, codes, strict=True)
-    )
 
 
 def test_after_a_lost_answer_a_retry_gets_the_first_answer(

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Engine, event, text
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes import codes
 from services.activation.codes.listing import Filter, read_page
-from services.activation.redeeming import redemption
-from services.activation.redeeming.claiming import Claimant, Claiming, ClaimWish
+from services.activation.redeeming import claims
+from services.activation.redeeming.claims import Claims
+from services.activation.redeeming.guessing import Guesser
 from services.chassis.errors import DomainError
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
-from tests.service.activation.bare_redemption import bare_claiming
+from tests.service.activation.bare_redemption import bare_claims
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
 from tests.service.activation.scripted_identity import Account
 
@@ -116,27 +117,22 @@ def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
         connection.execute(text("ANALYZE activation_attempts"))
 
 
-def wishes(count: int) -> list[ClaimWish]:
-    claimant = Claimant(ACCOUNT, "a@example.com", "192.0.2.1")
-    told = {"time": NOW, "action": "code_activated"}
-    return [ClaimWish(f"{number:032x}", claimant, told) for number in range(count)]
-
-
-def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Claiming], object]:
-    return lambda connection, _claiming: read_page(connection, wanted, 50, start, NOW)
+def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Claims], object]:
+    return lambda connection, _bare: read_page(connection, wanted, 50, start, NOW)
 
 
 MIDDLE = Position(datetime.datetime(2026, 1, 1, 0, 0, 0, ROWS // 200, tzinfo=datetime.UTC), uuid.UUID(int=0))
-HOT: dict[str, Callable[[Connection, Claiming], object]] = {
-    "claim": lambda connection, claiming: claiming.take(connection, wishes(1), NOW, waiting=True),
-    "claims": lambda connection, claiming: claiming.take(connection, wishes(64), NOW, waiting=False),
-    "get": lambda connection, _claiming: codes.get(connection, UNKNOWN_CODE),
-    "revoke": lambda connection, _claiming: codes.revoke(connection, UNKNOWN_CODE, NOW),
-    "change": lambda connection, _claiming: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
-    "remove": lambda connection, _claiming: codes.remove(connection, UNKNOWN_CODE),
-    "cascade": lambda connection, _claiming: codes.remove_of_account(connection, ACCOUNT),
-    "resync": lambda connection, _claiming: next(codes.redeeming_accounts(connection)),
-    "claimed": lambda connection, _claiming: redemption.claimed(connection, ACCOUNT),
+HOT: dict[str, Callable[[Connection, Claims], object]] = {
+    "claim": lambda connection, bare: bare.take(
+        connection, UNKNOWN_CODE, Guesser(ACCOUNT, "192.0.2.1"), "a@example.com", NOW
+    ),
+    "get": lambda connection, _bare: codes.get(connection, UNKNOWN_CODE),
+    "revoke": lambda connection, _bare: codes.revoke(connection, UNKNOWN_CODE, NOW),
+    "change": lambda connection, _bare: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
+    "remove": lambda connection, _bare: codes.remove(connection, UNKNOWN_CODE),
+    "cascade": lambda connection, _bare: codes.remove_of_account(connection, ACCOUNT),
+    "resync": lambda connection, _bare: next(codes.redeeming_accounts(connection)),
+    "claimed": lambda connection, _bare: claims.claimed(connection, ACCOUNT),
     "first page": _page(Filter()),
     "page by token": _page(Filter(), MIDDLE),
     "pending": _page(Filter(status="pending"), MIDDLE),
@@ -153,13 +149,13 @@ COUNTED = re.compile(r"^SELECT count\(")
 @pytest.mark.usefixtures("many_codes")
 @pytest.mark.parametrize("name", HOT)
 def test_no_query_reads_more_than_it_needs(database: Database, database_url: str, name: str) -> None:
-    claiming = bare_claiming(database, database_url, lambda: NOW)
+    bare = bare_claims(database, database_url, lambda: NOW)
     me = threading.current_thread()
     with (
         recorded(lambda: threading.current_thread() is me) as statements,
         _rolled_back(database) as connection,
     ):
-        HOT[name](connection, claiming)
+        HOT[name](connection, bare)
 
     statements = [one for one in statements if not one[0].startswith("SET")]
     assert statements

@@ -87,9 +87,7 @@ class Calls:
 
     def everything(self) -> Iterator[tuple[str, int, Callable[[], object]]]:
         stub, admin = self._callers.gateway, self._admin.bearer
-        first, second, third = (
-            sign_up(self._callers, f"{name}@example.com") for name in ("first", "second", "third")
-        )
+        first, second = (sign_up(self._callers, f"{name}@example.com") for name in ("first", "second"))
         code = uuid.uuid4().hex
         page = stub.ListUsers(pb.ListUsersRequest(size=1), metadata=admin).next_page_token
         yield (
@@ -123,29 +121,18 @@ class Calls:
         internal = self._callers.activation
         asked = pb.AuthenticateRequest(token=self._admin.token)
         yield "Authenticate", 1, lambda: internal.Authenticate(asked)
-        many = pb.BatchAuthenticateRequest(tokens=[self._admin.token] * 64)
-        yield "BatchAuthenticate", 1, lambda: internal.BatchAuthenticate(many)
         known = pb.GetPrincipalsRequest(account_ids=[first.id, second.id, str(uuid.uuid4())])
         yield "GetPrincipals", 1, lambda: internal.GetPrincipals(known)
         given = pb.ApplyActivationRequest(
             account_id=second.id, activation_code=code, expired_time=self._until
         )
-        yield "ApplyActivation", 1, lambda: internal.ApplyActivation(given)
+        yield "ApplyActivation", 5, lambda: internal.ApplyActivation(given)
         yield "ApplyActivation again", 2, lambda: internal.ApplyActivation(given)
-        several = pb.BatchApplyActivationsRequest(
-            activations=[
-                pb.ActivationToApply(
-                    account_id=one.id, activation_code=uuid.uuid4().hex, expired_time=self._until
-                )
-                for one in (first, third)
-            ]
-        )
-        yield "BatchApplyActivations", 1, lambda: internal.BatchApplyActivations(several)
         taken = pb.ClearActivationRequest(activation_code=code)
-        yield "ClearActivation", 4, lambda: internal.ClearActivation(taken)
+        yield "ClearActivation", 5, lambda: internal.ClearActivation(taken)
         yield (
             "DeleteUser",
-            4,
+            5,
             lambda: stub.DeleteUser(pb.DeleteUserRequest(user_id=second.id), metadata=admin),
         )
 

@@ -12,7 +12,6 @@ from sqlalchemy import text, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
-from services.chassis.identity.feed_follower import changes_of
 from services.chassis.postgres.database import Database
 from services.identity.feed import changes as feed
 from services.identity.feed.reader import REMEMBERED
@@ -74,27 +73,6 @@ def write(database: Database, count: int) -> None:
 def activate(callers: Callers, admin: Account, account: Account, status: str = "active") -> None:
     request = pb.UpdateUserRequest(user_id=account.id, activation_status=status)
     callers.gateway.UpdateUser(request, metadata=admin.bearer)
-
-
-def test_changes_come_together_for_those_who_asked_for_it(
-    callers: Callers, admin: Account, database: Database
-) -> None:
-    write(database, 700)
-    request = pb.WatchAccountsRequest(after_sequence=0, together=True)
-    call = callers.activation.WatchAccounts(request, timeout=DEADLINE)
-    told: list[tuple[int, pb.AccountChange]] = []
-    messages = 0
-    for event in call:
-        changes = list(changes_of(event))
-        messages += bool(changes)
-        told += changes
-        if len(told) >= 701:
-            break
-    call.cancel()
-
-    with Watch(callers, 0) as watch:
-        assert [(sequence, one.account_id, one.kind) for sequence, one in told] == watch.changes(701)
-    assert messages < 10
 
 
 def test_a_watch_shows_the_past_then_what_happens(callers: Callers, admin: Account, person: Account) -> None:

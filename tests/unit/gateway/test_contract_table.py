@@ -50,8 +50,8 @@ TABLE = {
     ("GET", "/static/cookies/{token}/avatar.jpg", "GetAvatar", "ACTIVE"),
 }
 INTERNAL = {
-    *("Authenticate", "BatchAuthenticate", "GetPrincipals", "WatchAccounts"),
-    *("ApplyActivation", "BatchApplyActivations", "ClearActivation"),
+    *("Authenticate", "GetPrincipals", "WatchAccounts"),
+    *("ApplyActivation", "ClearActivation"),
     *("AcquireCookie", "ReportCookie"),
 }
 CONTRACT = Contract.load()

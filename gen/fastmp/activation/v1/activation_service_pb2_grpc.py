@@ -150,8 +150,10 @@ class ActivationServiceServicer:
 
         Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
         fails on the way, the code ends as applied once or as not taken, without anybody's help.
-        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
-        RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        Of two codes the one that was redeemed last counts, in whatever order they reach the account. A revoked account
+        redeems nothing, and the code stays unused, until an admin sets another status.
+        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
+        ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -71,8 +71,10 @@ class ActivationServiceStub:
 
     Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
     fails on the way, the code ends as applied once or as not taken, without anybody's help.
-    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
-    RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    Of two codes the one that was redeemed last counts, in whatever order they reach the account. A revoked account
+    redeems nothing, and the code stays unused, until an admin sets another status.
+    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
+    ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     GetCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
@@ -138,8 +140,10 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
 
     Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
     fails on the way, the code ends as applied once or as not taken, without anybody's help.
-    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
-    RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    Of two codes the one that was redeemed last counts, in whatever order they reach the account. A revoked account
+    redeems nothing, and the code stays unused, until an admin sets another status.
+    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
+    ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     GetCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
@@ -227,8 +231,10 @@ class ActivationServiceServicer:
 
         Idempotent for the same account: a repeat gives the same answer for as long as the code's days run. Whatever
         fails on the way, the code ends as applied once or as not taken, without anybody's help.
-        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED),
-        RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        Of two codes the one that was redeemed last counts, in whatever order they reach the account. A revoked account
+        redeems nothing, and the code stays unused, until an admin sets another status.
+        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
+        ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
 
     def GetCode(

@@ -570,78 +570,6 @@ class AuthenticateResponse(_message.Message):
 Global___AuthenticateResponse: _TypeAlias = AuthenticateResponse  # noqa: Y015
 
 @_typing.final
-class BatchAuthenticateRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TOKENS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 64 access tokens, without "Bearer "."""
-
-    def __init__(
-        self,
-        *,
-        tokens: _abc.Iterable[_builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchAuthenticateRequest: _TypeAlias = BatchAuthenticateRequest  # noqa: Y015
-
-@_typing.final
-class BatchAuthenticateResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    VERDICTS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenVerdict]:
-        """One for each token, in their order."""
-
-    def __init__(
-        self,
-        *,
-        verdicts: _abc.Iterable[Global___TokenVerdict] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchAuthenticateResponse: _TypeAlias = BatchAuthenticateResponse  # noqa: Y015
-
-@_typing.final
-class TokenVerdict(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    AUTHENTICATED_FIELD_NUMBER: _builtins.int
-    REFUSAL_FIELD_NUMBER: _builtins.int
-    refusal: _builtins.str
-    """It does not: the reason that Authenticate would fail with."""
-    @_builtins.property
-    def authenticated(self) -> Global___AuthenticateResponse:
-        """It does: whose it is."""
-
-    def __init__(
-        self,
-        *,
-        authenticated: Global___AuthenticateResponse | None = ...,
-        refusal: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "refusal", b"refusal", "verdict", b"verdict"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authenticated", b"authenticated", "refusal", b"refusal", "verdict", b"verdict"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["authenticated", "refusal"]  # noqa: Y015
-    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
-
-Global___TokenVerdict: _TypeAlias = TokenVerdict  # noqa: Y015
-
-@_typing.final
 class GetPrincipalsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -700,22 +628,18 @@ class WatchAccountsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
-    TOGETHER_FIELD_NUMBER: _builtins.int
     after_sequence: _builtins.int
     """The last sequence that the subscriber has dealt with; 0 for all that is kept.
     Absent: from now on, without the past.
     """
-    together: _builtins.bool
-    """Whether changes that are known together may come together, as `changes`, for less than they cost one by one."""
     def __init__(
         self,
         *,
         after_sequence: _builtins.int | None = ...,
-        together: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence", "together", b"together"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
     _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015
@@ -730,11 +654,8 @@ class AccountEvent(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
-    CHANGES_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Of a change: its own; of several: that of the last one. Of a heartbeat: that of the last change sent, or where
-    the stream began.
-    """
+    """Of a change: its own. Of a heartbeat: that of the last change sent, or where the stream began."""
     @_builtins.property
     def change(self) -> Global___AccountChange:
         """An account has changed or is gone."""
@@ -743,23 +664,18 @@ class AccountEvent(_message.Message):
     def heartbeat(self) -> Global___AccountHeartbeat:
         """Nothing has happened; the stream is alive."""
 
-    @_builtins.property
-    def changes(self) -> Global___AccountChanges:
-        """Several accounts have; only for those who asked for changes together."""
-
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         change: Global___AccountChange | None = ...,
         heartbeat: Global___AccountHeartbeat | None = ...,
-        changes: Global___AccountChanges | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changes", b"changes", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "heartbeat", b"heartbeat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changes", b"changes", "event", b"event", "heartbeat", b"heartbeat", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "heartbeat", b"heartbeat", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["change", "heartbeat", "changes"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["change", "heartbeat"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -796,28 +712,6 @@ class AccountChange(_message.Message):
 Global___AccountChange: _TypeAlias = AccountChange  # noqa: Y015
 
 @_typing.final
-class AccountChanges(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CHANGES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountChange]:
-        """In the order of their sequences, which follow one another without gaps and end with the event's."""
-
-    def __init__(
-        self,
-        *,
-        changes: _abc.Iterable[Global___AccountChange] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AccountChanges: _TypeAlias = AccountChanges  # noqa: Y015
-
-@_typing.final
 class AccountHeartbeat(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -839,6 +733,7 @@ class ApplyActivationRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
     EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    REDEEMED_TIME_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account that redeemed the code."""
     activation_code: _builtins.str
@@ -847,16 +742,21 @@ class ApplyActivationRequest(_message.Message):
     def expired_time(self) -> _timestamp_pb2.Timestamp:
         """When the access ends; the code's expiry_date."""
 
+    @_builtins.property
+    def redeemed_time(self) -> _timestamp_pb2.Timestamp:
+        """When the account redeemed the code; the code's activation_time. Left out by older callers: now."""
+
     def __init__(
         self,
         *,
         account_id: _builtins.str = ...,
         activation_code: _builtins.str = ...,
         expired_time: _timestamp_pb2.Timestamp | None = ...,
+        redeemed_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_code", b"activation_code", "expired_time", b"expired_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_code", b"activation_code", "expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -891,118 +791,6 @@ class ApplyActivationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApplyActivationResponse: _TypeAlias = ApplyActivationResponse  # noqa: Y015
-
-@_typing.final
-class BatchApplyActivationsRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ACTIVATIONS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def activations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActivationToApply]:
-        """1 to 64 of them."""
-
-    def __init__(
-        self,
-        *,
-        activations: _abc.Iterable[Global___ActivationToApply] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activations", b"activations"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchApplyActivationsRequest: _TypeAlias = BatchApplyActivationsRequest  # noqa: Y015
-
-@_typing.final
-class ActivationToApply(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
-    ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
-    EXPIRED_TIME_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    account_id: _builtins.str
-    """The account that redeemed the code."""
-    activation_code: _builtins.str
-    """32 hex digits."""
-    request_id: _builtins.str
-    """The x-request-id of the call that this is a part of, for the audit log."""
-    @_builtins.property
-    def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """When the access ends; the code's expiry_date."""
-
-    def __init__(
-        self,
-        *,
-        account_id: _builtins.str = ...,
-        activation_code: _builtins.str = ...,
-        expired_time: _timestamp_pb2.Timestamp | None = ...,
-        request_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_code", b"activation_code", "expired_time", b"expired_time", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ActivationToApply: _TypeAlias = ActivationToApply  # noqa: Y015
-
-@_typing.final
-class BatchApplyActivationsResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    APPLIED_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def applied(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppliedActivation]:
-        """Those that were done, in no order."""
-
-    def __init__(
-        self,
-        *,
-        applied: _abc.Iterable[Global___AppliedActivation] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchApplyActivationsResponse: _TypeAlias = BatchApplyActivationsResponse  # noqa: Y015
-
-@_typing.final
-class AppliedActivation(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    INDEX_FIELD_NUMBER: _builtins.int
-    EMAIL_FIELD_NUMBER: _builtins.int
-    ACTIVATION_STATUS_FIELD_NUMBER: _builtins.int
-    EXPIRED_TIME_FIELD_NUMBER: _builtins.int
-    index: _builtins.int
-    """The place in the request, from 0."""
-    email: _builtins.str
-    """The account's e-mail."""
-    activation_status: _builtins.str
-    """The status that the code gave: "active"."""
-    @_builtins.property
-    def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """The time that the code gave."""
-
-    def __init__(
-        self,
-        *,
-        index: _builtins.int = ...,
-        email: _builtins.str = ...,
-        activation_status: _builtins.str = ...,
-        expired_time: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "index", b"index"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___AppliedActivation: _TypeAlias = AppliedActivation  # noqa: Y015
 
 @_typing.final
 class ClearActivationRequest(_message.Message):

@@ -97,11 +97,6 @@ class IdentityServiceStub:
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AuthenticateRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AuthenticateResponse.FromString,
                 _registered_method=True)
-        self.BatchAuthenticate = channel.unary_unary(
-                '/fastmp.identity.v1.IdentityService/BatchAuthenticate',
-                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateRequest.SerializeToString,
-                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateResponse.FromString,
-                _registered_method=True)
         self.GetPrincipals = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/GetPrincipals',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetPrincipalsRequest.SerializeToString,
@@ -116,11 +111,6 @@ class IdentityServiceStub:
                 '/fastmp.identity.v1.IdentityService/ApplyActivation',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationResponse.FromString,
-                _registered_method=True)
-        self.BatchApplyActivations = channel.unary_unary(
-                '/fastmp.identity.v1.IdentityService/BatchApplyActivations',
-                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsRequest.SerializeToString,
-                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsResponse.FromString,
                 _registered_method=True)
         self.ClearActivation = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/ClearActivation',
@@ -249,15 +239,6 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def BatchAuthenticate(self, request, context):
-        """Authenticates several access tokens, as Authenticate does each. Reads only.
-
-        For callers that have many at once, after an interruption of the feed for example.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def GetPrincipals(self, request, context):
         """Returns those of the named accounts that exist, in no order. Reads only.
 
@@ -283,21 +264,14 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyActivation(self, request, context):
-        """Gives an account the days of an activation code.
+        """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
+        has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
+        Of codes redeemed at the same time the greater one counts as the later.
 
-        Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
+        Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
         Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
-        before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def BatchApplyActivations(self, request, context):
-        """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
-
-        Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
-        ApplyActivation tells and does the rest. Idempotent by activation_code.
+        before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
+        (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -305,8 +279,8 @@ class IdentityServiceServicer:
 
     def ClearActivation(self, request, context):
         """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-        expired_time, and is pending again. Without such an account nothing changes but that the code can no longer
-        be applied.
+        expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
+        the code can no longer be applied.
 
         Idempotent by activation_code.
         """
@@ -388,11 +362,6 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AuthenticateRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AuthenticateResponse.SerializeToString,
             ),
-            'BatchAuthenticate': grpc.unary_unary_rpc_method_handler(
-                    servicer.BatchAuthenticate,
-                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateRequest.FromString,
-                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateResponse.SerializeToString,
-            ),
             'GetPrincipals': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPrincipals,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetPrincipalsRequest.FromString,
@@ -407,11 +376,6 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ApplyActivation,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationResponse.SerializeToString,
-            ),
-            'BatchApplyActivations': grpc.unary_unary_rpc_method_handler(
-                    servicer.BatchApplyActivations,
-                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsRequest.FromString,
-                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsResponse.SerializeToString,
             ),
             'ClearActivation': grpc.unary_unary_rpc_method_handler(
                     servicer.ClearActivation,
@@ -744,33 +708,6 @@ class IdentityService:
             _registered_method=True)
 
     @staticmethod
-    def BatchAuthenticate(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/fastmp.identity.v1.IdentityService/BatchAuthenticate',
-            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateRequest.SerializeToString,
-            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchAuthenticateResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def GetPrincipals(request,
             target,
             options=(),
@@ -841,33 +778,6 @@ class IdentityService:
             '/fastmp.identity.v1.IdentityService/ApplyActivation',
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationRequest.SerializeToString,
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ApplyActivationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def BatchApplyActivations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/fastmp.identity.v1.IdentityService/BatchApplyActivations',
-            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsRequest.SerializeToString,
-            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.BatchApplyActivationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -95,11 +95,6 @@ class IdentityServiceStub:
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
-    BatchAuthenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchAuthenticateRequest, _identity_service_pb2.BatchAuthenticateResponse]
-    """Authenticates several access tokens, as Authenticate does each. Reads only.
-
-    For callers that have many at once, after an interruption of the feed for example.
-    """
     GetPrincipals: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
@@ -117,22 +112,19 @@ class IdentityServiceStub:
     on from that sequence.
     """
     ApplyActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]
-    """Gives an account the days of an activation code.
+    """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
+    has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
+    Of codes redeemed at the same time the greater one counts as the later.
 
-    Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
+    Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
-    before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
-    """
-    BatchApplyActivations: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchApplyActivationsRequest, _identity_service_pb2.BatchApplyActivationsResponse]
-    """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
-
-    Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
-    ApplyActivation tells and does the rest. Idempotent by activation_code.
+    before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
+    (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
     """
     ClearActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]
     """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-    expired_time, and is pending again. Without such an account nothing changes but that the code can no longer
-    be applied.
+    expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
+    the code can no longer be applied.
 
     Idempotent by activation_code.
     """
@@ -210,11 +202,6 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
-    BatchAuthenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchAuthenticateRequest, _identity_service_pb2.BatchAuthenticateResponse]  # type: ignore[assignment]
-    """Authenticates several access tokens, as Authenticate does each. Reads only.
-
-    For callers that have many at once, after an interruption of the feed for example.
-    """
     GetPrincipals: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]  # type: ignore[assignment]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
@@ -232,22 +219,19 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     on from that sequence.
     """
     ApplyActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]  # type: ignore[assignment]
-    """Gives an account the days of an activation code.
+    """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
+    has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
+    Of codes redeemed at the same time the greater one counts as the later.
 
-    Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
+    Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
-    before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
-    """
-    BatchApplyActivations: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchApplyActivationsRequest, _identity_service_pb2.BatchApplyActivationsResponse]  # type: ignore[assignment]
-    """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
-
-    Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
-    ApplyActivation tells and does the rest. Idempotent by activation_code.
+    before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
+    (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
     """
     ClearActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]  # type: ignore[assignment]
     """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-    expired_time, and is pending again. Without such an account nothing changes but that the code can no longer
-    be applied.
+    expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
+    the code can no longer be applied.
 
     Idempotent by activation_code.
     """
@@ -378,16 +362,6 @@ class IdentityServiceServicer:
         Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
         """
 
-    def BatchAuthenticate(
-        self,
-        request: _identity_service_pb2.BatchAuthenticateRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_service_pb2.BatchAuthenticateResponse, _abc.Awaitable[_identity_service_pb2.BatchAuthenticateResponse]]:
-        """Authenticates several access tokens, as Authenticate does each. Reads only.
-
-        For callers that have many at once, after an interruption of the feed for example.
-        """
-
     def GetPrincipals(
         self,
         request: _identity_service_pb2.GetPrincipalsRequest,
@@ -419,22 +393,14 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.ApplyActivationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ApplyActivationResponse, _abc.Awaitable[_identity_service_pb2.ApplyActivationResponse]]:
-        """Gives an account the days of an activation code.
+        """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
+        has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
+        Of codes redeemed at the same time the greater one counts as the later.
 
-        Idempotent by activation_code: a repeat gives the first answer again, also after a later code was applied.
+        Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
         Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
-        before, ALREADY_EXISTS (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
-        """
-
-    def BatchApplyActivations(
-        self,
-        request: _identity_service_pb2.BatchApplyActivationsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_service_pb2.BatchApplyActivationsResponse, _abc.Awaitable[_identity_service_pb2.BatchApplyActivationsResponse]]:
-        """Gives several accounts the days of their activation codes, as far as that can be done without waiting for anybody.
-
-        Whatever is missing in the answer was not done: it has been done before, must be refused, or would have to wait.
-        ApplyActivation tells and does the rest. Idempotent by activation_code.
+        before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
+        (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
         """
 
     def ClearActivation(
@@ -443,8 +409,8 @@ class IdentityServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ClearActivationResponse, _abc.Awaitable[_identity_service_pb2.ClearActivationResponse]]:
         """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-        expired_time, and is pending again. Without such an account nothing changes but that the code can no longer
-        be applied.
+        expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
+        the code can no longer be applied.
 
         Idempotent by activation_code.
         """

@@ -1,0 +1,99 @@
+"""What admins do with activation codes. Each change is one transaction, with its audit entry."""
+
+import datetime
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import structlog
+
+from services.activation.codes import codes
+from services.activation.codes.codes import Code
+from services.activation.codes.export import Export, Exports
+from services.activation.codes.generation import Generation, generate
+from services.activation.codes.listing import Filter, Page, read_page
+from services.activation.redeeming.entitlements import CLEAR_ACTIVATION, CLEAR_JOB_DELAY_SECONDS, Entitlements
+from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.identity.client import IdentityUnavailableError
+from services.chassis.jobs.queue import Jobs
+from services.chassis.pages import Position
+from services.chassis.postgres.database import Database
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class CodeAdministration:
+    """The admins' work. Thread-safe. `now` gives an aware datetime; `random_bytes` must be unpredictable."""
+
+    database: Database
+    jobs: Jobs
+    entitlements: Entitlements
+    exports: Exports
+    audit: AuditLog
+    now: Callable[[], datetime.datetime]
+    random_bytes: Callable[[int], bytes]
+
+    def generate(self, admin: uuid.UUID, valid_days: int, count: int, request_id: str | None) -> list[Code]:
+        """Makes codes; for a known request_id gives the first answer again. Raises RequestIdReusedError."""
+        wanted = Generation(admin, valid_days, count, request_id)
+        with self.database.transaction() as connection:
+            made = generate(connection, wanted, self.now(), self.random_bytes)
+            if made.is_new:
+                details = {"count": str(count), "valid_days": str(valid_days)}
+                self.audit.record(connection, Event("codes_generated", details=details))
+        return made.codes
+
+    def page(self, wanted: Filter, size: int, start: int | Position) -> Page:
+        """See read_page()."""
+        with self.database.snapshot() as connection:
+            return read_page(connection, wanted, size, start, self.now())
+
+    def export(self, wanted: Filter) -> AbstractContextManager[Export]:
+        """See Exports.open()."""
+        with self.database.transaction() as connection:
+            self.audit.record(connection, Event("codes_exported"))
+        return self.exports.open(wanted, self.now())
+
+    def get(self, activation_code: str) -> Code:
+        """Raises CodeNotFoundError."""
+        with self.database.direct() as connection:
+            return codes.get(connection, activation_code)
+
+    def revoke(self, activation_code: str) -> Code:
+        """Makes the code unredeemable. Idempotent. Raises CodeNotFoundError."""
+        with self.database.transaction() as connection:
+            revoked = codes.revoke(connection, activation_code, self.now())
+            self.audit.record(connection, Event("code_revoked", str(revoked.id)))
+        return revoked
+
+    def change(self, activation_code: str, valid_days: int | None, status: str | None) -> Code:
+        """Changes what is not None. Idempotent. Raises CodeNotFoundError, CodeBoundError."""
+        with self.database.transaction() as connection:
+            changed = codes.change(connection, activation_code, valid_days, status, self.now())
+            details = {"valid_days": str(changed.valid_days), "status": changed.activation_status}
+            self.audit.record(connection, Event("code_changed", str(changed.id), details=details))
+        return changed
+
+    def delete(self, activation_code: str) -> None:
+        """Deletes the code and takes back what it gave; if Identity cannot be asked, a job does that later.
+
+        Raises CodeNotFoundError.
+        """
+        with self.database.transaction() as connection:
+            code_id = codes.remove(connection, activation_code)
+            # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
+            job_id = self.jobs.enqueue(
+                connection,
+                CLEAR_ACTIVATION,
+                delay_seconds=CLEAR_JOB_DELAY_SECONDS,
+                activation_code=activation_code,
+            )
+            self.audit.record(connection, Event("code_deleted", str(code_id)))
+        try:
+            self.entitlements.clear(activation_code)
+        except IdentityUnavailableError:
+            _log.warning("clearing_left_to_job", job=job_id)
+        else:
+            self.jobs.withdraw(self.database, job_id)

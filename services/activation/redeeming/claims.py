@@ -1,0 +1,214 @@
+"""Claims: a code taken for one account by one conditional UPDATE, and given up again when Identity refuses it."""
+
+import datetime
+import uuid
+from dataclasses import dataclass, field
+
+import grpc
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
+
+from services.activation.codes import codes
+from services.activation.codes.codes import COLUMNS, Code
+from services.activation.codes.iso_time import TO_CHAR, IsoTime
+from services.activation.redeeming.guessing import CodeGuessing, Guesser
+from services.activation.tables import activation_codes
+from services.chassis.errors import ConflictError, DomainError
+from services.chassis.jobs.queue import Jobs
+
+APPLY_ACTIVATION = "fastmp:apply_activation"
+# The job is only for what the call itself did not do, and leaves it the time to do it.
+APPLY_JOB_DELAY_SECONDS = 5
+
+_code = activation_codes.c
+_UNBOUND = dict.fromkeys(("account_id", "user_email", "activation_time", "expiry_date"))
+
+
+@dataclass(eq=False)
+class CodeRevokedError(DomainError):
+    """An admin has revoked the code."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CODE_REVOKED"
+    message: str = "激活码已被作废"
+
+
+@dataclass(eq=False)
+class CodeExpiredError(DomainError):
+    """The code's days are over."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CODE_EXPIRED"
+    message: str = "激活码已过期"
+
+
+@dataclass(eq=False)
+class CodeAlreadyUsedError(DomainError):
+    """Another account has redeemed the code."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CODE_ALREADY_USED"
+    message: str = "激活码已被使用"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A code that an account has redeemed, when, and until when it gives access; aware datetimes."""
+
+    code_id: uuid.UUID
+    account_id: uuid.UUID
+    activation_code: str = field(repr=False)
+    redeemed_time: datetime.datetime
+    expiry_date: datetime.datetime
+    # The job that applies the claim if the call does not. None when the claim was made by an earlier call.
+    job_id: int | None = None
+
+
+class Claims:
+    """Makes claims. Thread-safe."""
+
+    def __init__(self, jobs: Jobs, guessing: CodeGuessing) -> None:
+        self._guessing = guessing
+        now = bindparam("now", type_=DateTime(timezone=True))
+        redeemed = _redeemed_time(now)
+        arguments = func.jsonb_build_object(literal("code_id", Text), _code.id)
+        self._take = (
+            update(activation_codes)
+            .where(
+                _code.activation_code == bindparam("wanted"),
+                _code.activation_status == "pending",
+                guessing.has_guesses_left(
+                    bindparam("by_account", type_=LargeBinary),
+                    bindparam("by_address", type_=LargeBinary),
+                    now,
+                ),
+            )
+            .values(
+                activation_status="active",
+                account_id=bindparam("account", type_=Uuid),
+                user_email=bindparam("email", type_=Text),
+                activation_time=_stored(redeemed),
+                expiry_date=_stored(redeemed + func.make_interval(0, 0, 0, _code.valid_days)),
+                update_time=_stored(redeemed),
+            )
+            .returning(
+                _code.id,
+                _code.activation_time,
+                _code.expiry_date,
+                jobs.enqueuing(APPLY_ACTIVATION, arguments, delay_seconds=APPLY_JOB_DELAY_SECONDS),
+            )
+        )
+
+    def take(
+        self,
+        connection: Connection,
+        activation_code: str,
+        guesser: Guesser,
+        email: str,
+        now: datetime.datetime,
+    ) -> Claim | None:
+        """Claims a pending code for the account from `now` on and enqueues the job that applies it.
+
+        Of several that claim one code the first gets it. None when the code is not pending, or when the account or
+        its address has no guess left.
+        """
+        by_account, by_address = self._guessing.keys(guesser)
+        values = {
+            "wanted": activation_code,
+            "account": guesser.account_id,
+            "email": email,
+            "by_account": by_account,
+            "by_address": by_address,
+            "now": now,
+        }
+        row = connection.execute(self._take, values).one_or_none()
+        if row is None:
+            return None
+        code_id, redeemed_time, expiry_date, job_id = row
+        return Claim(code_id, guesser.account_id, activation_code, redeemed_time, expiry_date, job_id)
+
+
+def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> Claim:
+    """The claim that the account made on a code by an earlier call.
+
+    Raises CodeExpiredError, CodeRevokedError, CodeAlreadyUsedError, or ConflictError when the code has become
+    pending in the same moment.
+    """
+    status = code.status_at(now)
+    if status == "expired":
+        raise CodeExpiredError
+    # An account keeps the days of a code that was revoked after it redeemed it, so its repeat is answered too.
+    claim = _claim_on(code)
+    if claim is not None and claim.account_id == account_id:
+        return claim
+    refusals = {"pending": ConflictError, "revoked": CodeRevokedError}
+    raise refusals.get(status, CodeAlreadyUsedError)()
+
+
+def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
+    """The claim on a code; None when the code was deleted or given back meanwhile."""
+    row = connection.execute(select(*COLUMNS).where(_code.id == code_id)).one_or_none()
+    return None if row is None else _claim_on(codes.code_of(row))
+
+
+def delete_claimed(connection: Connection, claim: Claim) -> None:
+    """Deletes the code that is claimed. Idempotent."""
+    connection.execute(activation_codes.delete().where(_is(claim)))
+
+
+def revoke_claimed(connection: Connection, claim: Claim) -> None:
+    """Makes the code one that no account has redeemed and none can redeem. Idempotent."""
+    connection.execute(
+        update(activation_codes).where(_is(claim)).values(activation_status="revoked", **_UNBOUND)
+    )
+
+
+def release(connection: Connection, claim: Claim, now: datetime.datetime) -> bool:
+    """Makes the code unused again; one that an admin has revoked meanwhile stays revoked.
+
+    Does nothing, and gives False, when the code no longer belongs to this very claim.
+    """
+    status = case((_code.activation_status == "active", "pending"), else_=_code.activation_status)
+    statement = update(activation_codes).where(_is(claim), _code.activation_time == claim.redeemed_time)
+    values = {"activation_status": status, "update_time": now, **_UNBOUND}
+    return connection.execute(statement.values(**values)).rowcount == 1
+
+
+def _claim_on(code: Code) -> Claim | None:
+    if code.account_id is None or code.activation_time is None or code.expiry_date is None:
+        return None
+    return Claim(code.id, code.account_id, code.activation_code, code.activation_time, code.expiry_date)
+
+
+def _redeemed_time(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
+    # After all that the account has redeemed before, also where the clocks of replicas disagree: the code that was
+    # redeemed last wins.
+    known = activation_codes.alias("known")
+    latest = select(func.max(type_coerce(known.c.activation_time, Text))).where(
+        known.c.account_id == bindparam("account", type_=Uuid)
+    )
+    after = cast(latest.scalar_subquery(), DateTime(timezone=True)) + datetime.timedelta(microseconds=1)
+    return func.greatest(now, after, type_=DateTime(timezone=True))
+
+
+def _stored(time: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
+    return type_coerce(func.to_char(func.timezone("UTC", time), cast(TO_CHAR, Text)), IsoTime)
+
+
+def _is(claim: Claim) -> ColumnElement[bool]:
+    return and_(_code.id == claim.code_id, _code.account_id == claim.account_id)
