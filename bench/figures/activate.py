@@ -1,60 +1,64 @@
-"""Activate, beside its two statements and their commits alone."""
+"""Activate through the gateway: alone, and with 16 callers."""
 
+import contextlib
+import functools
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
-from bench.bench import Bench, ServerProcess
-from bench.ceilings.serving import path_of
+from bench.bench import Bench
 from bench.codes import make_codes
+from bench.load.connection import LoadConnection
 from bench.load.driving import Run, drive
-from bench.load.frames import PreparedCall, grpc_call
-from bench.measurement import ROUNDS, Result, at_least, interleave
-from bench.rates import rate_result
-from bench.rpcs import ACTIVATE, connecting
-from fastmp.activation.v1 import activation_service_pb2 as activation_pb
-from fastmp.identity.v1 import identity_service_pb2 as identity_pb
+from bench.load.frames import PreparedCall, rest_call
+from bench.measurement import ROUNDS, Result, at_least, at_most, median
 from tests.support.ready_accounts import ReadyAccount
 
 NUMBERS = (3,)
 ACCOUNTS = 512
+CALLERS = 16
 SECONDS = 2.0
-# More than the ceiling takes in a run, at some 2,000 a second.
-CODES_A_RUN = 8_000
+CALLS_ALONE = 200
+# More than are redeemed in a run.
+CODES_A_RUN = 2_000
 
 
 def measure(bench: Bench) -> list[Result]:
-    """Activate of new codes, 64 in flight, with Activation and Identity on one core.
+    """Activate of new codes by REST, with Activation and Identity on one core, Envoy and the load on the other.
 
-    Every account comes back after all others have; by then its activation has made Activation ask Identity anew.
+    Every account comes back after all others have; by then its activation has made Activation ask Identity again.
     """
     bench.place(bench.stack)
-    urls = [bench.stack.database_url(name) for name in ("activation", "identity")]
-    codes = iter(make_codes(urls[0], 2 * (ROUNDS + 1) * CODES_A_RUN))
-    accounts = itertools.cycle(bench.accounts.pending(ACCOUNTS))
+    server = bench.service("activation", "identity")
+    connect = functools.partial(LoadConnection, bench.stack.gateway_url.removeprefix("http://"))
+    codes = make_codes(bench.stack.database_url("activation"), (ROUNDS + 2) * CODES_A_RUN)
+    calls = map(_activate, codes, itertools.cycle(bench.accounts.pending(ACCOUNTS)))
+    _run(connect, calls, server.cpu_seconds)
+    alone: list[float] = []
+    runs: list[Run] = []
+    for _ in range(ROUNDS):
+        with contextlib.closing(connect()) as connection:
+            alone += [connection.call(next(calls)) for _ in range(CALLS_ALONE)]
+        runs.append(_run(connect, calls, server.cpu_seconds))
+    microseconds, busy = (
+        median([getattr(run, what) for run in runs]) for what in ("cpu_microseconds", "busy")
+    )
+    detail = f"{microseconds:.0f} µs of CPU a call in both services, which used {100 * busy:.0f} % of a core"
+    rate = median([run.per_second for run in runs])
+    return [
+        Result(3, "Activate by REST, alone, median", 1e3 * median(alone), None, "ms", at_most(8)),
+        Result(3, f"Activate by REST, {CALLERS} callers", rate, None, "calls/s", at_least(200), detail),
+    ]
 
-    def product() -> Run:
-        server = bench.service("activation", "identity")
-        return _run(bench, server, "activation", map(_activate, codes, accounts))
 
-    with bench.ceiling("redemptions", *urls) as ceiling:
-
-        def bare() -> Run:
-            return _run(bench, ceiling, "identity", map(_redeem, codes, accounts))
-
-        runs = interleave({"measured": product, "ceiling": bare})
-    return [rate_result(3, "Activate", runs["measured"], runs["ceiling"], at_least(0.35))]
-
-
-def _run(bench: Bench, server: ServerProcess, name: str, calls: Iterator[PreparedCall]) -> Run:
-    connect = connecting(bench, server, name)
-    return drive(connect, calls, server.cpu_seconds, seconds=SECONDS)
+def _run(
+    connect: functools.partial[LoadConnection],
+    calls: Iterator[PreparedCall],
+    cpu_seconds: Callable[[], float],
+) -> Run:
+    return drive(connect, calls, cpu_seconds, seconds=SECONDS, in_flight=CALLERS)
 
 
 def _activate(code: str, account: ReadyAccount) -> PreparedCall:
-    wanted = activation_pb.ActivateRequest(activation_code=code)
-    return grpc_call(ACTIVATE, wanted.SerializeToString(), account.token)
-
-
-def _redeem(code: str, account: ReadyAccount) -> PreparedCall:
-    wanted = identity_pb.ApplyActivationRequest(account_id=account.id, activation_code=code)
-    return grpc_call(path_of("Redeem"), wanted.SerializeToString(), account.token)
+    body = json.dumps({"activation_code": code}).encode()
+    return rest_call("POST", "/activation/activate", body, account.token)

@@ -57,6 +57,8 @@ export const enProblems = {
   "next.CODE_REVOKED": "Please ask your administrator for a new one.",
   "reason.CODE_EXPIRED": "This code has expired",
   "next.CODE_EXPIRED": "Please ask your administrator for a new one.",
+  "reason.ACCOUNT_REVOKED": "Your account is revoked and cannot redeem codes",
+  "next.ACCOUNT_REVOKED": "Please ask your administrator; the code has not been used.",
   "reason.ACTIVATION_THROTTLED": "Too many tries to redeem a code",
   "next.ACTIVATION_THROTTLED": "Please try again later.",
   "reason.REQUEST_ID_REUSED": "These codes have been made already",

@@ -267,6 +267,7 @@ export const en = {
   "audit_action.activation_cleared": "Activation taken back",
   "audit_action.codes_generated": "Codes generated",
   "audit_action.code_activated": "Code redeemed",
+  "audit_action.code_released": "Code given back (account revoked)",
   "audit_action.code_revoked": "Code revoked",
   "audit_action.code_changed": "Code changed",
   "audit_action.code_deleted": "Code deleted",

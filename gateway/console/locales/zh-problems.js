@@ -57,6 +57,8 @@ export const zhProblems = {
   "next.CODE_REVOKED": "请向管理员索取新的激活码。",
   "reason.CODE_EXPIRED": "该激活码已到期",
   "next.CODE_EXPIRED": "请向管理员索取新的激活码。",
+  "reason.ACCOUNT_REVOKED": "账户已停用，不能兑换激活码",
+  "next.ACCOUNT_REVOKED": "请联系管理员；激活码没有被使用。",
   "reason.ACTIVATION_THROTTLED": "兑换尝试过于频繁",
   "next.ACTIVATION_THROTTLED": "请稍后重试。",
   "reason.REQUEST_ID_REUSED": "这批激活码已经生成过了",

@@ -255,6 +255,7 @@ export const zh = {
   "audit_action.activation_cleared": "收回激活",
   "audit_action.codes_generated": "生成激活码",
   "audit_action.code_activated": "兑换激活码",
+  "audit_action.code_released": "退回激活码（账户已停用）",
   "audit_action.code_revoked": "作废激活码",
   "audit_action.code_changed": "修改激活码",
   "audit_action.code_deleted": "删除激活码",

@@ -30,6 +30,7 @@ const LOGS = {
     actions: [
       "codes_generated",
       "code_activated",
+      "code_released",
       "code_revoked",
       "code_changed",
       "code_deleted",

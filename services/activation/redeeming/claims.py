@@ -197,7 +197,7 @@ def _claim_on(code: Code) -> Claim | None:
 
 def _redeemed_time(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
     # After all that the account has redeemed before, also where the clocks of replicas disagree: the code that was
-    # redeemed last wins.
+    # redeemed last wins. Codes deleted since no longer count for this.
     known = activation_codes.alias("known")
     latest = select(func.max(type_coerce(known.c.activation_time, Text))).where(
         known.c.account_id == bindparam("account", type_=Uuid)

@@ -168,6 +168,18 @@ def test_the_job_too_ends_when_the_account_is_gone(
     assert refusal(lambda: replica.get(admin, code)) == (grpc.StatusCode.NOT_FOUND, "CODE_NOT_FOUND")
 
 
+def test_the_job_gives_the_code_of_an_account_back_that_was_revoked_meanwhile(
+    replica: Replica, world: World, admin: Account, person: Account, database: Database, database_url: str
+) -> None:
+    code = replica.new_code(admin)
+    claim_and_die(database, database_url, code, person)
+    world.set_status(person, "revoked")
+    make_jobs_due(database)
+
+    wait_until(lambda: waiting_jobs(database) == 0)
+    assert replica.get(admin, code).activation_status == "pending"
+
+
 def test_a_code_that_identity_knows_to_be_deleted_is_deleted(
     replica: Replica, world: World, admin: Account, person: Account
 ) -> None:
@@ -233,6 +245,7 @@ def test_deleting_and_redeeming_at_once_ends_with_neither_code_nor_days(
     outcomes = at_once([*redeeming, *deleting])
 
     assert not [one for one in outcomes[len(pairs) :] if isinstance(one, grpc.RpcError)]
+    make_jobs_due(database)
     wait_until(lambda: waiting_jobs(database) == 0)
     assert {person.activation_status for person in people} == {"pending"}
     left = {refusal(partial(replica.get, admin, code)) for code in codes}

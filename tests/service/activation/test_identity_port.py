@@ -9,6 +9,7 @@ from typing import Protocol
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as identity_pb_grpc
@@ -110,6 +111,10 @@ class Real:
     def set_status(self, account: Account, status: str) -> None:
         request = identity_pb.UpdateUserRequest(user_id=str(account.id), activation_status=status)
         self._callers.gateway.UpdateUser(request, metadata=self._admin.bearer)
+
+    def expired_time(self, account: Account) -> Timestamp:
+        """As GetMe gives it."""
+        return self._callers.gateway.GetMe(identity_pb.GetMeRequest(), metadata=account.bearer).expired_time
 
 
 @pytest.fixture(params=["scripted", "real"])

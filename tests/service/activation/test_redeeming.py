@@ -5,10 +5,16 @@ from functools import partial
 
 import grpc
 import pytest
+from sqlalchemy import select
 
+from services.activation.tables import audit
+from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, at_once, refusal, refused
 from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.support.waiting import wait_until
+
+ACCOUNT_REVOKED = (grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_REVOKED")
 
 
 def test_a_redeemed_code_and_its_account_agree_to_the_microsecond(
@@ -120,6 +126,44 @@ def test_a_second_code_counts_from_now_and_the_first_ones_repeat_does_not_undo_i
     assert replica.activate(person, first) == answer
     assert person.activation_code == second
     assert person.expired_time == later.expired_time.ToDatetime(tzinfo=datetime.UTC)
+
+
+def test_a_revoked_account_redeems_nothing_and_the_code_stays_unused(
+    replica: Replica, world: World, admin: Account, person: Account
+) -> None:
+    code = replica.new_code(admin)
+    world.set_status(person, "revoked")
+
+    wait_until(lambda: refusal(lambda: replica.activate(person, code)) == ACCOUNT_REVOKED)
+    assert replica.get(admin, code).activation_status == "pending"
+    world.set_status(person, "pending")
+    wait_until(lambda: _activated(replica, person, code))
+
+
+def test_a_revocation_that_races_with_the_redemption_gives_the_code_back(
+    replica: Replica, world: World, admin: Account, person: Account, database: Database
+) -> None:
+    code = replica.new_code(admin)
+    world.before_change = lambda _method: world.set_status(person, "revoked")
+
+    assert refusal(lambda: replica.activate(person, code)) == ACCOUNT_REVOKED
+
+    found = replica.get(admin, code)
+    assert (found.activation_status, found.user_email) == ("pending", "")
+    released = select(audit.log.c.outcome).where(
+        audit.log.c.action == "code_released", audit.log.c.target == found.id
+    )
+    with database.reading() as connection:
+        assert list(connection.scalars(released)) == ["ACCOUNT_REVOKED"]
+    world.heal()
+    assert replica.activate(world.add(), code).activation_status == "active"
+
+
+def _activated(replica: Replica, account: Account, code: str) -> bool:
+    try:
+        return replica.activate(account, code).activation_status == "active"
+    except grpc.RpcError:
+        return False
 
 
 def test_of_64_accounts_that_race_for_a_code_one_gets_it(

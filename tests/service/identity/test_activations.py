@@ -1,17 +1,18 @@
 """Activation codes: applied once, repeated without effect, taken back for good."""
 
 import datetime
+import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.postgres.database import Database
-from services.identity.tables import account_changes
+from services.identity.tables import account_activations, account_changes, accounts
 from tests.service.identity.replicas import Account, Callers, Clock, refusal, sign_up
 
 FIRST = "0123456789abcdef0123456789abcdef"
@@ -27,8 +28,12 @@ def end_in(clock: Clock, days: int) -> Timestamp:
     return message
 
 
-def apply(callers: Callers, account_id: str, code: str, end: Timestamp) -> pb.ApplyActivationResponse:
-    request = pb.ApplyActivationRequest(account_id=account_id, activation_code=code, expired_time=end)
+def apply(
+    callers: Callers, account_id: str, code: str, end: Timestamp, redeemed: Timestamp | None = None
+) -> pb.ApplyActivationResponse:
+    request = pb.ApplyActivationRequest(
+        account_id=account_id, activation_code=code, expired_time=end, redeemed_time=redeemed
+    )
     return callers.activation.ApplyActivation(request)
 
 
@@ -68,6 +73,121 @@ def test_a_late_repeat_does_not_undo_a_later_code(callers: Callers, person: Acco
     second = apply(callers, person.id, SECOND, end_in(clock, 90))
     assert apply(callers, person.id, FIRST, first.expired_time) == first
     assert me(callers, person).expired_time == second.expired_time
+
+
+def test_an_older_code_that_arrives_late_changes_nothing_and_counts_as_done(
+    callers: Callers, person: Account, clock: Clock, database: Database
+) -> None:
+    clock.stop()
+    newer = apply(callers, person.id, SECOND, end_in(clock, 365), end_in(clock, 0))
+    before = changes(database)
+
+    older = apply(callers, person.id, FIRST, end_in(clock, 1), end_in(clock, -1))
+
+    assert older.expired_time == end_in(clock, 1)
+    assert apply(callers, person.id, FIRST, end_in(clock, 1), end_in(clock, -1)) == older
+    assert me(callers, person).expired_time == newer.expired_time
+    assert changes(database) == before
+    assert not clear(callers, FIRST)
+    assert me(callers, person).expired_time == newer.expired_time
+
+
+def test_an_older_code_does_not_come_back_when_the_newer_one_is_taken_back(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    clock.stop()
+    apply(callers, person.id, SECOND, end_in(clock, 365), end_in(clock, 0))
+    assert clear(callers, SECOND)
+    apply(callers, person.id, FIRST, end_in(clock, 30), end_in(clock, -1))
+    assert me(callers, person).activation_status == "pending"
+
+
+@pytest.mark.parametrize("first", [FIRST, SECOND])
+def test_of_two_codes_redeemed_at_the_same_time_the_greater_one_wins(
+    callers: Callers, person: Account, clock: Clock, first: str
+) -> None:
+    clock.stop()
+    now = end_in(clock, 0)
+    for code in sorted([FIRST, SECOND], reverse=first == SECOND):
+        apply(callers, person.id, code, end_in(clock, 1 if code == FIRST else 2), now)
+    assert me(callers, person).expired_time == end_in(clock, 2)
+
+
+def test_what_was_applied_before_times_were_kept_counts_from_its_application(
+    callers: Callers, person: Account, clock: Clock, database: Database
+) -> None:
+    clock.stop()
+    carried = apply(callers, person.id, SECOND, end_in(clock, 365))
+    with database.transaction() as connection:
+        connection.execute(update(account_activations).values(redeemed_at=None))
+        connection.execute(update(accounts).values(activation_set_at=None))
+
+    apply(callers, person.id, FIRST, end_in(clock, 1), end_in(clock, -1))
+    assert me(callers, person).expired_time == carried.expired_time
+    apply(callers, person.id, "0" * 32, end_in(clock, 2), end_in(clock, 1))
+    assert me(callers, person).expired_time == end_in(clock, 2)
+
+
+def test_an_admins_later_change_is_not_undone_by_an_older_code(
+    callers: Callers, person: Account, admin: Account, clock: Clock
+) -> None:
+    clock.stop()
+    until = end_in(clock, 400)
+    request = pb.UpdateUserRequest(user_id=person.id, activation_status="active", expired_time=until)
+    callers.gateway.UpdateUser(request, metadata=admin.bearer)
+
+    apply(callers, person.id, FIRST, end_in(clock, 1), end_in(clock, -1))
+    assert me(callers, person).expired_time == until
+    apply(callers, person.id, SECOND, end_in(clock, 2), end_in(clock, 1))
+    assert me(callers, person).expired_time == end_in(clock, 2)
+
+
+def test_a_revoked_account_is_refused_until_an_admin_sets_another_status(
+    callers: Callers, person: Account, admin: Account, clock: Clock
+) -> None:
+    clock.stop()
+    request = pb.UpdateUserRequest(user_id=person.id, activation_status="revoked")
+    callers.gateway.UpdateUser(request, metadata=admin.bearer)
+    later = end_in(clock, 1)
+
+    refused = (grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_REVOKED")
+    assert refusal(lambda: apply(callers, person.id, FIRST, end_in(clock, 30), later)) == refused
+    assert me(callers, person).activation_status == "revoked"
+    request.activation_status = "pending"
+    callers.gateway.UpdateUser(request, metadata=admin.bearer)
+    assert apply(callers, person.id, FIRST, end_in(clock, 30), end_in(clock, 2)).activation_status == "active"
+
+
+def test_deleting_the_code_of_a_revoked_account_does_not_let_it_back_in(
+    callers: Callers, person: Account, admin: Account, clock: Clock
+) -> None:
+    apply(callers, person.id, FIRST, end_in(clock, 30))
+    request = pb.UpdateUserRequest(user_id=person.id, activation_status="revoked")
+    callers.gateway.UpdateUser(request, metadata=admin.bearer)
+
+    assert clear(callers, FIRST)
+    seen = me(callers, person)
+    assert seen.activation_status == "revoked"
+    assert not seen.HasField("expired_time")
+
+
+def test_of_codes_applied_and_taken_back_at_once_the_last_one_wins(
+    callers: Callers, person: Account, clock: Clock
+) -> None:
+    clock.stop()
+    for turn in range(6):
+        batch = [f"{turn:016x}{number:016x}" for number in range(6)]
+        times = {code: end_in(clock, 6 * turn + number) for number, code in enumerate(batch)}
+        calls = batch * 2
+        random.Random(turn).shuffle(calls)
+        with ThreadPoolExecutor(8) as pool:
+            given = [pool.submit(apply, callers, person.id, code, times[code], times[code]) for code in calls]
+            taken = pool.submit(clear, callers, batch[0])
+            for one, code in zip(given, calls, strict=True):
+                if code != batch[0]:
+                    assert one.result().expired_time == times[code]
+            taken.result()
+        assert me(callers, person).expired_time == times[batch[-1]]
 
 
 def test_a_code_belongs_to_one_account(
@@ -140,15 +260,17 @@ def test_applying_and_taking_back_at_once_ends_pending(
         assert me(callers, person).activation_status == "pending"
 
 
-def test_a_deleted_account_gets_nothing_and_its_code_stays_used(
-    callers: Callers, person: Account, admin: Account, clock: Clock
+def test_a_deleted_account_gets_nothing_and_no_code_of_it_is_kept(
+    callers: Callers, person: Account, admin: Account, clock: Clock, database: Database
 ) -> None:
     end = end_in(clock, 30)
     apply(callers, person.id, FIRST, end)
     callers.gateway.DeleteUser(pb.DeleteUserRequest(user_id=person.id), metadata=admin.bearer)
     assert refusal(lambda: apply(callers, person.id, FIRST, end)) == NOT_FOUND
-    assert refusal(lambda: apply(callers, admin.id, FIRST, end)) == ELSEWHERE
+    with database.reading() as connection:
+        assert connection.execute(select(account_activations)).all() == []
     assert not clear(callers, FIRST)
+    assert refusal(lambda: apply(callers, admin.id, FIRST, end)) == CLEARED
 
 
 def test_a_code_refused_for_an_unknown_account_is_still_free(
