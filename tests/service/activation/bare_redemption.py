@@ -12,6 +12,7 @@ from services.chassis.audit.recording import AuditLog
 from services.chassis.jobs.queue import Jobs
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.tally import Tally
+from tests.support.audit_key import AUDIT_KEY
 
 NEVER_CALLED: Entitlements = None  # type: ignore[assignment]
 
@@ -31,7 +32,9 @@ def bare_redemption(
 ) -> Redemption:
     """The rules with the limits that a replica has by default; only claim() works."""
     jobs = bare_jobs(database, database_url)
-    return Redemption(database, jobs, guessing(database, now), NEVER_CALLED, AuditLog(audit, now), now)
+    return Redemption(
+        database, jobs, guessing(database, now), NEVER_CALLED, AuditLog(audit, AUDIT_KEY, now), now
+    )
 
 
 def guessing(database: Database, now: Callable[[], datetime.datetime]) -> CodeGuessing:

@@ -161,7 +161,7 @@ def test_a_service_that_comes_up_before_identity_is_ready_when_its_first_call_is
     certificates: Mapping[str, TlsFiles],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.FIRST_WAIT_SECONDS", 600.0)
     identity.down()
     try:
         replica = start()

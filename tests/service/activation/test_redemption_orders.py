@@ -30,6 +30,7 @@ from tests.service.activation.replicas import running
 from tests.service.activation.test_delivery import make_jobs_due, waiting_jobs
 from tests.service.activation.test_identity_port import Real
 from tests.service.identity import replicas as real
+from tests.support.audit_key import AUDIT_KEY
 from tests.support.postgres import FreshDatabase
 from tests.support.waiting import wait_until
 
@@ -53,7 +54,7 @@ def both(fresh_database: FreshDatabase) -> Iterator[Both]:
     url = fresh_database("activation")
     activation, identity = Database(url, pool_size=2), Database(fresh_database("identity"), pool_size=2)
     transactions = AccountTransactions(
-        identity, lambda: NOW, AuditLog(identity_audit, lambda: NOW), lambda *_: None
+        identity, lambda: NOW, AuditLog(identity_audit, AUDIT_KEY, lambda: NOW), lambda *_: None
     )
     yield Both(activation, identity, bare_claims(activation, url, lambda: NOW), Activations(transactions))
     activation.dispose()

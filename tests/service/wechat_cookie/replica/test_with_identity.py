@@ -206,7 +206,7 @@ def test_it_waits_a_while_for_identity_and_then_is_ready_without_and_answers_una
 def test_a_ready_replica_stays_so_when_identity_goes(
     surroundings: Surroundings, identity: IdentityReplica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.FIRST_WAIT_SECONDS", 600.0)
     replica = surroundings.start(identity.address)
     wait_until(replica.is_ready, "the replica is ready")
     identity.identity.lifecycle.stop(0)
@@ -221,7 +221,7 @@ def test_a_ready_replica_stays_so_when_identity_goes(
 def test_it_is_not_ready_while_its_database_is_away_or_not_migrated(
     surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.identity.feed_follower.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("services.chassis.identity.feed_follower.FIRST_WAIT_SECONDS", 0.0)
     away = surroundings.start(
         NO_IDENTITY, wechat_cookie_database_url="postgresql://nobody:x@127.0.0.1:9/nothing"
     )
