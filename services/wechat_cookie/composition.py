@@ -29,6 +29,7 @@ from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.handing_out import HandingOut
+from services.wechat_cookie.cookies.logout_worker import LogoutWorker
 from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import feed_cursor
@@ -69,7 +70,7 @@ class WeChatCookie:
         self._keeper = FolderKeeper(folders)
         self._listener = Listener(
             url,
-            {owners.CHANNEL: self._keeper.notice},
+            {owners.CHANNEL: self._cookie_changed},
             self._keeper.hears,
             BEAT_SECONDS,
             name="listener-cookies",
@@ -77,6 +78,7 @@ class WeChatCookie:
         self._sweeper = Sweeper(self._database, now)
         self._audit = Auditing(self._database, audit, settings, now)
         self._client = MpClient(settings.mp, time.time, random.SystemRandom())
+        self._logouts = LogoutWorker(self._database, vault, self._client)
         registry = CollectorRegistry()
         self._logins = LoginEngine(
             self._login_database,
@@ -135,7 +137,15 @@ class WeChatCookie:
         self.server.ends_streams_by(self._logins.end_streams)
         self.lifecycle = Lifecycle(
             self.server,
-            (self._audit, self._listener, self._keeper, self._sweeper, self._feed, self._logins),
+            (
+                self._audit,
+                self._listener,
+                self._keeper,
+                self._sweeper,
+                self._feed,
+                self._logins,
+                self._logouts,
+            ),
             (
                 self._client.close,
                 self._identity.close,
@@ -143,6 +153,10 @@ class WeChatCookie:
                 self._database.dispose,
             ),
         )
+
+    def _cookie_changed(self, token: str) -> None:
+        self._keeper.notice(token)
+        self._logouts.wake()
 
     def is_ready(self) -> bool:
         """Whether its own database can be reached and has the schema, and Identity has been waited for."""

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import Column, bindparam, select, update
 
 from services.chassis.postgres.database import Database
-from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.cookies.tables import cookies, pending_logouts
 from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
@@ -24,7 +24,11 @@ class EncryptedColumn:
     column: Column[bytes]
 
 
-ENCRYPTED = (EncryptedColumn(cookies.c.id, cookies.c.jar), EncryptedColumn(logins.c.id, logins.c.cookies))
+ENCRYPTED = (
+    EncryptedColumn(cookies.c.id, cookies.c.jar),
+    EncryptedColumn(logins.c.id, logins.c.cookies),
+    EncryptedColumn(pending_logouts.c.id, pending_logouts.c.jar),
+)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ import datetime
 import uuid
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.identity.feed_follower import BATCH
-from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies import owners, pending_logouts
 from services.wechat_cookie.cookies.tables import cookies, deleted_owners
 
-_DELETE = delete(cookies).where(cookies.c.owner_id == bindparam("owner")).returning(cookies.c.token)
+_DELETE = pending_logouts.deletion_with_logout(cookies.c.owner_id == bindparam("owner"))
 _OWNERS = (
     select(cookies.c.owner_id)
     .where(cookies.c.owner_id > bindparam("after"))
@@ -25,12 +25,12 @@ _BEFORE_ALL = uuid.UUID(int=0)
 def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> int:
     """Deletes all cookies of the owner, counts them, and lets no login that is under way save one. Idempotent.
 
-    The folders go with the announcement.
+    The folders go with the announcement. The cookies' sessions are logged out at WeChat after the commit.
     """
     owners.lock(connection, owner_id)
     remembered = insert(deleted_owners).values(owner_id=owner_id, deleted_time=now)
     connection.execute(remembered.on_conflict_do_nothing())
-    tokens = connection.execute(_DELETE, {"owner": owner_id}).scalars().all()
+    tokens = [row.token for row in connection.execute(_DELETE, {"owner": owner_id})]
     owners.announce(connection, tokens)
     return len(tokens)
 

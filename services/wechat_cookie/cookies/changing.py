@@ -3,9 +3,9 @@
 import datetime
 import uuid
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies import owners, pending_logouts
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
 from services.wechat_cookie.cookies.errors import CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies
@@ -13,7 +13,7 @@ from services.wechat_cookie.cookies.tables import cookies
 _OWN = (cookies.c.owner_id == bindparam("owner"), cookies.c.token == bindparam("wanted"))
 _UNEXPIRED = select(*COLUMNS).where(*_OWN, cookies.c.expire_time > bindparam("now"))
 _CHOOSE = update(cookies).where(*_OWN).values(is_current=True).returning(*COLUMNS)
-_DELETE = delete(cookies).where(*_OWN).returning(cookies.c.id)
+_DELETE = pending_logouts.deletion_with_logout(*_OWN)
 
 
 def make_current(
@@ -36,7 +36,8 @@ def make_current(
 def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:
     """Deletes the owner's cookie of this token; if it was the current one, the newest left is from now on.
 
-    Gives the cookie's id. The folder goes with `Folders.sync` after the commit. Raises CookieNotFoundError.
+    Gives the cookie's id. The folder goes with `Folders.sync` after the commit, and WeChat is asked to end the
+    session. Raises CookieNotFoundError.
     """
     owners.lock(connection, owner_id)
     deleted: uuid.UUID | None = connection.scalar(_DELETE, {"owner": owner_id, "wanted": token})

@@ -1,4 +1,4 @@
-"""The tables of cookies, of their hand-outs, and of owners whose account is gone."""
+"""The tables of cookies, of their hand-outs, of pending logouts, and of owners whose account is gone."""
 
 from sqlalchemy import (
     BigInteger,
@@ -8,6 +8,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Table,
@@ -84,6 +85,22 @@ acquisitions = Table(
     CheckConstraint("(outcome IS NULL) = (reported_time IS NULL)", name="acquisitions_outcome_has_time"),
 )
 Index("acquisitions_acquired_time_idx", acquisitions.c.acquired_time)
+
+# The sessions of deleted cookies that WeChat has not ended yet.
+pending_logouts = Table(
+    "pending_logouts",
+    metadata,
+    # The deleted cookie's.
+    Column("id", Uuid, primary_key=True),
+    Column("token", Text, nullable=False),
+    # The deleted cookie's, as it was encrypted.
+    Column("jar", LargeBinary, nullable=False),
+    # By the database's clock, as due_time is.
+    Column("created_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("due_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+)
+Index("pending_logouts_due_time_idx", pending_logouts.c.due_time)
 
 # Owners whose deletion has cascaded. A login that was under way then must not leave a cookie to nobody.
 deleted_owners = Table(

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 
 from services.wechat_cookie import rotation
-from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.cookies.tables import cookies, pending_logouts
 from services.wechat_cookie.logins.rules import rules
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.rows import LoginRows
@@ -23,13 +23,15 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 @pytest.fixture
 def old_store(store: Store) -> Store:
-    """Five cookies and a login under the old key, read in batches of two."""
+    """Five cookies, a login and a pending logout under the old key, read in batches of two."""
     old = store.with_vault(Vault([OLD]))
     for number in range(5):
         old.save(str(1000 + number))
     with old.database.transaction() as connection:
         started = rules.started("0" * 32, ANN, "ann@example.com", old.clock(), LoginLimits())
         LoginRows(old.vault, uuid.uuid4).insert(connection, started, old.clock())
+        logout = {"id": uuid.uuid4(), "token": "1", "jar": old.vault.encrypt(JAR.to_json().encode())}
+        connection.execute(insert(pending_logouts), logout)
     return old
 
 
@@ -40,7 +42,7 @@ def jars(store: Store) -> list[bytes]:
 
 def test_everything_ends_up_under_the_first_key(old_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "BATCH", 2)
-    assert rotate(old_store.database, Vault([NEW, OLD])) == Rotated(changed=6, unreadable=0)
+    assert rotate(old_store.database, Vault([NEW, OLD])) == Rotated(changed=7, unreadable=0)
     only_new = Vault([NEW])
     assert [MpCookies.from_json(only_new.decrypt(jar)) for jar in jars(old_store)] == [JAR] * 5
     with old_store.database.reading() as connection:
@@ -62,7 +64,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(old_store: Store) -> Non
         done = connection.execute(select(cookies.c.jar).where(cookies.c.token == "1002")).scalar_one()
         moved = both.re_encrypt(done)
         connection.execute(update(cookies).where(cookies.c.token == "1002").values(jar=moved))
-    assert rotate(old_store.database, both).changed == 5
+    assert rotate(old_store.database, both).changed == 6
     assert jars(old_store)[2] == moved
 
 
@@ -79,7 +81,7 @@ def test_what_the_service_writes_meanwhile_stays_as_written(
         return write(database, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rotation, "_write", written_in_between)
-    assert rotate(old_store.database, both).changed == 5
+    assert rotate(old_store.database, both).changed == 6
     assert jars(old_store)[3] == newer
 
 
@@ -87,7 +89,7 @@ def test_what_no_key_opens_is_counted_left_alone_and_does_not_stop_the_rest(old_
     lost = Vault([Fernet.generate_key().decode()]).encrypt(b"{}")
     with old_store.database.transaction() as connection:
         connection.execute(update(cookies).where(cookies.c.token == "1001").values(jar=lost))
-    assert rotate(old_store.database, Vault([NEW, OLD])) == Rotated(changed=5, unreadable=1)
+    assert rotate(old_store.database, Vault([NEW, OLD])) == Rotated(changed=6, unreadable=1)
     assert jars(old_store)[1] == lost
 
 

@@ -1,0 +1,73 @@
+"""The sessions of deleted cookies that are to be logged out at WeChat, as rows that survive a crash."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, text, update
+
+from services.wechat_cookie.cookies.tables import cookies, pending_logouts
+
+MOST_ATTEMPTS = 5
+# After 45 seconds, 3, 12 and 48 minutes: five attempts take about an hour.
+_RETRY = text("interval '45 seconds' * power(4, least(attempts, 3))")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogout:
+    """A session to end. `id` is the deleted cookie's, `jar` its encrypted cookies, `attempts` counts this one."""
+
+    id: uuid.UUID
+    token: str = field(repr=False)
+    jar: bytes = field(repr=False)
+    attempts: int
+
+
+def deletion_with_logout(*which: ColumnElement[bool]) -> Any:
+    """A statement that deletes these cookies and enters their logouts. It returns each cookie's id and token."""
+    deleted = (
+        delete(cookies).where(*which).returning(cookies.c.id, cookies.c.token, cookies.c.jar).cte("gone")
+    )
+    entered = insert(pending_logouts).from_select(["id", "token", "jar"], select(deleted))
+    return entered.returning(pending_logouts.c.id, pending_logouts.c.token)
+
+
+_DUE = (
+    select(pending_logouts.c.id)
+    .where(pending_logouts.c.due_time <= func.now(), pending_logouts.c.attempts < MOST_ATTEMPTS)
+    .order_by(pending_logouts.c.due_time)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = (
+    update(pending_logouts)
+    .where(pending_logouts.c.id == _DUE.c.id)
+    .values(attempts=pending_logouts.c.attempts + 1, due_time=func.now() + _RETRY)
+    .returning(
+        pending_logouts.c.id, pending_logouts.c.token, pending_logouts.c.jar, pending_logouts.c.attempts
+    )
+)
+_REMOVE = delete(pending_logouts).where(pending_logouts.c.id == bindparam("logout"))
+# A replica that ended during the last attempt leaves such a row.
+_EXHAUSTED = (
+    delete(pending_logouts)
+    .where(pending_logouts.c.due_time <= func.now(), pending_logouts.c.attempts >= MOST_ATTEMPTS)
+    .returning(pending_logouts.c.id)
+)
+
+
+def claim(connection: Connection) -> PendingLogout | None:
+    """Takes a logout that is due, or None. It is due again later, should this attempt not remove it."""
+    row = connection.execute(_CLAIM).one_or_none()
+    return None if row is None else PendingLogout(*row)
+
+
+def remove(connection: Connection, logout_id: uuid.UUID) -> None:
+    """Deletes the logout. Idempotent."""
+    connection.execute(_REMOVE, {"logout": logout_id})
+
+
+def remove_exhausted(connection: Connection) -> list[uuid.UUID]:
+    """Deletes the logouts whose last attempt had no end, and returns their ids."""
+    return list(connection.execute(_EXHAUSTED).scalars())
