@@ -73,7 +73,7 @@ def test_connections_that_the_server_closed_are_replaced(database: Database) -> 
     with database.reading() as connection:
         others = text(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'fastmp' AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND application_name = 'fastmp' AND pid <> pg_backend_pid()"
         )
         connection.execute(others)
     with pytest.raises(DatabaseUnavailableError), database.reading() as connection:

@@ -63,7 +63,10 @@ def test_a_handler_that_fails_ends_nothing_and_is_told_as_a_lost_beat(
 
 def test_a_lost_connection_is_told_and_made_again(heard: Heard, postgres_server: PostgresServer) -> None:
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT 1'")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND query = 'SELECT 1'"
+        )
     wait_until(lambda: False in heard.beats)
     wait_until(lambda: heard.beats[-1])
     notify(postgres_server, "again")

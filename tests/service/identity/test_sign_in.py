@@ -198,7 +198,9 @@ def test_of_two_password_changes_at_once_only_one_finds_the_old_password(
 def test_a_password_that_is_changed_while_it_is_compared_lets_nobody_in_and_counts_as_no_guess(
     callers: Callers, person: Account, database: Database
 ) -> None:
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     wrong = bucket_key("account at network", person.email, "127.0.0.1")
     guesses = select(func.count()).select_from(attempts).where(attempts.c.bucket == wrong).scalar_subquery()
     left = select(guesses, func.count(known_networks.c.network))

@@ -12,11 +12,11 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.errors import reason_of
 
-PATIENCE_SECONDS = 20.0
+CALL_TIMEOUT_SECONDS = 60.0
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(check: Callable[[], T | None], what: str, seconds: float = CALL_TIMEOUT_SECONDS) -> T:
     """What `check` gives as soon as it is true. Raises AssertionError if that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := check()):
@@ -93,16 +93,16 @@ class Caller:
 
     def start(self) -> Story:
         return Story(
-            self.stub.StartLogin(pb.StartLoginRequest(), metadata=self.metadata, timeout=PATIENCE_SECONDS)
+            self.stub.StartLogin(pb.StartLoginRequest(), metadata=self.metadata, timeout=CALL_TIMEOUT_SECONDS)
         )
 
     def watch(self, key: str, after: int | None = None) -> Story:
         request = pb.WatchLoginRequest(login_key=key, after_sequence=after)
-        return Story(self.stub.WatchLogin(request, metadata=self.metadata, timeout=PATIENCE_SECONDS))
+        return Story(self.stub.WatchLogin(request, metadata=self.metadata, timeout=CALL_TIMEOUT_SECONDS))
 
     def begin(self, inline_qr: bool | None = None) -> pb.BeginLoginResponse:
         request = pb.BeginLoginRequest(inline_qr=inline_qr)
-        return self.stub.BeginLogin(request, metadata=self.metadata, timeout=PATIENCE_SECONDS)
+        return self.stub.BeginLogin(request, metadata=self.metadata, timeout=CALL_TIMEOUT_SECONDS)
 
     def poll(self, key: str) -> pb.PollLoginResponse:
         return self.stub.PollLogin(pb.PollLoginRequest(login_key=key), metadata=self.metadata, timeout=10)
