@@ -23,6 +23,9 @@ class MpError(Exception):
     login_failure: ClassVar[str]
     maybe_processed: ClassVar[bool] = False
     transient: bool = False
+    # For logs: what part of the way failed, and in what way. Holds no address.
+    part: str | None = None
+    detail: str | None = None
 
 
 class UnreachableError(MpError):
@@ -32,15 +35,17 @@ class UnreachableError(MpError):
     login_failure = "WECHAT_UNREACHABLE"
     transient = True
 
-    def __init__(self, part: Literal["dns", "connect", "tls", "proxy"]) -> None:
+    def __init__(self, part: Literal["dns", "connect", "tls", "proxy"], detail: str | None = None) -> None:
         super().__init__(f"WeChat cannot be reached: {part}")
         self.part = part
+        self.detail = detail
 
 
 class AnswerTimeoutError(MpError):
     """The whole answer was not there within its time, however busily it dripped."""
 
     reason = "WECHAT_TIMEOUT"
+    part = "timeout"
     login_failure = "WECHAT_UNREACHABLE"
     maybe_processed = True
     transient = True

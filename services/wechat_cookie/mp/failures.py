@@ -1,6 +1,7 @@
 """The translation of what `requests` and urllib3 raise into the client's own errors."""
 
 import http.client
+import ssl
 
 import requests.exceptions
 import urllib3.exceptions
@@ -19,8 +20,11 @@ def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of fai
     match error, _innermost(error):
         case requests.exceptions.ProxyError(), _:
             return UnreachableError("proxy")
+        case requests.exceptions.SSLError(), ssl.SSLCertVerificationError(verify_code=code):
+            # OpenSSL's number, as verify_message may name the host. 10: expired, 18 to 20: authority not known.
+            return UnreachableError("tls", f"certificate not valid, OpenSSL verify code {code}")
         case requests.exceptions.SSLError(), _:
-            return UnreachableError("tls")
+            return UnreachableError("tls", "no TLS handshake")
         case ((requests.exceptions.ReadTimeout() | urllib3.exceptions.ReadTimeoutError()), _):
             return AnswerTimeoutError()
         case _, urllib3.exceptions.NameResolutionError():

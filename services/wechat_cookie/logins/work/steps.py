@@ -1,6 +1,7 @@
 """Takes a claimed login through its steps: asks WeChat with no transaction open, then writes what follows."""
 
 import datetime
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -92,7 +93,16 @@ class Steps:
             _log.exception("login_faulted", login=state.id[:8], step=step)
             outcome = Faulted()
         if isinstance(outcome, Broken):
-            _log.info("wechat_failed", login=state.id[:8], step=step, reason=outcome.error.reason)
+            error = outcome.error
+            hashed = hashlib.sha256(state.id.encode()).hexdigest()[:12]
+            _log.info(
+                "wechat_failed",
+                login=hashed,
+                step=step,
+                reason=error.reason,
+                part=error.part,
+                detail=error.detail,
+            )
         self._measures.exchanged(step, outcome)
         return outcome
 

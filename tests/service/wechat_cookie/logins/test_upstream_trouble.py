@@ -1,10 +1,12 @@
 """WeChat slow, dropping, answering errors and pages: a login that runs goes on, one that cannot begin ends."""
 
+import re
 import socket
 import time
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.fault_spec import Fault
@@ -74,6 +76,15 @@ def test_a_wechat_that_refuses_connections_is_told_as_unreachable(cluster: Clust
     failure = ann.start().to_end().failure
     assert (failure.reason, failure.retryable) == ("WECHAT_UNREACHABLE", True)
     assert "无法连接微信" in failure.message
+
+
+def test_the_log_says_which_part_of_the_way_failed_and_names_the_login_by_its_hash(cluster: Cluster) -> None:
+    ann = cluster.replica(base_url=f"https://127.0.0.1:{closed_port()}").account()
+    with capture_logs() as logs:
+        ann.start().to_end()
+    line = next(one for one in logs if one["event"] == "wechat_failed")
+    assert (line["reason"], line["part"]) == ("WECHAT_UNREACHABLE", "connect")
+    assert re.fullmatch("[0-9a-f]{12}", line["login"])
 
 
 def test_a_wechat_that_never_answers_ends_the_start_at_its_deadline(cluster: Cluster) -> None:
