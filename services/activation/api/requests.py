@@ -1,16 +1,47 @@
 """What a request's fields may hold."""
 
+import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from services.activation.codes.listing import Filter
 from services.chassis.identity.statuses import ActivationStatus
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import Text, Values
 
-# Case does not matter to callers; the database has lower case only.
-ActivationCode = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
+LONGEST_PASTED_CODE = 200
+# Blanks, line breaks, control characters, zero-width marks and dashes; U+2212 is the minus sign.
+_IGNORED_CATEGORIES = {"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"}
+_MINUS = "\u2212"
+
+
+def _without_ignored_characters(code: object) -> object:
+    # What is too long stays as it is, for the pattern to refuse.
+    if not isinstance(code, str) or len(code) > LONGEST_PASTED_CODE:
+        return code
+    return "".join(
+        character
+        for character in code
+        if character != _MINUS and unicodedata.category(character) not in _IGNORED_CATEGORIES
+    )
+
+
+# Case does not matter to callers; the database has lower case only. Nor do the blanks, marks and dashes that come
+# with a pasted code.
+ActivationCode = Annotated[
+    str,
+    BeforeValidator(_without_ignored_characters),
+    StringConstraints(pattern="^[0-9a-fA-F]{32}$"),
+    AfterValidator(str.lower),
+]
 ValidDays = Annotated[int, Field(ge=1, le=3650)]
 LARGEST_PAGE_TOKEN = 64
 

@@ -39,6 +39,15 @@ def test_upper_case_hex_digits_mean_the_same_code(replica: Replica, admin: Accou
     code = replica.new_code(admin)
 
     assert replica.activate(person, code.upper()).activation_status == "active"
+
+
+def test_blanks_marks_and_dashes_of_a_pasted_code_do_not_matter(
+    replica: Replica, admin: Account, person: Account
+) -> None:
+    code = replica.new_code(admin)
+    pasted = f"\ufeff {code[:8]}-{code[8:16]}\u2212{code[16:]}\u00a0\r\n"
+    assert replica.activate(person, pasted).activation_status == "active"
+    assert replica.get(admin, pasted).activation_code == code
     assert replica.get(admin, code).user_email == person.email
 
 
