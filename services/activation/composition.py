@@ -18,6 +18,7 @@ from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
 from services.activation.redeeming.redemption import Redemption
 from services.activation.settings import ActivationSettings
 from services.activation.tables import attempts, audit, feed_cursor
+from services.chassis.audit.actors import emails_from
 from services.chassis.audit.auditing import Auditing
 from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
@@ -43,8 +44,9 @@ class Activation:
         self._database = Database(url, settings.database_pool_size, "fastmp-activation")
         self._schema = SchemaCheck(PACKAGE)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
-        authenticator = CachingAuthenticator(IdentityClient(self._identity).authenticate, now)
-        self._audit = Auditing(self._database, audit, settings, now)
+        identity = IdentityClient(self._identity)
+        authenticator = CachingAuthenticator(identity.authenticate, now)
+        self._audit = Auditing(self._database, audit, settings, now, emails_from(identity))
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)

@@ -1,6 +1,7 @@
 """Identity put together from its settings: one replica, in this process."""
 
 import datetime
+import functools
 import secrets
 import time
 import uuid
@@ -24,6 +25,7 @@ from services.chassis.throttling.tally import Tally
 from services.chassis.throttling.throttle import Throttle
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
+from services.identity.accounts.email_lookup import emails_of
 from services.identity.accounts.known_networks import KnownNetworksRetention
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api.servicer import IdentityServicer
@@ -87,7 +89,9 @@ class Identity:
         self._hashing = HashingProcesses()
         hasher = PasswordHasher(self._hashing, secrets.token_bytes)
         passwords = PasswordHashing(self._hashing_turns, hasher, caller_network)
-        self._audit = Auditing(self._database, audit, settings, now)
+        self._audit = Auditing(
+            self._database, audit, settings, now, functools.partial(emails_of, self._database)
+        )
         transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
         self.server = Server(

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
+from services.chassis.audit.actors import emails_from
 from services.chassis.audit.auditing import Auditing
 from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
@@ -76,7 +77,7 @@ class WeChatCookie:
             name="listener-cookies",
         )
         self._sweeper = Sweeper(self._database, now)
-        self._audit = Auditing(self._database, audit, settings, now)
+        self._audit = Auditing(self._database, audit, settings, now, emails_from(identity))
         self._client = MpClient(settings.mp, time.time, random.SystemRandom())
         self._logouts = LogoutWorker(self._database, vault, self._client)
         registry = CollectorRegistry()

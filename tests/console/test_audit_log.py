@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, expect
 from deploy.local.stack import LocalStack
 from tests.console.tab import Tab
 from tests.console.test_policy import words
-from tests.whole_stack.people import People
+from tests.whole_stack.people import PASSWORD, People
 
 SERVICES = Path(__file__).parents[2] / "services"
 
@@ -75,7 +75,7 @@ def test_each_services_log_tells_who_did_what_in_words(office: Tab, people: Peop
 
 def test_one_click_leaves_only_what_one_person_did(office: Tab, people: People) -> None:
     person = people.pending()
-    people.rest("POST", "/auth/logout", person, json={})
+    people.rest("POST", "/auth/login", json={"email": person.email, "password": PASSWORD})
     office.page.reload()
     office.page.get_by_role("button", name=f"只看 {person.email} 的操作").first.click()
     # Where the keyboard goes on, for the button is no longer there.

@@ -46,13 +46,28 @@ def test_what_was_done_is_recorded_with_who_and_from_where(people: People) -> No
         ("sign_in", "ok"),
         ("account_created", "ok"),
     ]
+    # The account is deleted, and its e-mail with it.
     (signed_in,) = entries(people, "identity", actor=person.id)
-    assert (signed_in["action"], signed_in["actor_email"]) == ("sign_in", person.email)
+    assert (signed_in["action"], signed_in["actor_email"]) == ("sign_in", "")
     (entry,) = entries(people, "activation", actor=person.id)
-    assert (entry["action"], entry["actor_email"]) == ("code_activated", person.email)
+    assert (entry["action"], entry["actor_email"]) == ("code_activated", "")
     assert entry["client_address"] == "127.0.0.1"
     assert entry["request_id"] == redeemed.headers["x-request-id"]
     assert code not in str(entries(people, "activation"))
+
+
+def test_e_mails_are_shown_and_not_recorded(people: People, stack: LocalStack) -> None:
+    person = people.active()
+    people.rest("POST", "/auth/login", json={"email": person.email, "password": PASSWORD})
+    people.rest("POST", "/auth/logout", people.another_admin(), json={})
+    people.codes(1)
+    for service, action in (("identity", "sign_in"), ("activation", "code_activated")):
+        assert entries(people, service, actor=person.id, action=action)[0]["actor_email"] == person.email
+    assert entries(people, "activation", action="codes_generated")[0]["actor_email"] == people.admin.email
+    for service in PATHS:
+        with psycopg.connect(stack.database_url(service)) as connection:
+            query = "SELECT count(*) FROM audit_log WHERE audit_log::text LIKE '%@%' OR actor_email <> ''"
+            assert connection.execute(query).fetchone() == (0,)
 
 
 @pytest.mark.parametrize("service", PATHS)

@@ -1,7 +1,7 @@
 """ListAuditLog and VerifyAuditLog, the same for every service."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import grpc
@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 
 from fastmp.audit.v1 import audit_pb2 as pb
+from services.chassis.audit.actors import Emails, emails_of_actors
 from services.chassis.audit.listing import Filters, page
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.verifying import Anchor, Verification
@@ -67,12 +68,14 @@ class AuditReader:
         key: bytes,
         keep: datetime.timedelta,
         now: Callable[[], datetime.datetime],
+        emails: Emails,
     ) -> None:
         self._database = database
         self._tables = tables
         self._key = key
         self._keep = keep
         self._now = now
+        self._emails = emails
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
         """One page. Raises InvalidArgumentError for a token that is none."""
@@ -82,7 +85,8 @@ class AuditReader:
             rows = page(connection, self._tables, filters, values.size, before)
         shown = rows[: values.size]
         token = str(shown[-1]["id"]) if len(rows) > len(shown) else None
-        return pb.ListAuditLogResponse(items=[_message(row) for row in shown], next_page_token=token)
+        emails = emails_of_actors(shown, self._emails)
+        return pb.ListAuditLogResponse(items=[_message(row, emails) for row in shown], next_page_token=token)
 
     def verify(self, values: VerifyValues) -> pb.VerifyAuditLogResponse:
         """The verdict on up to 100,000 entries. Raises InvalidArgumentError for half an anchor."""
@@ -113,17 +117,18 @@ def _position(token: str) -> int:
     return int(token)
 
 
-def _message(row: RowMapping) -> pb.AuditEntry:
+def _message(row: RowMapping, emails: Mapping[str, str]) -> pb.AuditEntry:
     entry = pb.AuditEntry(
         position=row["position"] or 0,
         action=row["action"],
         outcome=row["outcome"],
         actor=row["actor"],
-        actor_email=row["actor_email"],
+        actor_email=emails.get(row["actor"], ""),
         target=row["target"],
         client_address=row["client_address"],
         request_id=row["request_id"],
-        details=row["details"],
+        # The release before recorded the e-mail of a new account.
+        details={name: value for name, value in row["details"].items() if name != "email"},
     )
     entry.time.FromDatetime(row["time"])
     return entry

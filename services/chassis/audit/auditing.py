@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable
 
+from services.chassis.audit.actors import Emails
 from services.chassis.audit.api import AuditReader
 from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog
@@ -22,13 +23,15 @@ class Auditing:
         tables: AuditTables,
         settings: ServiceSettings,
         now: Callable[[], datetime.datetime],
+        emails: Emails,
     ) -> None:
+        """`emails` is asked for those of the actors when the log is read."""
         key = settings.audit_key.get_secret_value().encode()
         keep = datetime.timedelta(days=settings.audit_days)
         self._sealer = Sealer(database, tables, key, keep, now)
         self._pruning = Housekeeping({"audit_log": Pruner(database, tables, key, keep, now).prune})
         self.log = AuditLog(tables, key, now, self._sealer.nudge)
-        self.reader = AuditReader(database, tables, key, keep, now)
+        self.reader = AuditReader(database, tables, key, keep, now, emails)
 
     def start(self) -> None:
         """Starts to seal and to prune."""

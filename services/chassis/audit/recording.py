@@ -37,8 +37,8 @@ Entry = Mapping[str, object]
 class Event:
     """What happened. The actor, the address and the request id are those of the call being answered.
 
-    `outcome` is OK or the reason of a refusal. `details` hold no secret. `actor` and `actor_email` are given only
-    where the call itself does not know them: a sign-in, a background task.
+    `outcome` is OK or the reason of a refusal. `details` hold no secret and no e-mail: entries outlive accounts, so
+    they name them by id only. `actor` is given only where the call does not know it: a sign-in, a background task.
     """
 
     action: str
@@ -46,7 +46,6 @@ class Event:
     outcome: str = OK
     details: Mapping[str, str] = field(default_factory=dict)
     actor: str | None = None
-    actor_email: str | None = None
 
 
 class AuditLog:
@@ -79,17 +78,17 @@ class AuditLog:
     def entry(self, event: Event) -> Entry:
         """The row that tells of `event`, as the call being answered: for appending() within another statement."""
         call = calls.answered()
-        actor, email = event.actor, event.actor_email
+        actor = event.actor
         if call is not None and actor is None:
             principal = call.principal
             actor = principal.account_id if principal else f"{SERVICE_ACTOR}{call.peer}"
-            email = principal.email if principal else ""
         return {
             "time": self._now(),
             "action": event.action,
             "outcome": event.outcome,
             "actor": actor or "",
-            "actor_email": email or "",
+            # A column of the releases before.
+            "actor_email": "",
             "target": event.target,
             "client_address": call.client_address if call else "",
             "request_id": call.request_id if call else "",

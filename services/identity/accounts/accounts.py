@@ -182,7 +182,7 @@ def create(transaction: AccountTransaction, new: NewAccount) -> Account:
     if row is None:
         raise EmailTakenError
     transaction.changed(new.id)
-    transaction.record(Event("account_created", str(new.id), details={"email": new.email, "role": new.role}))
+    transaction.record(Event("account_created", str(new.id), details={"role": new.role}))
     return account_of(row)
 
 

@@ -143,7 +143,7 @@ class SignIn:
             return None
         known_networks.remember(transaction.connection, found.account_id, network, transaction.now)
         account_id = str(found.account_id)
-        transaction.record(Event("sign_in", account_id, actor=account_id, actor_email=found.email))
+        transaction.record(Event("sign_in", account_id, actor=account_id))
         return self._tokens.issue(found.account_id, issued_at, transaction.now)
 
 

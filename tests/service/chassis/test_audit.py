@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,8 @@ from sqlalchemy import Engine, MetaData, create_engine, exc, insert, make_url, s
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.audit import schema_v1, schema_v2
+from services.chassis.audit.actors import Emails
+from services.chassis.audit.api import AuditReader, ListValues
 from services.chassis.audit.chain import digest
 from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog, Event
@@ -20,6 +23,7 @@ from services.chassis.audit.sealing import Sealer
 from services.chassis.audit.tables import audit_tables
 from services.chassis.audit.verifying import Anchor, Verdict, Verification
 from services.chassis.errors import DomainError
+from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.postgres.database import Database
 from tests.support.held_locks import held_rows
 from tests.support.waiting import wait_until
@@ -47,7 +51,7 @@ class World:
 
     def record(self, *actions: str) -> None:
         for action in actions:
-            event = Event(action, target="t", details={"z": "1", "a": "值"}, actor="b", actor_email="e")
+            event = Event(action, target="t", details={"z": "1", "a": "值"}, actor="b")
             with self.database.transaction() as connection:
                 self.log.record(connection, event)
 
@@ -446,3 +450,32 @@ def test_an_entry_wakes_a_sealer_that_sleeps(world: World, monkeypatch: pytest.M
     wait_until(lambda: world.verdict().checked == 2)
     world.sealer.stop()
     assert "audit-sealer" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_page_has_the_e_mails_that_actors_have_now_and_none_when_identity_is_away(world: World) -> None:
+    known, gone = (str(uuid.uuid4()) for _ in range(2))
+    asked: list[Sequence[str]] = []
+
+    def emails(ids: Sequence[str]) -> dict[str, str]:
+        asked.append(ids)
+        return {known: "known@example.com"}
+
+    def away(_ids: Sequence[str]) -> dict[str, str]:
+        raise IdentityUnavailableError
+
+    for actor in (known, gone, "service:collector", "", known):
+        with world.database.transaction() as connection:
+            world.log.record(connection, Event("a", actor=actor))
+    world.tamper("UPDATE audit_log SET actor_email = 'old@example.com', details = '{\"email\": \"o@e.com\"}'")
+
+    def shown(lookup: Emails) -> list[tuple[str, str]]:
+        reader = AuditReader(world.database, world.tables, KEY, KEEP, lambda: world.now, lookup)
+        items = reader.list(ListValues()).items
+        assert not any(item.details for item in items)
+        return [(item.actor, item.actor_email) for item in items]
+
+    nameless = [("", ""), ("service:collector", ""), (gone, "")]
+    with_email = (known, "known@example.com")
+    assert shown(emails) == [with_email, *nameless, with_email]
+    assert asked == [sorted([known, gone])]
+    assert shown(away) == [(known, ""), *nameless, (known, "")]

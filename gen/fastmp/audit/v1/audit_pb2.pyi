@@ -62,7 +62,7 @@ class AuditEntry(_message.Message):
     actor: _builtins.str
     """Who did it: an account's id, or "service:" and the name in a certificate; empty when nobody was known."""
     actor_email: _builtins.str
-    """The actor's e-mail, or what a sign-in gave as one."""
+    """The e-mail that the actor's account has now. Empty without one: the account was deleted, or Identity is away."""
     target: _builtins.str
     """To whom or what: an account's id, a code's id, a cookie's id."""
     client_address: _builtins.str

@@ -1,0 +1,51 @@
+"""The e-mails of the accounts in a page of the audit log, looked up when it is read."""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import structlog
+from sqlalchemy import RowMapping
+
+from services.chassis.errors import DomainError
+from services.chassis.identity.client import IdentityClient
+
+_log = structlog.get_logger(__name__)
+
+# The audit log is shown without e-mails when Identity takes longer.
+MOST_SECONDS = 2.0
+
+# Gives the e-mails of those of some accounts that exist, by id. May raise DomainError.
+Emails = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+def emails_of_actors(entries: Collection[RowMapping], emails: Emails) -> Mapping[str, str]:
+    """Returns the e-mails of the accounts that are actors of `entries`, by id.
+
+    Those of deleted accounts are missing; all are when `emails` raises DomainError.
+    """
+    ids = sorted({entry["actor"] for entry in entries if _is_account(entry["actor"])})
+    if not ids:
+        return {}
+    try:
+        return emails(ids)
+    except DomainError as error:
+        _log.warning("audit_log_without_emails", reason=error.reason)
+        return {}
+
+
+def emails_from(identity: IdentityClient) -> Emails:
+    """Returns the lookup of a service that asks Identity."""
+
+    def emails(ids: Sequence[str]) -> Mapping[str, str]:
+        found = identity.principals(ids, most_seconds=MOST_SECONDS)
+        return {account_id: principal.email for account_id, principal in found.items()}
+
+    return emails
+
+
+def _is_account(actor: str) -> bool:
+    # Others are "service:" with a name, or nothing.
+    try:
+        return str(uuid.UUID(actor)) == actor
+    except ValueError:
+        return False
