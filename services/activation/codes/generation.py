@@ -1,6 +1,7 @@
 """Makes codes, many at a time and once for each request_id."""
 
 import datetime
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from services.chassis.postgres.database import driver_connection
 
 ID_BYTES = 16
 CODE_BYTES = 16
+# A spreadsheet takes such a code for a number, and shows and saves it as one.
+_NUMBER = re.compile("[0-9]+e?[0-9]*")
 _COPY = """
 COPY activation_codes (id, activation_code, activation_status, valid_days, create_time, update_time)
 FROM STDIN
@@ -65,7 +68,7 @@ def generate(
         first = _first_answer(connection, wanted, wanted.request_id)
         if first is not None:
             return Generated(first, is_new=False)
-    drawn = random_bytes(wanted.count * (ID_BYTES + CODE_BYTES))
+    drawn = draw(wanted.count, random_bytes)
     if wanted.request_id is not None and not _remember(connection, wanted, wanted.request_id, drawn, now):
         first = _first_answer(connection, wanted, wanted.request_id)
         if first is not None:
@@ -73,6 +76,16 @@ def generate(
     codes = _codes(drawn, wanted.valid_days, now)
     _store(connection, codes)
     return Generated(codes, is_new=True)
+
+
+def draw(count: int, random_bytes: Callable[[int], bytes]) -> bytes:
+    """For each code the bytes of its id and of the code, which no spreadsheet takes for a number."""
+    width = ID_BYTES + CODE_BYTES
+    drawn = bytearray(random_bytes(count * width))
+    for end in range(width, len(drawn) + 1, width):
+        while _NUMBER.fullmatch(drawn[end - CODE_BYTES : end].hex()):
+            drawn[end - CODE_BYTES : end] = random_bytes(CODE_BYTES)
+    return bytes(drawn)
 
 
 def _first_answer(connection: Connection, wanted: Generation, request_id: str) -> list[Code] | None:
