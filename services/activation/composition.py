@@ -82,7 +82,7 @@ class Activation:
                     database=self._database,
                     jobs=self._jobs,
                     entitlements=entitlements,
-                    exports=Exports(self._database),
+                    exports=Exports(self._database, byte_order_mark=settings.csv_byte_order_mark),
                     audit=self._audit.log,
                     now=now,
                     random_bytes=secrets.token_bytes,

@@ -14,11 +14,12 @@ class ActivationSettings(ServiceSettings):
     activation_metrics_port: Port = 9152
     # Identity's replicas: "host:port", or several separated by commas.
     identity_address: str = "127.0.0.1:50051"
-    # Twice those of the others: who redeems a code mostly waits for the batch that it is in, and more of them make
-    # it larger.
+    # Twice those of the other services: a redemption spends most of its time waiting for Identity.
     unary_threads: int = Field(default=64, ge=4, le=512)
     # A client of an export that leaves a block unread for so long, at most twice that, is cut off.
     export_stall_seconds: float = Field(default=30, ge=0.1, le=600)
+    # Whether exported CSV files begin with a byte order mark, by which Excel knows that they are UTF-8.
+    csv_byte_order_mark: bool = True
     # Codes that do not exist, by account and by client address within 15 minutes.
     activation_limit_per_account: int = Field(default=10, ge=1, le=1000)
     activation_limit_per_address: int = Field(default=100, ge=1, le=100_000)

@@ -289,7 +289,7 @@ def test_admins_make_list_revoke_and_export_codes(admin: Program, tmp_path: Path
     file = tmp_path / "codes.csv"
     answer = admin.json("admin", "codes", "export", str(file), "--status", "revoked")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with file.open(newline="", encoding="utf-8") as opened:
+    with file.open(newline="", encoding="utf-8-sig") as opened:
         rows = list(csv.DictReader(opened))
     assert len(rows) == answer["codes"]
     assert {made[0], made[1]} <= {row["activation_code"] for row in rows}

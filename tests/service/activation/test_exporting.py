@@ -1,5 +1,6 @@
 """ExportCodes: one CSV file, as of one moment, in bounded blocks, that no spreadsheet runs."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ def export(replica: Replica, admin: Account, **wanted: object) -> Stream:
 
 
 def rows(replica: Replica, admin: Account, **wanted: object) -> list[dict[str, str]]:
-    content = b"".join(part.data for part in export(replica, admin, **wanted)).decode()
+    content = b"".join(part.data for part in export(replica, admin, **wanted)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(content, newline="")))
 
 
@@ -79,7 +80,9 @@ def test_the_file_has_the_columns_of_the_contract_and_each_code_as_it_is_listed(
     headers = dict(stream.initial_metadata())  # type: ignore[attr-defined]
     assert headers["content-disposition"] == 'attachment; filename="activation_codes.csv"'
     assert parts[0].content_type == "text/csv; charset=utf-8"
-    lines = b"".join(part.data for part in parts).decode().split("\n")
+    content = b"".join(part.data for part in parts)
+    assert content.startswith(codecs.BOM_UTF8)
+    lines = content.decode("utf-8-sig").split("\n")
     assert lines[0] == HEADER
     assert lines[-1] == ""
     for line, code in zip(lines[1:-1], replica.list(admin).items, strict=True):
@@ -126,7 +129,19 @@ def test_an_export_whose_statement_is_ended_fails(
 
 
 def test_without_codes_the_file_is_its_header(replica: Replica, admin: Account) -> None:
-    assert b"".join(part.data for part in export(replica, admin)).decode() == HEADER + "\n"
+    assert b"".join(part.data for part in export(replica, admin)).decode("utf-8-sig") == HEADER + "\n"
+
+
+def test_the_byte_order_mark_can_be_left_out(
+    database_url: str,
+    certificates: Mapping[str, TlsFiles],
+    identity: RunningIdentity,
+    current_clock: CurrentClock,
+    admin: Account,
+) -> None:
+    address = identity.address
+    with running(database_url, certificates, address, current_clock, csv_byte_order_mark=False) as plain:
+        assert b"".join(part.data for part in export(plain, admin)).decode() == HEADER + "\n"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -197,7 +212,7 @@ def test_a_long_file_comes_in_bounded_blocks_as_of_the_moment_it_began(
     longest_line = 512
     assert max(len(part) for part in parts) < BLOCK_BYTES + longest_line
     assert len(parts) > 20
-    found = list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
+    found = list(csv.DictReader(io.StringIO(b"".join(parts).decode("utf-8-sig"))))
     assert len(found) == MANY
     assert {row["activation_status"] for row in found} == {"pending"}
     times = [row["create_time"] for row in found]
