@@ -49,8 +49,12 @@ def code_and_account_agree(observation: Observation, _record: Record) -> Iterato
 def acknowledged_activations_are_there(observation: Observation, record: Record) -> Iterator[str]:
     """Whoever was told that a code is theirs is the one that Identity has given it to, until the time told."""
     applied = observation.by("activations", "activation_code")
+    accounts = observation.by("accounts", "id")
     winners: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for known in record.accounts.values():
+        if known.id not in accounts:
+            # What Identity remembers of an account's codes goes with it; another invariant has the account.
+            continue
         for code, attempt in known.attempts.items():
             if attempt.outcome is Told.YES:
                 winners[code].append((known.id, attempt.expired_time))

@@ -39,7 +39,9 @@ def test_sixty_logins_over_two_replicas_each_end_once(cluster: Cluster, phone: E
     assert len(tokens) == 60
     assert all(story.sequences == list(range(1, len(story.events) + 1)) for story in stories)
     requests = phone.counters().requests
-    assert (requests[FINISH], requests[GET_QR]) == (60, 60)
+    assert requests[FINISH] == 60
+    # On a busy machine a claim may run out before WeChat's picture is there, and the step is done again.
+    assert requests[GET_QR] >= 60
 
 
 class Frozen(MpClient):
