@@ -13,7 +13,7 @@ from services.wechat_cookie.logins.store.retention import LoginRetention
 
 
 class AccountDeletion:
-    """What the account feed's cursor is told to do, in its own transaction."""
+    """Deletes a deleted account's cookies and ends its logins, in the feed cursor's transaction."""
 
     def __init__(self, logins: LoginRetention, audit: AuditLog, now: Callable[[], datetime.datetime]) -> None:
         self._logins = logins

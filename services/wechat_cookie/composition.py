@@ -62,7 +62,7 @@ class WeChatCookie:
         vault = settings.vault
         self._schema = SchemaCheck(PACKAGE)
         self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie")
-        # Its own connections: polls that are due all at once must not keep calls waiting.
+        # Its own connections: polls that all fall due together must not keep calls waiting.
         self._login_database = Database(url, settings.login_pool_size, "fastmp-logins")
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         identity = IdentityClient(self._identity)
@@ -162,7 +162,7 @@ class WeChatCookie:
     def is_ready(self) -> bool:
         """Whether its own database can be reached and has the schema, and Identity has been waited for."""
         # Identity has a health of its own: while it is down, those whom it does not need are still served. But a
-        # service that has just started knows nobody yet, and would refuse the first calls of all others.
+        # service that has just started has cached no account yet, and would refuse the first calls of others.
         try:
             with self._database.direct() as connection:
                 return self._schema.is_met_by(connection) and self._feed.was_awaited

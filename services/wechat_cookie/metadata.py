@@ -2,8 +2,8 @@
 
 from sqlalchemy import MetaData
 
-# PostgreSQL's own default names, so that a name in an error is the same whoever made the constraint. Checks are
-# named by hand.
+# PostgreSQL's own default names, so that a name in an error does not depend on how the constraint was made.
+# Checks are named by hand.
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",

@@ -53,7 +53,7 @@ class WeChatCookieSettings(ServiceSettings):
     wechat_ca_file: Annotated[Path, AfterValidator(_authorities)] | None = None
     # http://[user:password@]host:port
     wechat_proxy: Annotated[SecretStr, AfterValidator(_http_proxy)] | None = None
-    # How many exchanges with WeChat run at once: polls of pending logins, and starts and endings beside them.
+    # How many exchanges with WeChat run concurrently: polls of pending logins, and starts and endings.
     poll_threads: int = Field(default=64, ge=1, le=512)
     act_threads: int = Field(default=16, ge=1, le=512)
     # A poll needs a connection only before and after its exchange.
@@ -77,7 +77,7 @@ class WeChatCookieSettings(ServiceSettings):
 
     @property
     def mp(self) -> MpSettings:
-        """What the WeChat client is told."""
+        """The settings of the WeChat client."""
         return MpSettings(
             base_url=self.wechat_base_url,
             ca_file=self.wechat_ca_file,
@@ -100,7 +100,7 @@ class WeChatCookieSettings(ServiceSettings):
 
     @property
     def login_threads(self) -> LoginThreads:
-        """How many exchanges with WeChat run at once."""
+        """How many exchanges with WeChat run concurrently."""
         return LoginThreads(polls=self.poll_threads, acts=self.act_threads)
 
     @property

@@ -18,7 +18,7 @@ from services.wechat_cookie.cookies.messages import to_acquisition_message, to_m
 from services.wechat_cookie.cookies.own_cookies import OwnCookies
 from services.wechat_cookie.exported.folders import Folders
 
-# The browser may keep the picture for the page that shows it; nobody in between may, or guess at its type.
+# The browser may cache the picture; shared caches may not, and the browser may not guess its type.
 _AVATAR_HEADERS = (("cache-control", "private, max-age=300"), ("x-content-type-options", "nosniff"))
 
 

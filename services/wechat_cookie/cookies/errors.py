@@ -11,7 +11,7 @@ from services.chassis.errors import DomainError, ThrottledError
 
 @dataclass(eq=False)
 class CookieNotFoundError(DomainError):
-    """The caller has no such unexpired cookie. Whether somebody else has is not told."""
+    """The caller has no such unexpired cookie. Does not disclose whether another account has it."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "COOKIE_NOT_FOUND"
@@ -47,7 +47,7 @@ class OwnerDeletedError(DomainError):
 
 @dataclass(eq=False)
 class OwnerNotActiveError(DomainError):
-    """The owner has no access now, so nobody works with their cookies."""
+    """The owner has no access now, so their cookies are not handed out."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "OWNER_NOT_ACTIVE"

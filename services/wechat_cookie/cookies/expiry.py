@@ -1,4 +1,4 @@
-"""Removes cookies whose time is over, and records that nobody needs any more."""
+"""Removes expired cookies, and records that are no longer needed."""
 
 import datetime
 import uuid
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.tables import acquisitions, cookies, deleted_owners
 
-# Far longer than a cookie lives, so that whoever asks who had it still finds out.
+# Far longer than a cookie lives, so that it can still be found out who had acquired it.
 ACQUISITIONS_KEPT = datetime.timedelta(days=90)
 # Far longer than a login can take.
 DELETED_OWNERS_KEPT = datetime.timedelta(days=1)

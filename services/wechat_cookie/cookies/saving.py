@@ -82,7 +82,7 @@ _COMPLETE = (
 def complete(
     connection: Connection, cookie_id: uuid.UUID, name: str, avatar_url: str, avatar: Image | None
 ) -> Cookie | None:
-    """Adds what the home page told to a saved cookie; what is empty or None stays as it is.
+    """Adds the details from the home page to a saved cookie; empty or None values change nothing.
 
     Gives the cookie as it is then, or None when it is gone already. Idempotent.
     """

@@ -102,7 +102,7 @@ pending_logouts = Table(
 )
 Index("pending_logouts_due_time_idx", pending_logouts.c.due_time)
 
-# Owners whose deletion has cascaded. A login that was under way then must not leave a cookie to nobody.
+# Owners whose deletion has cascaded. A login that was under way then must not save a cookie without an owner.
 deleted_owners = Table(
     "deleted_owners",
     metadata,

@@ -31,7 +31,7 @@ class ExportDirectory:
     """
 
     def __init__(self, root: Path) -> None:
-        """Makes `root` if it is missing, and takes it from everybody else. Raises OSError."""
+        """Creates `root` if it is missing, and restricts it to its owner. Raises OSError."""
         self._root = root
         self._workshop = root / WORKSHOP
         root.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _write_file(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(path, _NEW_FILE, PRIVATE_FILE), "wb") as file:
         file.write(content)
         file.flush()
-        # After a power cut a name without content would look finished, and nobody would write it again.
+        # After a power cut a name without content would look finished, and would not be written again.
         os.fsync(file.fileno())
 
 

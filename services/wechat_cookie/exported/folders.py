@@ -17,7 +17,7 @@ from services.wechat_cookie.vault import UnreadableSecretError, Vault
 _log = structlog.get_logger(__name__)
 
 PAGE = 5000
-# Nobody takes so long to write three files; what is older was left by a process that died.
+# Writing three files takes far less; what is older was left by a process that died.
 LEFTOVER_SECONDS = 600.0
 
 # Replicas that share the directory write one token's folder one after the other, each after what it reads here. The
@@ -55,7 +55,7 @@ class Folders:
     def sync(self, token: str) -> None:
         """Makes the token's folder what the committed row says: written, replaced or removed. Idempotent.
 
-        Call it after the commit. Whoever dies before leaves it to the next reconcile.
+        Call it after the commit. If the process dies before the call, the next reconcile does it.
 
         Raises DatabaseUnavailableError, InTheWayError, OSError, UnreadableSecretError.
         """

@@ -1,4 +1,4 @@
-"""What an account may do with its own logins: start, look, watch, cancel. Nobody else's exist for it."""
+"""Starts, reads, watches and cancels an account's own logins. Those of other accounts count as not found."""
 
 import datetime
 import time
@@ -107,7 +107,7 @@ class Watch:
 
 
 class AccountLogins:
-    """The logins of accounts. `new_key` makes login keys nobody can guess, `nudge` wakes the poller,
+    """The logins of accounts. `new_key` makes unguessable login keys, `nudge` wakes the poller,
     `check_access` has an account's access checked soon, since it may have ended while the call was on its way."""
 
     def __init__(

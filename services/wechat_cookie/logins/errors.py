@@ -9,7 +9,7 @@ from services.chassis.errors import DomainError, ThrottledError
 
 @dataclass(eq=False)
 class LoginNotFoundError(DomainError):
-    """The caller has no such login. Whether somebody else has is not told."""
+    """The caller has no such login. Does not disclose whether another account has it."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "LOGIN_NOT_FOUND"

@@ -61,7 +61,7 @@ class StartLoginAnswer(Answer):
 
 
 class AskAnswer(Answer):
-    """Of `scanloginqrcode?action=ask`. Only `status` is told apart from success, so it alone must be there."""
+    """Answer of `scanloginqrcode?action=ask`. Only `status` tells outcomes apart; only it is required."""
 
     status: _Code
     acct_size: _Count = 0

@@ -1,4 +1,4 @@
-"""The requests of a QR login at mp.weixin.qq.com, each made once: whoever calls decides whether to try again."""
+"""The requests of a QR login at mp.weixin.qq.com, each made once: the caller decides whether to retry."""
 
 import random
 import re

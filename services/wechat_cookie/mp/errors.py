@@ -1,4 +1,4 @@
-"""All the ways in which a call to mp.weixin.qq.com fails, told apart.
+"""The errors of a call to mp.weixin.qq.com, one class for each way in which it fails.
 
 No text here ever holds a cookie, a token or an address with a token: errors are logged.
 """

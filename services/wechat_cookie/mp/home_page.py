@@ -28,7 +28,7 @@ _STRING = r"""(?:"((?:[^"\\\r\n]|\\[^\r\n])*+)("?)|'((?:[^'\\\r\n]|\\[^\r\n])*+)
 _KEYS = r"(nick_name|head_img|user_name|alias)"
 _ASSIGNMENT = re.compile(rf"\bwx\.cgiData\.{_KEYS}\s{{0,32}}+=\s{{0,32}}+{_STRING}")
 _OBJECT_START = re.compile(r"\bwx\.commonData\s{0,32}+=\s{0,32}+\{")
-# Whole strings are alternatives of their own, so that a key inside somebody's text is not taken for one.
+# Whole strings are alternatives of their own, so that a key inside a user's text is not taken for one.
 _MEMBER = re.compile(rf"""(?<![\w$.])["']?{_KEYS}["']?\s{{0,32}}+:\s{{0,32}}+{_STRING}|{_STRING}""")
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)

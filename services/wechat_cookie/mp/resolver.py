@@ -24,7 +24,7 @@ class Resolver:
 
         Raises:
             socket.gaierror: the name does not exist, or there were no servers to ask, or too many lookups hang.
-            TimeoutError: no answer within `timeout` seconds. The lookup goes on for whoever asks next.
+            TimeoutError: no answer within `timeout` seconds. The lookup goes on for the next caller.
         """
         return self._lookup(host, port).result(timeout)
 

@@ -1,4 +1,4 @@
-"""What an MpClient is told once: where WeChat is, and the limits of each exchange with it."""
+"""The settings of an MpClient: WeChat's address, and the limits of each exchange with it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ class MpSettings:
     """Times are seconds, sizes bytes.
 
     `connect_timeout` spans name resolution, TCP and each step of TLS, `read_timeout` the whole answer from the sent
-    request on, `exchange_timeout` both. `connections` is how many exchanges at once find a kept connection;
+    request on, `exchange_timeout` both. `connections` is how many concurrent exchanges find a kept one;
     give it the number of threads that poll. `ca_file` replaces the usual authorities. `proxy` is an http:// address
     and may hold a password. The environment's proxies are not used.
     """

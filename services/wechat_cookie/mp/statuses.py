@@ -12,7 +12,7 @@ class ScanOutcome(Enum):
     SCANNED_CHOOSE = auto()
     """Scanned; the person has to choose one of several accounts."""
     SCANNED_NO_ACCOUNT = auto()
-    """Scanned by somebody without an account that can log in; the QR code stays valid."""
+    """Scanned by a person without an account that can log in; the QR code stays valid."""
     CONFIRMED = auto()
     """The last step is due."""
     CANCELLED = auto()

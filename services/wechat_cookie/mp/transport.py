@@ -41,8 +41,8 @@ class RawAnswer:
 class Transport:
     """Exchanges with one WeChat, on kept connections. Safe for threads.
 
-    An HTTPAdapter without a Session: a Session makes a poll half as expensive again, keeps one jar for everybody,
-    follows redirects and reads proxies from the environment. None of that is wanted here.
+    An HTTPAdapter without a Session: a Session makes a poll half as expensive again, keeps one jar for all
+    logins, follows redirects and reads proxies from the environment. None of that is wanted here.
     """
 
     def __init__(self, settings: MpSettings, clock: Callable[[], float]) -> None:

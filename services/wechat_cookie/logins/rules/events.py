@@ -1,4 +1,4 @@
-"""What happens in a login, as its watchers are told. Success and failure come once, and nothing after them."""
+"""The events of a login that its watchers receive. Success or failure comes once, as the last event."""
 
 import datetime
 from dataclasses import dataclass, field

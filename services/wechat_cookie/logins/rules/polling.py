@@ -33,7 +33,7 @@ _APPROVAL_ENDS = {
     ApprovalOutcome.TIMED_OUT: Reason.APPROVAL_TIMEOUT,
     ApprovalOutcome.FAILED: Reason.LOGIN_REFUSED,
 }
-# Nobody is confirming in these, so a QR code that has been shown for long may be taken away.
+# No confirmation is under way in these, so a QR code that has been shown for long may be replaced.
 _REPLACEABLE = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 _OPERATOR = 1
 
@@ -70,7 +70,7 @@ def approval_asked(
 
 
 def confirmed(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """Everybody has agreed: the session is to be taken over, and no deadline is to cut that off."""
+    """The write after all confirmations: the session is taken over next, without a deadline."""
     event, at_stage = progress(Stage.CONFIRMED)
     return write(state, event, **at_stage, **at_once(Step.FINISH, now, limits), deadline_at=None)
 
@@ -96,7 +96,7 @@ def _is_old(state: LoginState, stage: Stage, now: datetime.datetime) -> bool:
         and stage in _REPLACEABLE
         and state.qr_expire_at is not None
         and now >= state.qr_expire_at
-        # Nobody would have the time to scan another one.
+        # After the deadline there is no time left to scan another one.
         and (state.deadline_at is None or now < state.deadline_at)
     )
 

@@ -44,7 +44,7 @@ def replace_expired(state: LoginState, now: datetime.datetime, limits: LoginLimi
 
 
 def replace_cancelled(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """The person tapped cancel, so somebody is there: the next one comes, and the count begins anew."""
+    """Replaces a cancelled QR code; the refresh count restarts, because a person is at the phone."""
     return _replace(replace(state, refresh_count=0), wording.QR_CANCELLED_REPLACING, now, limits)
 
 

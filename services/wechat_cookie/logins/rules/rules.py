@@ -25,7 +25,7 @@ from services.wechat_cookie.logins.rules.transition import (
     write,
 )
 
-# Nobody is at the phone in these, so nobody is let down when a login that nobody watches ends.
+# In these no person is at the phone, so a login without watchers may end.
 ABANDONABLE = frozenset({Stage.PREPARING, Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 
 
@@ -84,7 +84,7 @@ def after(  # noqa: PLR0911 - each outcome is one case.
 def overtried(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
     """The end of a step that was begun too often; None while it may be taken.
 
-    Only a step that kills whoever takes it comes this far, and it must not kill one replica after the other.
+    Only a step that kills the process taking it comes this far; it must not kill one replica after the other.
     """
     if state.attempt <= limits.most_attempts:
         return None
@@ -94,9 +94,9 @@ def overtried(state: LoginState, now: datetime.datetime, limits: LoginLimits) ->
 
 
 def still_wanted(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
-    """Whether `outcome` is to be applied to `state` although somebody else wrote meanwhile.
+    """Whether `outcome` is to be applied to `state` although another writer wrote meanwhile.
 
-    WeChat gives a session out once, so it counts while nobody has ended the login; and the QR code of a start
+    WeChat gives a session out once, so it counts until the login has ended; and the QR code of a start
     belongs to a pending login of its own, so it is as good as that of any other start. A replacement is not:
     the newest one alone works.
     """
@@ -119,7 +119,7 @@ def postponed(state: LoginState, now: datetime.datetime, limits: LoginLimits) ->
 
 
 def abandoned(state: LoginState, now: datetime.datetime) -> Transition | None:
-    """The end of a login that nobody has looked at for long; None if somebody is at the phone."""
+    """The end of a login that has not been looked at for long; None if a person is at the phone."""
     if state.step is None or state.stage not in ABANDONABLE:
         return None
     return failed(state, Reason.LOGIN_TIMEOUT, now)

@@ -33,7 +33,7 @@ POLLS = frozenset({Step.ASK, Step.ASK_APPROVAL})
 class LoginState:
     """One login. Ended ones have neither `step` nor `next_poll_at`.
 
-    `version` counts the writes: whoever writes names the version that it read, and loses if there is another.
+    `version` counts the writes: a writer names the version that it read, and fails if it has changed.
     `attempt` is the number of the exchange with WeChat that `in_flight` says is under way; `doubtful` that an
     earlier one of this step may have reached WeChat and its answer was lost. A claim moves `next_poll_at` on by
     `claim_seconds`: the interval of a poll, or a lease longer than any exchange.

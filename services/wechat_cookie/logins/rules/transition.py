@@ -1,4 +1,4 @@
-"""One write of a login: its next state, what its watchers are told, and what goes along in the same transaction."""
+"""One write of a login: its next state, its event, and what else is written in the same transaction."""
 
 import datetime
 from dataclasses import dataclass, replace
@@ -41,9 +41,9 @@ def progress(stage: Stage, message: str | None = None) -> tuple[Progressed, dict
 
 
 def at_once(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
-    """The changes with which whoever writes them goes on with `step` itself.
+    """The changes that claim `step` for their writer, which takes it next.
 
-    The lease keeps the other replicas off; when it runs out, whoever held it is dead and the next one goes on.
+    The lease keeps the other replicas off; when it runs out, its holder is dead and another replica goes on.
     """
     return {
         "step": step,
@@ -95,7 +95,7 @@ def _due(now: datetime.datetime, seconds: float, claim_seconds: float) -> dict[s
 
 
 def _ended(now: datetime.datetime) -> dict[str, Any]:
-    # What gives access to WeChat goes at once; row and events stay for those who still look.
+    # What gives access to WeChat is removed immediately; row and events stay for those who still look.
     return {
         "step": None,
         "next_poll_at": None,

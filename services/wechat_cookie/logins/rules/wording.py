@@ -15,7 +15,7 @@ STAGES = {
     Stage.FAILED: "登录失败",
 }
 
-# Told instead of the stage's own sentence when the QR code is being replaced, and when WeChat keeps failing.
+# Shown instead of the stage's own sentence when the QR code is being replaced, and when WeChat keeps failing.
 QR_EXPIRED_REPLACING = "二维码已过期，正在更换新的二维码"
 QR_CANCELLED_REPLACING = "已在手机上取消登录，正在更换新的二维码"
 HARD_TO_REACH = "微信服务器暂时连接不上，仍在重试，请稍候"
@@ -44,7 +44,7 @@ REASONS = {
     Reason.INTERNAL: "服务内部错误，请重新发起登录",
 }
 
-# For these, starting again at once changes nothing.
+# For these, starting again immediately changes nothing.
 NOT_RETRYABLE = frozenset(
     {
         Reason.ACCESS_ENDED,

@@ -47,7 +47,7 @@ _CLAIM_ACTS = (
     .values(
         version=logins.c.version + 1,
         attempt=logins.c.attempt + 1,
-        # Somebody began this step and did not come back in time.
+        # In flight: a replica began this step and did not finish in time.
         doubtful=logins.c.doubtful | logins.c.in_flight,
         in_flight=true(),
     )
@@ -71,8 +71,8 @@ def claim_acts(
 ) -> list[LoginState]:
     """Takes at most `most` logins whose next step changes something at WeChat.
 
-    Each is at a new version, so whoever began the step before has lost, and is left alone for a lease: so one
-    replica makes the exchange. `doubtful` tells if somebody began it and did not come back.
+    Each gets a new version, so a replica that began the step before can no longer write, and a lease, so that
+    one replica makes the exchange. `doubtful` is true if a replica began the step and did not finish it.
     """
     claimed = connection.execute(_CLAIM_ACTS, {"now": now, "most": most, "busy": []})
     return [rows.state_of(row) for row in claimed]

@@ -1,10 +1,10 @@
 """What ends and removes logins without asking WeChat: deadlines, abandonment, age, and a deleted account.
 
 Abandonment: a client that hung up may come back with its login_key, so hanging up ends nothing. But a thousand
-attempts that everybody has left must not be polled for a quarter of an hour each. So a login that nobody has
-watched or polled for `abandoned_seconds` ends, unless somebody is at the phone: once scanned, it goes on to the
-end, for who scanned may have closed the page that showed the QR code. That it was looked at is written in one
-statement for all logins of a replica at a time (LoginUpkeep), so the time is right to within that interval.
+abandoned attempts must not be polled for a quarter of an hour each. So a login that has not been watched or
+polled by a client for `abandoned_seconds` ends, unless a person is at the phone: once scanned, it goes on to
+the end, for who scanned may have closed the page that showed the QR code. That it was looked at is written in
+one statement for all logins of a replica at a time (LoginUpkeep), so it is exact to within that interval.
 """
 
 import datetime
@@ -153,7 +153,7 @@ class LoginRetention:
         return _ANY_RUNNING.row(connection, {}) == (True,)
 
     def mark_seen(self, connection: Connection, ids: Collection[str]) -> None:
-        """Somebody has looked at these logins."""
+        """Records that clients have looked at these logins now."""
         connection.execute(_SEEN, {"ids": list(ids), "now": self._now()})
 
     def remove_old(self, connection: Connection) -> int:

@@ -39,7 +39,7 @@ IS_ACT = text(_one_of("step", (step for step in Step if step not in POLLS)))
 logins = Table(
     "logins",
     metadata,
-    # The login_key: whoever has it and the account's token may watch. 32 hexadecimal digits, unguessable.
+    # The login_key: watching takes it and the account's token. 32 hexadecimal digits, unguessable.
     Column("id", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("owner_id", Uuid, nullable=False),

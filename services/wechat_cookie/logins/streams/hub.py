@@ -33,7 +33,7 @@ class Watcher:
         self._woken.set()
 
     def close(self) -> None:
-        """Nobody reads on: the caller has hung up."""
+        """Ends the watch, because the caller has hung up."""
         self.closed = True
         self._woken.set()
 
@@ -62,7 +62,7 @@ class Watcher:
         woken = self._woken.wait(seconds)
         if woken:
             # Before the watcher reads, so that what happens during its reading wakes it again. Not after a wait in
-            # vain: that would wipe out a wake of just now, which nobody reads for.
+            # vain: that would erase a wake that came just now and has not been read for.
             self._woken.clear()
         return woken
 
@@ -99,7 +99,7 @@ class EventHub:
             yield watcher
         finally:
             with self._lock:
-                # Whoever hung up just now was here until now.
+                # A watcher that hangs up has watched until now.
                 self._seen.add(login_id)
                 watchers = self._watchers[login_id]
                 watchers.discard(watcher)
@@ -136,7 +136,7 @@ class EventHub:
 
     def _on_beat(self, hears: bool) -> None:
         if hears and not self._hears:
-            # What was announced before is lost, so everybody reads.
+            # What was announced before is lost, so every watcher reads.
             for watcher in self._all():
                 watcher.wake()
         self._hears = hears

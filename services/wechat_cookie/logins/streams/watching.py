@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 # While the database is away.
 RETRY_SECONDS = 1.0
-# After an outage all streams read at once; unary calls need connections of the pool, too.
+# After an outage all streams read simultaneously; unary calls need connections of the pool, too.
 READERS_AT_ONCE = 8
 
 _AFTER = (

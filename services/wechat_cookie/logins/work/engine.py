@@ -68,7 +68,7 @@ class LoginEngine:
             self._hub,
             measures,
             starts,
-            # Nobody logs in for hours, and idle connections are of no use to anybody then.
+            # There may be no login for hours, and idle connections are of no use then.
             client.close,
             threads.sweep_seconds,
         )

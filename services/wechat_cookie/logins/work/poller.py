@@ -69,7 +69,7 @@ class LoginPoller:
         self._acts.start()
 
     def nudge(self) -> None:
-        """A login was started: take it up at once."""
+        """Wakes the poller, so that a login that was just started is taken up without delay."""
         self._acts.nudge()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -83,7 +83,7 @@ class LoginPoller:
             due = claim_polls(connection, self._now(), most, busy)
             with self._lock:
                 known = {poll.id: self._known.get(poll.id) for poll in due}
-            # A poll finds the login's cookies decrypted in memory, unless somebody wrote meanwhile.
+            # A poll finds the login's cookies decrypted in memory, unless another writer wrote meanwhile.
             states = [s for poll in due if (s := known[poll.id]) is not None and s.version == poll.version]
             fresh = {state.id for state in states}
             missing = [poll.id for poll in due if poll.id not in fresh]

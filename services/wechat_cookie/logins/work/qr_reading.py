@@ -1,4 +1,4 @@
-"""Reads what WeChat's QR picture encodes, for clients that draw it anew: in a terminal, or larger."""
+"""Reads what WeChat's QR picture encodes, for clients that draw it themselves: in a terminal, or larger."""
 
 import io
 import warnings

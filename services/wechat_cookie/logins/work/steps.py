@@ -55,10 +55,10 @@ class Steps:
         self._principals = principals
 
     def take(self, state: LoginState) -> LoginState | None:
-        """Takes the step of a claimed login, and those that follow it at once.
+        """Takes the step of a claimed login, and those that follow it immediately.
 
-        Gives the login as it was written last, or None if nothing was to be written or somebody else wrote: the
-        result is dropped then. Raises DatabaseUnavailableError; the lease sees to it that somebody goes on.
+        Gives the login as it was written last, or None if nothing was to be written or another writer wrote;
+        the result is dropped then. Raises DatabaseUnavailableError; a replica goes on after the lease.
         """
         current: LoginState | None = state
         written: LoginState | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginThreads:
-    """How many exchanges with WeChat run at once, and how often those that wait wake up.
+    """How many exchanges with WeChat run concurrently, and how often waiting threads wake up.
 
     1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls. A quiet stream has a heartbeat
     every `heartbeat_seconds`, the listening connection is tried every `beat_seconds`, and every `sweep_seconds`
