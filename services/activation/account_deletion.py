@@ -9,7 +9,7 @@ from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
 
 
 class AccountDeletion:
-    """What the account feed's cursor is told to do, in its own transaction."""
+    """Deletes a deleted account's codes, in the feed cursor's transaction."""
 
     def __init__(self, audit: AuditLog) -> None:
         self._audit = audit

@@ -104,7 +104,7 @@ class Activation:
 
     def _is_ready(self) -> bool:
         # Identity has a health of its own: while it is down, this service still answers what it can. Just after the
-        # start that is nothing, for nobody is known yet.
+        # start that is nothing, for no account is cached yet.
         try:
             with self._database.direct() as connection:
                 return self._schema.is_met_by(connection) and self._feed.was_awaited

@@ -94,9 +94,9 @@ Index(
     postgresql_where=_code.user_email.is_not(None),
 )
 
-# How many codes there are is the sum of the deltas. Triggers write them, and fold those that nobody else
-# has locked into one, so that the exact count of a million codes costs next to nothing and no writer waits
-# for another.
+# How many codes there are is the sum of the deltas. Triggers write them, and fold those that no other
+# transaction has locked into one, so that the exact count of a million codes costs next to nothing and no
+# writer waits for another.
 code_count_deltas = Table(
     "code_count_deltas",
     metadata,

@@ -77,9 +77,9 @@ Index(
     postgresql_ops={"email_key": "gin_trgm_ops"},
 )
 
-# How many accounts there are is the sum of the deltas. Triggers write them, and fold those that nobody else has
-# locked into one, so that the exact count of a million accounts costs next to nothing and no writer waits for
-# another.
+# How many accounts there are is the sum of the deltas. Triggers write them, and fold those that no other
+# transaction has locked into one, so that the exact count of a million accounts costs next to nothing and no
+# writer waits for another.
 account_count_deltas = Table(
     "account_count_deltas",
     metadata,

@@ -22,7 +22,7 @@ class Code:
     """One code. The fields that name an account and its times are set together, when it is redeemed."""
 
     id: uuid.UUID
-    # Whoever knows it can redeem it.
+    # A secret: any account that knows it can redeem it.
     activation_code: str = field(repr=False)
     valid_days: int
     # As stored; see status_at.

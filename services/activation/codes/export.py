@@ -31,7 +31,7 @@ _code = activation_codes.c
 
 @dataclass(eq=False)
 class ExportsBusyError(ThrottledError):
-    """As many exports are running as are let run at once."""
+    """The limit of concurrent exports is reached."""
 
     reason = "EXPORTS_BUSY"
     message: str = "正在进行的导出过多，请稍后再试"

@@ -1,10 +1,10 @@
-"""How often codes may be guessed, by whom.
+"""Limits wrong activation codes by account and by client address.
 
 What counts is an Activate with a code that does not exist, by the caller's account and by the client's address. It
 is counted before it is answered, and where there is no room, it is answered as throttled: so however many are sent
-at once, no more than the limit learn that their code is wrong.
+concurrently, no more than the limit learn that their code is wrong.
 
-Whoever has used up a limit gets nothing for a right code either: the statement that takes a code takes it only
+A caller over the limit gets nothing for a right code either: the statement that takes a code takes it only
 while there is room. That costs it two look-ups in an index and no lock; a success reserves nothing and counts
 nothing, so right codes never stand in each other's way. The price is that a right code does not see wrong ones that
 are being counted in the same moment.

@@ -37,7 +37,7 @@ LOOKS = 4
 # While nothing is written here: for what another replica wrote just before it died.
 IDLE_SECONDS = 5.0
 BATCH = 1000
-# How often the head is written to the service's log, where whoever rewrites the database cannot reach it.
+# How often the head is written to the service's log, which is out of reach of a database intruder.
 ANCHOR_EVERY = 1000
 # The columns of an unsealed entry as they are read here.
 _READ = (*COVERED, IS_COPY)
@@ -149,7 +149,7 @@ def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
 
 
 def _sealing(tables: AuditTables) -> Select[int]:
-    """Moves the head on from `first`, and seals the entries behind it, if nobody else has; then gives a row."""
+    """Moves the head on from `first` and seals the entries behind it; no row if another replica has."""
     columns, head = tables.log.c, tables.head.c
     first = bindparam("first", type_=BigInteger)
     moved = (

@@ -183,7 +183,7 @@ class AccountFeed:
 
     def _follow(self) -> None:
         stored = self._cursor.position()
-        # Without waiting for the channel a stream would fail at once for as long as gRPC backs off.
+        # Without waiting for the channel a stream would fail immediately for as long as gRPC backs off.
         request = pb.WatchAccountsRequest(after_sequence=stored)
         stream = self._stub.WatchAccounts(request, wait_for_ready=True)
         self._stream = stream

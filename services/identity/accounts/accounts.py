@@ -41,7 +41,7 @@ class AccountNotFoundError(DomainError):
 
 @dataclass(eq=False)
 class LastAdminError(DomainError):
-    """Nobody could administer the system after this."""
+    """The change would leave the system without an administrator."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "LAST_ADMIN"
@@ -86,7 +86,7 @@ class AccountUpdate:
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def told(self) -> dict[str, str]:
-        """The new values for the audit log, which is told of a password only that there is a new one."""
+        """The new values for the audit log; of a password, only that there is a new one."""
         told = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
         return told if self.password_hash is None else {**told, "password": "new"}
 

@@ -18,7 +18,7 @@ from services.identity.tables import account_count_deltas, accounts
 class AccountFilter:
     """Which accounts to list; None does not restrict. `email` is a part of the address in any case.
 
-    `activation_status` is the effective one: whoever is past the expired_time counts as "expired".
+    `activation_status` is the effective one: an account past its expired_time counts as "expired".
     """
 
     email: str | None = None

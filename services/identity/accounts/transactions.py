@@ -44,7 +44,7 @@ class AccountTransaction:
 
 
 class AccountTransactions:
-    """Opens transactions on accounts. `on_committed` is told account and sequence of each change at once."""
+    """Opens transactions on accounts. After commit `on_committed` gets each account and sequence."""
 
     def __init__(
         self,

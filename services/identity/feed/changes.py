@@ -35,7 +35,7 @@ from services.identity.tables import account_changes, account_feed
 
 CHANGED = "changed"
 DELETED = "deleted"
-# Whoever listens on it hears of each commit.
+# Each commit of changes notifies the listeners on it.
 CHANNEL = "account_changes"
 # How many changes one statement reads or removes.
 BATCH = 500
@@ -74,8 +74,8 @@ def appending(changed: FromClause, kind: ColumnElement[str], time: ColumnElement
     Gives account_id and sequence of each. Part of a statement, so that the counter's lock is held for no more than
     its round trip and the commit. The statement should select notice(), too.
     """
-    # Joined, because PostgreSQL keeps the row of a join while it waits for the counter, but would count anew after
-    # it, and find nothing.
+    # Joined, because PostgreSQL keeps the row of a join while it waits for the counter, but would count again
+    # after it, and find nothing.
     number = select(func.count().label("changes")).select_from(changed).subquery("number")
     counter = (
         update(account_feed)
@@ -100,7 +100,7 @@ def appending(changed: FromClause, kind: ColumnElement[str], time: ColumnElement
 
 
 def notice(fed: CTE) -> ColumnElement[None]:
-    """SQL that lets everybody know who listens, once the changes written by appending() are committed."""
+    """SQL that notifies all listeners once the changes written by appending() are committed."""
     head = select(func.max(fed.c.sequence)).scalar_subquery()
     return func.pg_notify(literal_column(f"'{CHANNEL}'"), cast(head, Text))
 
@@ -136,7 +136,7 @@ _EXTENT = select(account_feed.c.sequence, account_feed.c.pruned_up_to)
 
 
 def append(connection: Connection, account_id: uuid.UUID, kind: str, time: datetime.datetime) -> int:
-    """Writes one change in the open transaction, which should then commit at once; gives its sequence."""
+    """Writes one change in the open transaction, which should then commit immediately; gives its sequence."""
     values = {"account_id": account_id, "kind": kind, "time": time}
     return int(connection.execute(_APPEND, values).scalar_one())
 
@@ -157,7 +157,7 @@ def changes_after(connection: Connection, sequence: int, at_most: int = BATCH) -
     """The next changes after `sequence`, all of one moment; fewer than `at_most` are all there are.
 
     Raises FeedPrunedError when some are no longer kept, or when the feed has not come as far as `sequence`:
-    then it is not the feed that the sequence is from (a restored backup), and nothing can be told about it.
+    then it is not the feed that the sequence is from (a restored backup), and what follows it is unknown.
     """
     rows = connection.execute(_READ, {"after": sequence, "at_most": at_most}).all()
     if not rows[0].pruned_up_to <= sequence <= rows[0].head:
@@ -170,7 +170,7 @@ def changes_after(connection: Connection, sequence: int, at_most: int = BATCH) -
 def prune(connection: Connection, before: datetime.datetime) -> int:
     """Removes the oldest changes that happened before `before`, at most `BATCH`; gives how many those were.
 
-    What is kept stays without gaps. Safe for several replicas at once.
+    What is kept stays without gaps. Several replicas may run it concurrently.
     """
     old = []
     for row in connection.execute(_OLDEST):

@@ -27,7 +27,7 @@ BEAT_SECONDS = 0.3
 FRESH_SECONDS = 0.25
 # A reader that has missed this many seconds of beats is of no use to a replica that wants calls.
 WORKING_SECONDS = 1.5
-# How many changes are kept in memory for those who watch; whoever is further behind reads the database.
+# How many changes are kept in memory for watches; a watch that is further behind reads the database.
 REMEMBERED = 5000
 
 
@@ -48,7 +48,7 @@ class FeedReader:
         authenticator: CachingAuthenticator,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        # A connection of its own: when the pool is exhausted, everybody needs the cache the most.
+        # A connection of its own: when the pool is exhausted, calls need the cache the most.
         self._database = Database(database_url, pool_size=1, application_name="fastmp-identity-feed")
         self._authenticator = authenticator
         self._monotonic = monotonic
@@ -76,7 +76,7 @@ class FeedReader:
         self._listener.start()
 
     def close_watches(self) -> None:
-        """Lets everybody who watches know that this process is about to end."""
+        """Wakes all watches, so that they end before this process does."""
         with self._lock:
             self._is_closing = True
             self._wake_watchers()
@@ -89,7 +89,7 @@ class FeedReader:
 
     @property
     def is_closing(self) -> bool:
-        """Whether whoever watches should end."""
+        """Whether watches should end."""
         return self._is_closing
 
     @property
@@ -180,7 +180,7 @@ class FeedReader:
     def _begin_anew(self) -> int:
         with self._database.reading() as connection:
             head = changes.extent(connection).head
-        # Of changes before the head nobody told the cache.
+        # The cache has not been notified of the changes before the head.
         self._authenticator.forget(head)
         with self._lock:
             self._remembered.clear()

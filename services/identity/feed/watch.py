@@ -11,7 +11,7 @@ from services.identity.feed.reader import FeedReader
 
 # Beats that come in quick succession, as they do in a burst of changes, need no heartbeat each.
 HEARTBEAT_GAP_SECONDS = 0.1
-# Beats wake a watch; without any it looks only now and then whether somebody is still there.
+# Beats wake a watch; without any it looks only now and then whether the caller is still there.
 IDLE_SECONDS = 1.0
 
 
