@@ -1,4 +1,4 @@
-"""The gateway: one Envoy configuration, made from the protos' descriptor set and the environment."""
+"""The gateway: an Envoy configuration, built from the protos' descriptor set and the environment."""
 
-# A test holds it equal to pyproject.toml's; the container image has no installed distribution to ask.
+# A test holds it equal to pyproject.toml's: the container image has no installed distribution to read it from.
 VERSION = "0.1.0"

@@ -1,8 +1,8 @@
 """Writes Envoy's configuration: `python -m gateway.configure --output FILE`, settings by environment.
 
-Beside FILE go the files that it names: the descriptor set, the pages, and the secrets, which name the certificates.
-Envoy has to find them at the same path, so a container mounts the folder where it was written. A bad setting ends
-the process with status 2.
+The files that FILE refers to are written beside it: the descriptor set, the pages, and the secret files, which name
+the certificates. Envoy must find them at the same path, so a container mounts the folder at the path where it was
+written. A bad setting ends the process with status 2.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from gateway.settings import Settings, load
 
 
 def configure(output: Path, settings: Settings, contract: Contract) -> None:
-    """Writes `output` and the files it names into `output`'s folder, which exists. Each is replaced whole.
+    """Writes `output`, and the files it refers to into the same folder, which must exist.
 
-    Raises OSError when it cannot.
+    Each file is replaced atomically. Raises OSError if one cannot be written.
     """
     folder = output.absolute().parent
     descriptor_set = folder / "descriptor_set.binpb"
@@ -36,8 +36,8 @@ def configure(output: Path, settings: Settings, contract: Contract) -> None:
     configuration = bootstrap(
         contract, settings, descriptor_set, {page.path: page.route(folder) for page in own}
     )
-    # It comes last, so that it never names a file that is not there yet.
-    # The dumper in C is the fast one; everything here waits for it when the stack starts.
+    # Written last, so that it never refers to a file that does not exist yet.
+    # The dumper in C is much faster than the one in Python, and the start of the stack waits for it.
     text = yaml.dump(configuration, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
     _replace(output, text.encode())
 
@@ -56,7 +56,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Runs the command and returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m gateway.configure", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The RPCs of the protos' descriptor set, as the gateway sees them: which one answers which REST call."""
+"""The RPCs of the descriptor set that are mapped to REST, with their paths, access levels and fields."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Rpc:
-    """One RPC that has a place on REST."""
+    """One RPC that is mapped to REST."""
 
     # The name of the service's cluster and certificate, e.g. "wechat_cookie".
     service: str
@@ -56,13 +56,13 @@ class Rpc:
 
 @dataclass(frozen=True)
 class Contract:
-    """A parsed descriptor set. Raises ValueError for a mapping that the gateway has no rule for."""
+    """A parsed descriptor set. `rpcs` raises ValueError for an HTTP mapping that the gateway does not support."""
 
     files: FileDescriptorSet
 
     @classmethod
     def load(cls, path: Path = DESCRIPTOR_SET) -> "Contract":
-        """Reads what protos/generate.py wrote. Raises OSError when it is not there."""
+        """Reads the descriptor set that protos/generate.py writes. Raises OSError if it cannot be read."""
         return cls(FileDescriptorSet.FromString(path.read_bytes()))
 
     @cached_property
@@ -90,7 +90,7 @@ class Contract:
         return tuple(dict.fromkeys(rpc.service for rpc in self.rpcs))
 
     def without_comments(self) -> bytes:
-        """The descriptor set for Envoy, which has no use for the comments."""
+        """Returns the descriptor set, serialized, without the comments, which Envoy does not use."""
         bare = FileDescriptorSet()
         bare.CopyFrom(self.files)
         for file in bare.file:

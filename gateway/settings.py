@@ -1,4 +1,4 @@
-"""The gateway's settings, read once from the environment; a bad one stops the start and is named."""
+"""The gateway's settings, read once from the environment. A bad setting ends the process with a message."""
 
 import ipaddress
 import os
@@ -15,10 +15,10 @@ from services.chassis.settings import Port
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
-# Below the range that Linux takes the ports of outgoing connections from.
+# Below Linux's range of ephemeral ports.
 DEFAULT_OPERATIONS_PORTS = {"identity": 9051, "activation": 9052, "wechat_cookie": 9053}
 _HIGHEST_PORT = 65_535
-# Of Linux, unix(7), without the final NUL.
+# The limit of Linux (unix(7)), without the final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107
 
 
@@ -31,7 +31,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From "host:port" or "[ipv6]:port". Raises ValueError."""
+        """Parses "host:port" or "[ipv6]:port". Raises ValueError if the text has another form."""
         host, _, port = text.strip().rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
@@ -40,7 +40,7 @@ class Address:
 
     @property
     def is_ip(self) -> bool:
-        """Whether the host needs no name server."""
+        """Whether the host is an IP address, which needs no name server."""
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
@@ -78,21 +78,21 @@ Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecod
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One replica of a service: where it answers calls, and the port of its gRPC health service."""
+    """One replica of a service: the address for calls, and the port of its gRPC health service."""
 
     address: Address
     operations_port: int
 
 
 class UpstreamSettings(BaseSettings):
-    """Where one service is found; the variables carry the service's name, e.g. IDENTITY_ADDRESSES."""
+    """The addresses of one service. The variables are prefixed with the service's name, e.g. IDENTITY_ADDRESSES."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
     addresses: Addresses = ()
-    # As other services are told it; taken where the list above is not set.
+    # The setting that the other services use; used if `addresses` is not set.
     address: Addresses = ()
     port: Port = 0
     ops_addresses: Addresses = ()
@@ -107,7 +107,7 @@ class UpstreamSettings(BaseSettings):
         return self
 
     def endpoints(self, service: str) -> tuple[Endpoint, ...]:
-        """The replicas of `service`; one on loopback when nothing is set."""
+        """Returns the replicas of `service`; one on loopback if nothing is set."""
         local = (Address(LOOPBACK, self.port or DEFAULT_PORTS[service]),)
         addresses = self.addresses or self.address or local
         if self.ops_addresses:
@@ -118,30 +118,30 @@ class UpstreamSettings(BaseSettings):
 
 
 class GatewaySettings(BaseSettings):
-    """Frozen and typed. Each field is the environment variable of the same name in upper case."""
+    """The gateway's own settings. Each field is the environment variable of the same name in upper case."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    # An address other than loopback is for containers, which have a network of their own.
+    # Addresses other than loopback are for containers, which have a network of their own.
     gateway_host: str = LOOPBACK
     gateway_port: int = Field(default=8080, ge=1, le=65535)
-    # For HTTPS to the outside; both or neither.
+    # For HTTPS to clients; both or neither.
     gateway_tls_certificate_file: Path | None = None
     gateway_tls_key_file: Path | None = None
-    # The certificate named "gateway" that the services know it by.
+    # For mutual TLS with the services; the certificate's name is "gateway".
     tls_ca_file: Path
     tls_certificate_file: Path
     tls_key_file: Path
-    # Other origins whose pages may call; none means only pages of the gateway itself.
+    # Other origins whose pages may call the gateway; by default only its own pages may.
     cors_origins: Origins = ()
-    # How many proxies in front are believed in X-Forwarded-For.
+    # The number of proxies in front of the gateway whose X-Forwarded-For entries are trusted.
     trusted_proxies: int = Field(default=0, ge=0, le=10)
-    # A Unix socket for Envoy's administration interface, which is off without it: its calls need no password.
+    # A Unix socket for Envoy's administration interface, which needs no password; it is off if this is not set.
     envoy_admin_socket: Annotated[Path, AfterValidator(_socket_path)] | None = None
-    # Of what can be called without a token, by client network (IPv4 address, IPv6 /64): a coarse shield, the exact
-    # throttles are the services'. GET /health has the same limit, counted apart.
+    # The limit on calls without a token by client network (IPv4 address, IPv6 /64). It is coarse; the services have
+    # exact throttles. GET /health has the same limit, counted separately.
     public_requests_per_second: int = Field(default=200, ge=1, le=100_000)
     # The same for all clients together, GET /health excepted.
     public_requests_per_second_total: int = Field(default=5_000, ge=1, le=1_000_000)
@@ -157,7 +157,7 @@ class GatewaySettings(BaseSettings):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the configuration is made from, beside the contract."""
+    """All settings that the configuration is built from."""
 
     gateway: GatewaySettings
     # The replicas by service.
@@ -165,9 +165,9 @@ class Settings:
 
 
 def load() -> Settings:
-    """The settings of this process.
+    """Returns the settings of this process.
 
-    Ends the process with status 2 and a line per bad setting, which names it and never repeats its value.
+    Bad settings end the process with status 2 and a line for each, which names it and never contains its value.
     """
     problems: list[str] = []
     upstreams: dict[str, tuple[Endpoint, ...]] = {}

@@ -1,16 +1,16 @@
-/** Calls of the gateway's REST paths, and its one error shape. */
+/** A client of the gateway's REST API, with its error format. */
 
 const TYPES = "type.googleapis.com/google.rpc.";
 
-/** A refusal. `status` is HTTP's, 0 when the gateway was not reached; `reason` is one of the contract's. */
+/** An error answer. `status` is the HTTP status, 0 if the gateway was not reached; `reason` is a reason of the contract. */
 export class ApiError extends Error {
   constructor(status, reason, message, { fields = [], retryAfter = 0, requestId = "" } = {}) {
     super(message);
     this.status = status;
     this.reason = reason;
-    /** The names of the request's fields that are wrong. */
+    /** The names of the invalid fields of the request. */
     this.fields = fields;
-    /** Seconds after which a repeat may succeed; 0 when nothing was said. */
+    /** Seconds after which a retry may succeed; 0 if the answer did not contain a time. */
     this.retryAfter = retryAfter;
     this.requestId = requestId;
   }
@@ -19,7 +19,7 @@ export class ApiError extends Error {
 export class Api {
   #session;
 
-  /** Sends the session's token with each call, and ends the session when the gateway no longer accepts it. */
+  /** Calls send the token of `session`, and end the session when the gateway no longer accepts it. */
   constructor(session) {
     this.#session = session;
   }
@@ -40,12 +40,12 @@ export class Api {
     return (await this.#call("DELETE", path)).json();
   }
 
-  /** The body as a Blob: an image or a file. */
+  /** Returns the body as a Blob: an image or a file. */
   async blob(path, { query, signal } = {}) {
     return (await this.#call("GET", path, { query, signal })).blob();
   }
 
-  /** The body as it comes. */
+  /** Returns the body as a ReadableStream. */
   async stream(path, { query, signal } = {}) {
     return (await this.#call("GET", path, { query, signal })).body;
   }
@@ -70,7 +70,7 @@ export class Api {
     }
     if (response.ok) return response;
     const refusal = await readRefusal(response);
-    // An answer to a token that has been replaced meanwhile says nothing about the new one.
+    // If the token has been replaced meanwhile, the answer does not apply to the new one.
     if (refusal.reason.startsWith("TOKEN_") && token === this.#session.token) this.#session.end("expired");
     throw refusal;
   }
@@ -91,7 +91,7 @@ async function readRefusal(response) {
   });
 }
 
-/** An error that only says that the person has gone on to something else. */
+/** Whether the error only means that the request was aborted, for example because the user has left the page. */
 export function isAbort(error) {
   return error?.name === "AbortError";
 }

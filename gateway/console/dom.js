@@ -1,7 +1,7 @@
-/** Building elements. Data becomes text nodes and attributes, never markup. */
+/** Functions that build elements. Data becomes text nodes and attributes, never markup. */
 
 /**
- * An element. `on` holds listeners by event; an attribute that is null, undefined or false is left out.
+ * Returns an element. `on` holds listeners by event; an attribute that is null, undefined or false is left out.
  * Children that are null or false are left out, too; strings and numbers become text.
  */
 export function element(name, attributes = {}, ...children) {
@@ -17,20 +17,20 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Replaces what `parent` holds. */
+/** Replaces the children of `parent`. */
 export function fill(parent, ...children) {
   parent.replaceChildren(
     ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
   );
 }
 
-/** Moves the keyboard and the screen reader to an element that is no control. */
+/** Moves the focus of keyboard and screen reader to an element that is not a control. */
 export function focusOn(target) {
   target.setAttribute("tabindex", "-1");
   target.focus({ preventScroll: true });
 }
 
-/** Runs `act` every so often until `signal` is aborted. */
+/** Runs `act` periodically until `signal` is aborted. */
 export function every(milliseconds, signal, act) {
   const timer = setInterval(act, milliseconds);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });

@@ -1,5 +1,5 @@
 /**
- * A WeChat login as a stream of events that outlives its connection.
+ * Follows the events of a WeChat login, reconnecting when a connection breaks.
  *
  * EventSource cannot send the access token, so the text/event-stream is read from fetch.
  */
@@ -12,11 +12,11 @@ const FIRST_PAUSE_MILLISECONDS = 500;
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
 
 /**
- * Follows a login to its end. Without a `loginKey` it starts one; with it, it picks that one up from its first event.
+ * Follows a login to its end: a new one, or from its first event the one with `loginKey`.
  *
- * `onEvent` gets each event once and in order, without heartbeats; `onConnection` gets false when the connection has
- * broken and true when it stands again. Returns after the last event. Throws ApiError when the login cannot be started
- * or no longer be picked up, and AbortError when `signal` is aborted, which leaves the login running.
+ * `onEvent` gets each event once and in order, without heartbeats; `onConnection` gets false when the connection breaks
+ * and true when it is restored. Returns after the last event. Throws ApiError if the login cannot be started or can no
+ * longer be followed, and AbortError when `signal` is aborted; the login itself continues.
  */
 export async function followLogin(api, { loginKey, signal, onEvent, onConnection }) {
   let key = loginKey;
@@ -35,7 +35,7 @@ export async function followLogin(api, { loginKey, signal, onEvent, onConnection
       }
     } catch (error) {
       signal.throwIfAborted();
-      // To start a login is not safe to repeat: without a key nobody knows whether there is one.
+      // Starting a login is not safe to retry: without a key, it is unknown whether one was started.
       if (!key || (error instanceof ApiError && isFinal(error))) throw error;
       pause = Math.max(pause, (error.retryAfter ?? 0) * 1000);
     }
@@ -72,7 +72,7 @@ async function* connect(api, key, sequence, signal) {
   }
 }
 
-/** The JSON of each event in a text/event-stream (HTML standard, section 9.2.6). An unfinished last one is dropped. */
+/** Yields the parsed data of each event in a text/event-stream (HTML standard, 9.2.6). Drops an incomplete last one. */
 export async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let line = "";
@@ -98,7 +98,7 @@ export async function* readEvents(body) {
   }
 }
 
-/** Waits, but not longer than until the network is back. */
+/** Waits for the time given, or until the browser is online again. */
 function rest(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const end = new AbortController();

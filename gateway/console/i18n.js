@@ -1,4 +1,4 @@
-/** The words of the console in the tab's language. */
+/** The console's messages in the tab's language. */
 
 import { en } from "./locales/en.js";
 import { enProblems } from "./locales/en-problems.js";
@@ -9,19 +9,19 @@ import { language } from "./preferences.js";
 const DICTIONARIES = { zh: { ...zh, ...zhProblems }, en: { ...en, ...enProblems } };
 const TAGS = { zh: "zh-CN", en: "en" };
 
-/** The words for `key`, with each {name} replaced from `values`. */
+/** Returns the message for `key`, with each {name} replaced from `values`. */
 export function t(key, values = {}) {
   const words = DICTIONARIES[language()][key];
   if (words === undefined) throw new RangeError(`no words for ${key}`);
   return words.replace(/\{([a-z]+)\}/g, (_, name) => String(values[name]));
 }
 
-/** Whether there are words for `key`. */
+/** Whether there is a message for `key`. */
 export function knows(key) {
   return DICTIONARIES[language()][key] !== undefined;
 }
 
-/** The language's tag, as HTML and Intl take it. */
+/** Returns the language tag for HTML and Intl. */
 export function languageTag() {
   return TAGS[language()];
 }

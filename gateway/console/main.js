@@ -1,4 +1,4 @@
-/** Puts the console together and starts it. */
+/** Creates the parts of the console and starts it. */
 
 import { Api } from "./api.js";
 import { languageTag } from "./i18n.js";

@@ -1,4 +1,4 @@
-/** The pages: where they are, what they are called, and who may see them. */
+/** The list of pages: their names, views, and whether they are for administrators only. */
 
 import { auditView } from "./views/audit.js";
 import { codesView } from "./views/codes.js";
@@ -8,7 +8,7 @@ import { profileView } from "./views/profile.js";
 import { scanView } from "./views/scan.js";
 import { usersView } from "./views/users.js";
 
-/** A view is a function of the app and an AbortSignal, aborted when the person leaves; it returns an element. */
+/** A view takes the app and an AbortSignal, which is aborted when the user leaves the page, and returns an element. */
 export const PAGES = [
   { name: "home", view: homeView, icon: "home" },
   { name: "scan", view: scanView, icon: "scan" },

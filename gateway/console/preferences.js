@@ -1,4 +1,4 @@
-/** What a person chose for this tab: the language and the colours. */
+/** The user's preferences for this tab: the language and the colours. */
 
 const LANGUAGE = "fastmp.language";
 const THEME = "fastmp.theme";
@@ -11,7 +11,7 @@ export function setLanguage(chosen) {
   sessionStorage.setItem(LANGUAGE, chosen);
 }
 
-/** "light" or "dark": as chosen, else as the system has it. */
+/** Returns "light" or "dark": the user's choice, or else the system's. */
 export function theme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return sessionStorage.getItem(THEME) ?? (dark ? "dark" : "light");
@@ -22,7 +22,7 @@ export function setTheme(chosen) {
   applyTheme();
 }
 
-/** Without a choice the style sheet follows the system by itself. */
+/** Applies the user's choice; without one, the style sheet follows the system. */
 export function applyTheme() {
   const chosen = sessionStorage.getItem(THEME);
   if (chosen) document.documentElement.dataset.theme = chosen;

@@ -1,9 +1,9 @@
-/** What went wrong, and what to do next, in words. */
+/** Messages for errors: what happened, and what to do next. */
 
 import { knows, t } from "./i18n.js";
 import { language } from "./preferences.js";
 
-/** `{text, next}` for a reason of the contract. `message` is the server's Chinese sentence; `next` may be "". */
+/** Returns `{text, next}` for a reason of the contract. `message` is the server's Chinese message; `next` may be "". */
 export function wordsFor(reason, message = "") {
   if (knows(`reason.${reason}`)) {
     return { text: t(`reason.${reason}`), next: knows(`next.${reason}`) ? t(`next.${reason}`) : "" };
@@ -12,7 +12,7 @@ export function wordsFor(reason, message = "") {
   return { text, next: t("problem.try_again") };
 }
 
-/** `{text, next}` for an ApiError, or for any other error. */
+/** Returns `{text, next}` for an ApiError or any other error. */
 export function wordsForError(error) {
   const words = wordsFor(error.reason ?? "INTERNAL", error.message);
   if (error.retryAfter > 0) words.next = t("problem.retry_after", { seconds: error.retryAfter });

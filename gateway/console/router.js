@@ -1,4 +1,4 @@
-/** Which page is shown: by the address's fragment, the session and the account's role. */
+/** Selects the page by the URL's fragment, the session and the account's role, and draws it. */
 
 import { isAbort } from "./api.js";
 import { element, fill, focusOn } from "./dom.js";
@@ -16,14 +16,14 @@ export class Router {
   #leaving = new AbortController();
   #notice = "";
 
-  /** `parts` holds `api` and `session`; views get them with the router's own `show` and `refreshAccount`. */
+  /** `parts` holds `api` and `session`; views get them together with the functions defined here. */
   constructor(parts, root) {
     this.#root = root;
     this.app = {
       ...parts,
       /** Goes to the page `name`. */
       show: (name) => this.#go(name),
-      /** Reads the account anew, and draws the page again. */
+      /** Reads the account after a sign-in and draws the page. */
       signedIn: () => this.#draw({ moveFocus: true }),
       refreshAccount: () => this.#readAccount(),
       changeLanguage: (language) => this.#changeLanguage(language),
@@ -65,7 +65,7 @@ export class Router {
       try {
         await this.#readAccount();
       } catch (error) {
-        // An ended session has drawn the sign-in page already.
+        // If the session has ended, the sign-in page has been drawn already.
         if (!leaving.signal.aborted && !isAbort(error)) this.#drawProblem(error);
         return;
       }

@@ -1,6 +1,6 @@
-/** Where a WeChat login stands, told from its events. */
+/** The state of a WeChat login, derived from its events. */
 
-/** The steps as people see them. */
+/** The steps that the page shows. */
 export const STEPS = ["prepare", "scan", "confirm", "save"];
 
 const STEP_OF = {
@@ -15,7 +15,7 @@ const STEP_OF = {
   succeeded: 4,
 };
 
-/** Before the first event. `ending` is "success" or "failure" at the end. */
+/** The state before the first event. `ending` becomes "success" or "failure". */
 export const BEGINNING = Object.freeze({
   loginKey: null,
   stage: "preparing",
@@ -27,7 +27,7 @@ export const BEGINNING = Object.freeze({
   failure: null,
 });
 
-/** The state after `event`. */
+/** Returns the state after `event`. */
 export function advance(state, event) {
   const next = { ...state, loginKey: event.login_key };
   if (event.qr_code) return { ...next, qr: event.qr_code, isReplacing: false };
@@ -39,12 +39,12 @@ export function advance(state, event) {
   return { ...next, stage, message, isReplacing: stage === "preparing" && state.qr !== null };
 }
 
-/** The index of the present step; that of the last one that was reached when the login has failed. */
+/** Returns the index of the current step; after a failure, that of the last step reached. */
 export function stepOf(state) {
   return STEP_OF[state.stage] ?? (state.qr ? 1 : 0);
 }
 
-/** Whether the code on the screen is there to be scanned. */
+/** Whether the QR code on the screen can be scanned now. */
 export function canBeScanned(state) {
   return (
     state.qr !== null &&

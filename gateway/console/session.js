@@ -1,15 +1,15 @@
-/** Who is signed in here. The token lives as long as the tab, or in this browser if the person asked for that. */
+/** The user's session. The token is kept for the tab or, if the user chose so, in the browser. */
 
 const TOKEN = "fastmp.token";
 const LOGIN = "fastmp.login";
 
 export class Session extends EventTarget {
-  /** The account as last read; null while nobody is signed in. */
+  /** The account as last read; null without a session. */
   account = null;
 
   constructor() {
     super();
-    // Somebody who signs out in one tab of a remembered session means all of them.
+    // Signing out in one tab of a remembered session signs out all tabs.
     addEventListener("storage", (event) => {
       if (event.key === TOKEN && event.newValue === null && !sessionStorage.getItem(TOKEN)) this.end();
     });
@@ -37,14 +37,14 @@ export class Session extends EventTarget {
     (remember ? localStorage : sessionStorage).setItem(TOKEN, token);
   }
 
-  /** Forgets the token here; `reason` tells the sign-in page why, for example "expired". */
+  /** Deletes the token; the sign-in page shows `reason`, for example "expired". */
   end(reason = "") {
     this.#forget();
     this.account = null;
     this.dispatchEvent(new CustomEvent("end", { detail: reason }));
   }
 
-  /** The key of the WeChat login that this tab last started and has not seen end; null without one. */
+  /** The key of the WeChat login that this tab started and whose end it has not seen; null if there is none. */
   get loginKey() {
     return sessionStorage.getItem(LOGIN);
   }

@@ -1,4 +1,4 @@
-/** What surrounds every page: the name, the navigation, language, colours and the way out. */
+/** The frame of every page: the name, the navigation, the language, the colours and signing out. */
 
 import { element } from "./dom.js";
 import { t } from "./i18n.js";
@@ -6,7 +6,7 @@ import { PAGES } from "./pages.js";
 import { language, setTheme, theme } from "./preferences.js";
 import { icon } from "./widgets/icons.js";
 
-/** The elements of the whole screen, with `content` as the main part. */
+/** Returns the elements of the whole screen, with `content` as the main part. */
 export function shell(app, page, content) {
   const isIn = app.session.account !== null && page.view !== undefined;
   const main = element("main", { id: "main", class: "main" }, content);
@@ -19,7 +19,7 @@ export function shell(app, page, content) {
 }
 
 function skipTo(event, main) {
-  // The fragment is the router's.
+  // The link must not change the URL's fragment, by which the router selects the page.
   event.preventDefault();
   main.setAttribute("tabindex", "-1");
   main.focus();

@@ -1,4 +1,4 @@
-/** Moments and durations in words. */
+/** Formatting of times and durations. */
 
 import { t, languageTag } from "./i18n.js";
 
@@ -10,7 +10,7 @@ function amount(count, unit) {
   return new Intl.NumberFormat(languageTag(), { style: "unit", unit, unitDisplay: "long" }).format(count);
 }
 
-/** How long it is from now to `until` (RFC 3339), in at most two units, rounded down; "" when it is past. */
+/** Formats the time from now to `until` (RFC 3339) in at most two units, rounded down; "" if it is past. */
 export function timeLeft(until, now = Date.now()) {
   const left = Date.parse(until) - now;
   if (left <= 0) return "";
@@ -25,18 +25,18 @@ export function timeLeft(until, now = Date.now()) {
   return parts.length ? parts.join(" ") : t("time.under_a_minute");
 }
 
-/** Milliseconds from now to `until`, at least 0. */
+/** Returns the milliseconds from now to `until`, at least 0. */
 export function millisecondsLeft(until, now = Date.now()) {
   return Math.max(0, Date.parse(until) - now);
 }
 
-/** A moment in the person's own time zone, to the minute; with the time style "medium", to the second. */
+/** Formats a time in the user's time zone, to the minute; with the time style "medium", to the second. */
 export function moment(time, timeStyle = "short") {
   const style = { dateStyle: "medium", timeStyle };
   return new Intl.DateTimeFormat(languageTag(), style).format(Date.parse(time));
 }
 
-/** Minutes and seconds of a countdown, "1:05". */
+/** Formats a countdown in minutes and seconds, such as "1:05". */
 export function countdown(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

@@ -4,9 +4,9 @@ from gateway.envoy.extensions import Config, extension
 
 
 def access_log() -> Config:
-    """For the HTTP connection manager.
+    """Returns the access log's part of the HTTP connection manager's configuration.
 
-    It names the route and never the path or query: a login_key is in a query, an activation code in a path.
+    A line holds the route's name, but not the path or query, which may hold a login_key or an activation code.
     """
     fields = {
         "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",

@@ -1,18 +1,18 @@
-"""Streams that fail after their first byte are reset, never ended as if they were whole."""
+"""Resets streams that fail after their first byte, which the transcoder would end as if they were complete."""
 
 from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension, typed
 
-# A cluster without hosts: whatever is sent there has failed already.
+# A cluster without hosts: every request to it fails.
 NOWHERE = "nowhere"
 
 
 def reset_broken_streams() -> Config:
-    """The filter, off where a route does not switch it on. It belongs before the transcoder.
+    """Returns the filter, disabled unless a route enables it. It must come before the transcoder.
 
     Once the body has begun, the transcoder ignores the grpc-status of the trailers and ends the body regularly. No
-    filter of Envoy's resets a stream by configuration, but one that fails after the headers have gone out does so:
-    this one asks an external processor, which does not exist, about the trailers of a stream that has failed.
+    filter of Envoy can be configured to reset a stream, but Envoy resets a stream whose filter fails after the
+    headers were sent: this one sends the trailers of a failed stream to an external processor that does not exist.
     """
     processor = extension(
         filter_names.BROKEN_STREAMS,
@@ -36,12 +36,12 @@ def reset_broken_streams() -> Config:
 
 
 def switched_on() -> Config:
-    """The part of a streaming route's filter configuration that switches the filter on."""
+    """Returns the part of a streaming route's filter configuration that enables the filter."""
     return {filter_names.BROKEN_STREAMS: typed("envoy.config.route.v3.FilterConfig", config={})}
 
 
 def nowhere_cluster() -> Config:
-    """The cluster that the filter asks."""
+    """Returns the cluster of the external processor that does not exist."""
     return {
         "name": NOWHERE,
         "type": "STATIC",

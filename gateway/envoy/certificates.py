@@ -1,6 +1,6 @@
-"""Certificates that Envoy reads again when their files are replaced: secrets that it discovers in files.
+"""Certificates as secrets in files (SDS), which Envoy reads again when the files are replaced.
 
-Envoy watches the folders and takes a certificate up with its key, once both fit together.
+Envoy watches the folders, and uses a new certificate and its key once the two match.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from pathlib import Path
 from gateway.envoy.extensions import Config, typed
 from gateway.settings import GatewaySettings
 
-# The certificate that the services know the gateway by, the authority of theirs, and the certificate for HTTPS.
+# The gateway's client certificate for calls to services, the authority of the services, the certificate for HTTPS.
 OWN, AUTHORITY, PUBLIC = "own_certificate", "authority", "public_certificate"
 
 
 def secret_files(settings: GatewaySettings) -> Mapping[str, Config]:
-    """What the files of the secrets hold, by the name of the secret."""
+    """Returns the contents of the secret files by the name of the secret."""
     secrets = {
         OWN: _certificate(settings.tls_certificate_file, settings.tls_key_file),
         AUTHORITY: {
@@ -33,12 +33,12 @@ def secret_files(settings: GatewaySettings) -> Mapping[str, Config]:
 
 
 def secret_file(folder: Path, name: str) -> Path:
-    """Where in `folder` Envoy finds the secret."""
+    """Returns the path of the secret's file in `folder`."""
     return folder.absolute() / f"{name}.yaml"
 
 
 def reference(folder: Path, name: str) -> Config:
-    """How a TLS context names the secret."""
+    """Returns a TLS context's reference to the secret."""
     source = {"path_config_source": {"path": str(secret_file(folder, name))}, "resource_api_version": "V3"}
     return {"name": name, "sds_config": source}
 

@@ -1,4 +1,4 @@
-"""Upstream clusters: each service's replicas over mutual TLS, watched by gRPC health checks."""
+"""Upstream clusters: each service's replicas over mutual TLS, with gRPC health checks."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,14 +10,14 @@ from services.chassis.mutual_tls import TRUST_DOMAIN
 
 # A draining service reports NOT_SERVING for longer than this before it stops.
 HEALTH_CHECK_SECONDS = 1
-# A missing answer is given more time than NOT_SERVING: a busy machine answers late.
+# Long enough for a busy machine to answer; NOT_SERVING takes effect when it arrives.
 HEALTH_CHECK_TIMEOUT_SECONDS = 3
-# grpcio's streams on one connection share its flow control and one core of the caller's.
+# In grpcio, the streams of one connection share its flow control and one core of the caller.
 STREAMS_PER_CONNECTION = 100
 
 
 def service_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Path) -> Config:
-    """The cluster `service` that calls go to, asking the operations port for its health.
+    """Returns the cluster `service`, which calls are sent to; its health is checked on the operations ports.
 
     `secrets` is the folder of the certificates' secret files.
     """
@@ -30,7 +30,7 @@ def service_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Path) 
 
 
 def operations_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Path) -> Config:
-    """The cluster that GET /health asks: a full pool of the service's does not starve its operations port."""
+    """Returns the cluster of the operations ports, which GET /health asks: they answer when the service is full."""
     addresses = [Address(endpoint.address.host, endpoint.operations_port) for endpoint in endpoints]
     hosts = [_host(address, {}) for address in addresses]
     cluster = _cluster(operations_cluster_name(service), service, addresses, hosts, secrets)
@@ -39,7 +39,7 @@ def operations_cluster(service: str, endpoints: Iterable[Endpoint], secrets: Pat
 
 
 def operations_cluster_name(service: str) -> str:
-    """The name of the cluster that `operations_cluster` makes."""
+    """Returns the name of the cluster that `operations_cluster` builds."""
     return f"{service}_operations"
 
 
@@ -52,10 +52,10 @@ def _cluster(name: str, service: str, addresses: list[Address], hosts: list[Conf
         "dns_lookup_family": "V4_PREFERRED",
         "dns_refresh_rate": "2s",
         "connect_timeout": "2s",
-        # Long streams count as load, so new calls go where fewer of them are open.
+        # Open streams count as load, so new calls go to the replica with the fewest.
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {
-            # With the default, half of the replicas being down would send calls to dead ones.
+            # With the default, calls would be sent to unhealthy replicas once half of them are unhealthy.
             "healthy_panic_threshold": {"value": 0},
             "ignore_new_hosts_until_first_hc": True,
         },
@@ -77,7 +77,7 @@ def _host(address: Address, more: Config) -> Config:
 
 
 def _watched(service: str) -> Config:
-    """Health checks and outlier detection, which keep calls away from replicas that do not answer."""
+    """Returns the health checks and outlier detection, which keep calls away from replicas that do not answer."""
     return {"health_checks": [_health_check(service)], "outlier_detection": _outlier_detection()}
 
 
@@ -86,11 +86,11 @@ def _health_check(service: str) -> Config:
     return {
         "grpc_health_check": {"authority": service},
         "interval": interval,
-        # Envoy's default of a minute would leave a cluster without traffic wrong for that long.
+        # With Envoy's default, the state of a cluster without traffic could be a minute old.
         "no_traffic_interval": interval,
         "no_traffic_healthy_interval": interval,
         "timeout": f"{HEALTH_CHECK_TIMEOUT_SECONDS}s",
-        # For missing answers and broken connections only: one NOT_SERVING is always enough.
+        # For missing answers and broken connections only: a single NOT_SERVING marks a replica unhealthy.
         "unhealthy_threshold": 2,
         "healthy_threshold": 1,
     }
@@ -118,7 +118,8 @@ def _thresholds() -> Config:
         "max_connections": 4096,
         "max_pending_requests": 20_000,
         "max_requests": 20_000,
-        # Envoy's default of 3 at a time would lose calls when a replica goes; a budget still stops a storm.
+        # With Envoy's default of 3 concurrent retries, calls would fail when a replica stops; the budget still
+        # prevents retry storms.
         "retry_budget": {"budget_percent": {"value": 25}, "min_retry_concurrency": 100},
     }
 

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call, and the answer to their browsers' preflights."""
+"""CORS: the origins whose pages may call the gateway, and the answers to preflight requests."""
 
 from gateway.envoy.extensions import Config, typed
 from gateway.settings import GatewaySettings
@@ -7,7 +7,7 @@ PREFLIGHT_SECONDS = 600
 
 
 def cors_policy(settings: GatewaySettings) -> Config:
-    """The policy of all routes. Tokens travel in a header, so no credentials of the browser's are asked for."""
+    """Returns the policy of all routes. It allows no browser credentials, since tokens are sent in a header."""
     return typed(
         "envoy.extensions.filters.http.cors.v3.CorsPolicy",
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
@@ -19,9 +19,9 @@ def cors_policy(settings: GatewaySettings) -> Config:
 
 
 def preflight_route(cluster: str) -> Config:
-    """The route of every preflight; it never sends a call to `cluster`."""
-    # Envoy answers preflights of allowed origins by itself, but only on a route that leads to a cluster. The
-    # others go on to the transcoder, which refuses them because no RPC is mapped to OPTIONS.
+    """Returns the route of every preflight request; it never sends a call to `cluster`."""
+    # Envoy answers preflights of allowed origins itself, but only on a route with a cluster. Those of other origins
+    # reach the transcoder, which refuses them because no RPC is mapped to OPTIONS.
     headers = [
         {"name": ":method", "string_match": {"exact": "OPTIONS"}},
         {"name": "origin", "present_match": True},

@@ -1,4 +1,4 @@
-"""Envoy's own errors, in the shape of services' errors: `{"code", "message", "details"}`."""
+"""Envoy's own errors, in the same format as the services' errors: `{"code", "message", "details"}`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 REQUEST_INFO = "type.googleapis.com/google.rpc.RequestInfo"
 RETRY_AFTER_SECONDS = 1
-# Lua sets this when it has answered by itself, in the right shape already.
+# The Lua filters set this when they have answered a request themselves, in the right format.
 ANSWERED_NAMESPACE = "envoy.filters.http.lua"
 ANSWERED_KEY = "answered"
 
 
 @dataclass(frozen=True)
 class ErrorReply:
-    """The body of one HTTP error status that the gateway itself answers: gRPC code, reason, Chinese message."""
+    """An error that the gateway itself answers with: HTTP status, gRPC code, reason, Chinese message."""
 
     status: int
     code: int
@@ -29,7 +29,7 @@ class ErrorReply:
     def body(
         self, metadata: Mapping[str, str] | None = None, request_id: str = "%REQ(X-REQUEST-ID)%"
     ) -> Config:
-        """The JSON. The request id is Envoy's command for it, unless given."""
+        """Returns the error as JSON. `request_id` defaults to Envoy's command for the request's id."""
         info = {
             "@type": ERROR_INFO,
             "reason": self.reason,
@@ -61,12 +61,15 @@ REPLIES = (
 )
 
 
-# The gateway's pages are replies of its own, too, and start below.
+# Starts at 400, because the gateway's pages are local replies, too.
 _ANY_OTHER = ErrorReply(400, 13, "INTERNAL", "服务内部错误")
 
 
 def local_reply_config() -> Config:
-    """For the HTTP connection manager. What is not listed keeps its status and reads as an internal error."""
+    """Returns the local replies' part of the HTTP connection manager's configuration.
+
+    An error status that is not in REPLIES is kept, with the body of an internal error.
+    """
     return {"mappers": [_as_answered(), *(_mapper(reply) for reply in REPLIES), _mapper(_ANY_OTHER, "GE")]}
 
 
@@ -91,13 +94,13 @@ def _as_answered() -> Config:
 
 def _mapper(reply: ErrorReply, operator: str = "EQ") -> Config:
     comparison = {"op": operator, "value": {"default_value": reply.status, "runtime_key": "unused"}}
-    # The filter that sets these everywhere else has not run when a request fails before the filters.
+    # The filter that sets these headers does not run for a request that fails before the filters.
     headers = [set_header(name, value) for name, value in ALWAYS.items()]
     if reply.retry:
         headers.append(set_header("retry-after", str(RETRY_AFTER_SECONDS)))
     return {
         "filter": {"status_code_filter": {"comparison": comparison}},
         "headers_to_add": headers,
-        # A request that is refused before it has an id has none in the answer.
+        # A request that is refused before it has an id is answered without one.
         "body_format_override": {"json_format": reply.body(), "omit_empty_values": True},
     }

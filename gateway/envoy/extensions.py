@@ -1,4 +1,4 @@
-"""How Envoy's configuration names an extension."""
+"""Typed messages, extensions and headers as Envoy's configuration writes them."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ Config = dict[str, Any]
 
 
 def typed(message: str, **fields: Any) -> Config:
-    """The fields of a protobuf `message` of Envoy's, named by its type, as the configuration embeds them."""
+    """Returns an Envoy protobuf message, given by its type and fields, as a google.protobuf.Any."""
     return {"@type": f"type.googleapis.com/{message}", **fields}
 
 
 def extension(name: str, message: str, **fields: Any) -> Config:
-    """An extension by its registered `name`, configured with a `message`."""
+    """Returns the extension registered as `name`, configured with a message of the given type and fields."""
     return {"name": name, "typed_config": typed(message, **fields)}
 
 
 def set_header(name: str, value: str) -> Config:
-    """Sets a header, whatever it was before. `value` may hold Envoy's %COMMANDS%."""
+    """Returns an option that sets or overwrites a header. `value` may contain Envoy's %COMMANDS%."""
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -1,6 +1,6 @@
--- Checks the fields of a call before it is transcoded, and names the one that is wrong: the transcoder ignores unknown
--- fields of a body and names none. Empty query parameters and a byte order mark before the body are taken out.
--- The gateway's configuration puts its settings, the locals that are not declared here, in front of this file.
+-- Checks the fields of a call before it is transcoded, and answers with the name of the first invalid one: the
+-- transcoder ignores unknown fields of a body, and its errors name no field. Empty query parameters and a byte order
+-- mark before the body are removed. fields.py prepends the locals that are not declared in this file.
 
 local BYTE_ORDER_MARK = "\239\187\191"
 local LONGEST_NAME = 64
@@ -16,7 +16,7 @@ local WRONG = {
   time = "应为带时区的 RFC 3339 时间，例如 2026-01-02T03:04:05Z",
 }
 
--- What the transcoder takes for a boolean in a query.
+-- The values that the transcoder accepts for a boolean in a query.
 local BOOLEANS = {}
 for word in ("true t yes y 1 false f no n 0"):gmatch("%w+") do
   BOOLEANS[word] = true
@@ -35,7 +35,7 @@ local function is_time(text)
     and hour <= "23" and minute <= "59" and second <= "60"
 end
 
--- Whether `text` is a value of the kind as Protobuf's JSON writes it, without quotes.
+-- Whether `text` is a value of the kind in Protobuf's JSON mapping, without quotes.
 local HOLDS = {
   string = function() return true end,
   boolean = function(text) return BOOLEANS[text:lower()] end,
@@ -102,7 +102,8 @@ local function is_of(kind, json)
   return HOLDS[kind](quoted or json)
 end
 
--- The first wrong field of a JSON object and what is wrong with it. What is no JSON object the transcoder refuses.
+-- Returns the name and the expected kind of the first invalid field of a JSON object. The transcoder refuses whatever
+-- is not a JSON object.
 local function wrong_in_body(text, fields)
   local at = text:match("^[ \t\r\n]*{()")
   while at ~= nil do
@@ -126,7 +127,7 @@ local function unescaped(text)
   return (text:gsub("%+", " "):gsub("%%(%x%x)", decode))
 end
 
--- The path without empty parameters; or nil, the first wrong parameter and what is wrong with it.
+-- Returns the path without empty parameters; or nil, the name and the expected kind of the first invalid parameter.
 local function checked_path(path, fields)
   local before, query = path:match("^([^?]*)%?(.*)$")
   if query == nil then
@@ -150,7 +151,7 @@ local function checked_path(path, fields)
 end
 
 local function refuse(handle, name, kind)
-  -- A name comes from the caller, and here it becomes a part of JSON.
+  -- The name comes from the caller and is inserted into JSON.
   local shown = name:sub(1, LONGEST_NAME):gsub("[^%w_.$-]", "?")
   local body = string.format(refusal, shown, WRONG[kind], shown, WRONG[kind], handle:headers():get("x-request-id"))
   handle:streamInfo():dynamicMetadata():set(answered_namespace, answered_key, true)

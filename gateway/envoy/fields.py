@@ -1,4 +1,4 @@
-"""The check of the fields that a call carries, by name and type, in front of the transcoder: a Lua filter."""
+"""A Lua filter that checks the fields of a call by name and type before the transcoder."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -24,9 +24,9 @@ _TIME = ".google.protobuf.Timestamp"
 
 
 def fields_filter(contract: Contract) -> Config:
-    """The filter, off where a route does not switch it on.
+    """Returns the filter, disabled unless a route enables it.
 
-    Raises ValueError for a field of a request of which the check knows no kind.
+    Raises ValueError if a request has a field of a type that the check does not support.
     """
     script = _settings(contract) + _SCRIPT.read_text("utf-8")
     filter_ = extension(
@@ -38,7 +38,7 @@ def fields_filter(contract: Contract) -> Config:
 
 
 def checked(rpc: Rpc) -> Config:
-    """The part of a route's filter configuration that switches the filter on where there are fields."""
+    """Returns the part of a route's filter configuration that enables the filter if the RPC has fields to check."""
     if not rpc.takes_body and not rpc.query_fields:
         return {}
     return {filter_names.FIELDS: typed("envoy.config.route.v3.FilterConfig", config={})}
@@ -63,7 +63,7 @@ def _settings(contract: Contract) -> str:
 
 
 def _kinds(fields: Iterable[FieldDescriptorProto]) -> dict[str, str]:
-    """The kind of each field by its name, and by the camelCase name that Protobuf's JSON knows it by, too."""
+    """Returns the kind of each field by its name and by its camelCase name in Protobuf's JSON mapping."""
     return {name: _kind(field) for field in fields for name in (field.name, field.json_name)}
 
 

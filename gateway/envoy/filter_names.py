@@ -1,4 +1,4 @@
-"""The HTTP filters that routes configure, by the names under which they are registered in the chain."""
+"""The names of the HTTP filters that routes configure, as registered in the filter chain."""
 
 HEADERS = "envoy.filters.http.header_mutation"
 FORWARDED_FOR = "fastmp.forwarded_for"

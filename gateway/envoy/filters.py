@@ -1,4 +1,4 @@
-"""The HTTP filters, in the order in which a request passes them."""
+"""The chain of HTTP filters, in the order in which a request passes them."""
 
 from gateway.contract import Contract
 from gateway.envoy import filter_names
@@ -12,12 +12,12 @@ from gateway.envoy.rate_limits import rate_limit_filters
 from gateway.envoy.rpc_routes import BUFFER, LARGEST_REQUEST_BYTES
 from gateway.settings import GatewaySettings
 
-# 10,000 new codes in one answer are 4 MB of JSON. Streams are not held to this.
+# 10,000 new codes in one answer are 4 MB of JSON. The limit does not apply to streams.
 LARGEST_UNARY_ANSWER_BYTES = 16 << 20
 
 
 def http_filters(contract: Contract, descriptor_set: str, settings: GatewaySettings) -> list[Config]:
-    """From the outermost to the router. `descriptor_set` is the path of the file that Envoy reads."""
+    """Returns the filters from the outermost to the router. `descriptor_set` is the path of the file for Envoy."""
     return [
         header_mutation(),
         *forwarded_for_warning(settings),
@@ -37,7 +37,7 @@ def http_filters(contract: Contract, descriptor_set: str, settings: GatewaySetti
 
 
 def _buffer() -> Config:
-    # Off where a route does not switch it on: it would keep a refusal waiting for the rest of the request.
+    # Disabled unless a route enables it: it would delay a refusal until the whole request has arrived.
     return extension(filter_names.BUFFER, BUFFER, max_request_bytes=LARGEST_REQUEST_BYTES)
 
 
@@ -52,7 +52,7 @@ def _transcoder(contract: Contract, descriptor_set: str) -> Config:
         convert_grpc_status=True,
         print_options={
             "preserve_proto_field_names": True,
-            # `is_current: false` and `total: 0` are answers. Optional and message fields are still left out.
+            # Callers expect `is_current: false` and `total: 0`. Unset optional and message fields are left out.
             "always_print_primitive_fields": True,
             "stream_sse_style_delimited": True,
         },
@@ -61,7 +61,7 @@ def _transcoder(contract: Contract, descriptor_set: str) -> Config:
             "reject_unknown_query_parameters": True,
             "reject_binding_body_field_collisions": True,
         },
-        # As HTML forms and every HTTP library encode a space.
+        # HTML forms and HTTP libraries encode a space as a plus sign.
         query_param_unescape_plus=True,
         max_request_body_size={"value": LARGEST_REQUEST_BYTES},
         max_response_body_size={"value": LARGEST_UNARY_ANSWER_BYTES},

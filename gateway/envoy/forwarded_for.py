@@ -4,7 +4,7 @@ from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension
 from gateway.settings import GatewaySettings
 
-# Each worker of Envoy remembers for itself.
+# Each worker thread of Envoy has a `warned` of its own.
 _SCRIPT = """
 local warned = false
 function envoy_on_request(handle)
@@ -18,9 +18,9 @@ end
 
 
 def forwarded_for_warning(settings: GatewaySettings) -> list[Config]:
-    """The filter that logs the warning once a worker; none where proxies are trusted.
+    """Returns the filter that logs the warning once per worker thread; no filter if proxies are trusted.
 
-    Trust is by the number of proxies, so with any, an address that is not trusted cannot be told from one that is.
+    Trust is configured as a number of proxies, so if there are any, trusted and other addresses look the same.
     """
     if settings.trusted_proxies:
         return []
@@ -39,7 +39,7 @@ def forwarded_for_warning(settings: GatewaySettings) -> list[Config]:
 
 
 def _skip_unless_sent() -> Config:
-    # Envoy has appended the address of the connection already; before a comma is what the caller has sent.
+    # Envoy has already appended the connection's address; what is before a comma was sent by the caller.
     header = extension(
         "forwarded-for", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name="x-forwarded-for"
     )

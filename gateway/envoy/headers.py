@@ -3,17 +3,17 @@
 from gateway.envoy import filter_names
 from gateway.envoy.extensions import Config, extension
 
-# Browsers send those of every program on the same host; no service reads them.
+# Browsers send the cookies of every program on the same host; no service reads them.
 _UNUSED = ("cookie",)
-# gRPC refuses the whole call for names that HTTP allows, and for names in -bin whose value is not base64. No
-# service reads such headers. A colon begins the names of HTTP/2's own.
+# gRPC refuses a call with a header name that is valid in HTTP but not in gRPC, or with a -bin header whose value is
+# not base64. No service reads such headers. Names that begin with a colon are HTTP/2's pseudo-headers.
 _NO_METADATA = ".*[^:0-9a-z_.-].*|.*-bin"
-# On every answer, from the gateway and from services, unless it has its own.
+# Added to every answer, of the gateway and of services, that does not have them.
 ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 def header_mutation() -> Config:
-    """The outermost HTTP filter: it changes requests before all other filters and answers after them."""
+    """Returns the outermost HTTP filter, which changes requests before all other filters and answers after them."""
     return extension(
         filter_names.HEADERS,
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
@@ -22,7 +22,7 @@ def header_mutation() -> Config:
 
 
 def _request() -> list[Config]:
-    # Only the gateway may set what services trust, what controls Envoy, and gRPC metadata such as grpc-timeout.
+    # Only the gateway may set headers that services trust, that control Envoy, or that are gRPC metadata.
     prefixes = ("x-fastmp-", "x-envoy-", "grpc-")
     return [
         *(_remove_prefix(prefix) for prefix in prefixes),

@@ -1,5 +1,5 @@
 -- GET /health: checks the gRPC health of each part at most once a second per worker, and names the unhealthy ones.
--- The gateway's configuration puts its settings, the locals that are not declared here, in front of this file.
+-- health.py prepends the locals that are not declared in this file.
 
 -- The request is an empty HealthCheckRequest, the answer a HealthCheckResponse whose status is SERVING.
 local EMPTY_MESSAGE = string.rep("\0", 5)
@@ -17,21 +17,21 @@ local function check(handle, part, cluster, content_type)
   }, EMPTY_MESSAGE, timeout_milliseconds)
 end
 
--- Whether the part's own health service, on its operations port, says SERVING; a full pool of calls does not block it.
+-- Whether the part's health service on its operations port answers SERVING; it answers when the thread pool is full.
 local function is_serving(handle, part)
   local headers, body = check(handle, part, part.operations, "application/grpc")
   return headers[":status"] == "200" and body == SERVING
 end
 
--- Whether calls are sent to the part: where it has no replica for them Envoy itself answers, 503 unless it takes the
--- request for gRPC. What a replica answers, and how long a busy one takes, does not matter here.
+-- Whether Envoy has a replica to send calls to. If it has none, it answers 503 itself, provided that the request is
+-- not gRPC. What a replica answers, or how long a busy one takes, does not matter here.
 local function is_sent_calls(handle, part)
   return check(handle, part, part.calls, "application/octet-stream")[":status"] ~= "503"
 end
 
 local function states_now(handle, now)
   if remembered.states == nil or now - remembered.at >= remember_milliseconds then
-    -- Set before the calls, so that requests that arrive meanwhile are answered from memory.
+    -- Set before the calls, so that requests that arrive meanwhile are answered with the previous states.
     remembered.at = now
     local states = {}
     for index, part in ipairs(parts) do

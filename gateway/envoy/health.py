@@ -1,4 +1,4 @@
-"""GET /health: a Lua filter that is on for that route only."""
+"""GET /health: a Lua filter that is enabled for that route only."""
 
 import json
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ from gateway.settings import GatewaySettings
 
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPT = Path(__file__).with_name("health.lua")
-# The parts are asked one after the other.
+# For one call to a part; parts are called one after the other.
 TIMEOUT_MILLISECONDS = 500
 REMEMBER_MILLISECONDS = 1000
 
 
 def health_filter(services: Iterable[str], environment: str) -> Config:
-    """The filter, switched off where a route does not switch it on."""
+    """Returns the filter, disabled unless a route enables it."""
     script = _settings(services, environment) + _SCRIPT.read_text("utf-8")
     filter_ = extension(filter_names.HEALTH, _LUA, default_source_code={"inline_string": script})
     return {**filter_, "disabled": True}
 
 
 def health_route(settings: GatewaySettings) -> Config:
-    """The route's action: the filter answers, and if it could not, the status says so."""
+    """Returns the route's action: the filter answers, and if it cannot, the status is 503."""
     switched_on = typed("envoy.config.route.v3.FilterConfig", config=typed(_LUA + "PerRoute"), disabled=False)
     per_filter = {filter_names.HEALTH: switched_on, **health_limits(settings)}
     return {"direct_response": {"status": 503}, "typed_per_filter_config": per_filter}
@@ -55,5 +55,5 @@ def _settings(services: Iterable[str], environment: str) -> str:
 
 
 def _members(value: Config) -> str:
-    """A JSON object without its braces."""
+    """Returns a JSON object without its braces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[1:-1]

@@ -21,7 +21,7 @@ CONNECTION_BUFFER_BYTES = 256 * 1024
 
 
 def listener(routes: Config, filters: list[Config], settings: GatewaySettings, secrets: Path) -> Config:
-    """The one listener, with its routes and HTTP filters. `secrets` is the folder of the secret files."""
+    """Returns the listener with its routes and HTTP filters. `secrets` is the folder of the secret files."""
     chain: Config = {"filters": [_connection_manager(routes, filters, settings)]}
     if settings.gateway_tls_certificate_file and settings.gateway_tls_key_file:
         chain["transport_socket"] = _https(secrets)
@@ -30,7 +30,7 @@ def listener(routes: Config, filters: list[Config], settings: GatewaySettings, s
         "address": {
             "socket_address": {"address": settings.gateway_host, "port_value": settings.gateway_port}
         },
-        # With it a second Envoy on an occupied port would start silently and share its connections.
+        # If it were on, a second Envoy on an occupied port would start silently and share its connections.
         "enable_reuse_port": False,
         "connection_balance_config": {"exact_balance": {}},
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
@@ -50,7 +50,7 @@ def _connection_manager(routes: Config, filters: list[Config], settings: Gateway
         local_reply_config=local_reply_config(),
         **_trust(settings),
         **_limits(),
-        # Refuses paths that two programs could interpret differently.
+        # Programs could interpret such paths differently.
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
@@ -63,9 +63,9 @@ def _trust(settings: GatewaySettings) -> Config:
         "use_remote_address": True,
         "xff_num_trusted_hops": settings.trusted_proxies,
         # Requests from "internal" addresses may control Envoy by headers and choose their request id. No client has
-        # the address here. An empty list was measured to make all addresses internal.
+        # the address given here. With an empty list, Envoy was measured to treat all addresses as internal.
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
-        # Always generated: with an id of its own choice a client could hide its calls among another's in the logs.
+        # A client that could choose its request id could hide its calls among those of another in the logs.
         "generate_request_id": True,
         "preserve_external_request_id": False,
         "always_set_request_id_in_response": True,
@@ -86,10 +86,10 @@ def _limits() -> Config:
             "headers_with_underscores_action": "DROP_HEADER",
         },
         "http_protocol_options": {
-            # nginx speaks 1.0 to what is behind it unless it is configured otherwise.
+            # nginx uses HTTP/1.0 to upstream servers unless it is configured otherwise.
             "accept_http_10": True,
             "default_host_for_http_10": "fastmp",
-            # An offer of another protocol is ignored (RFC 9110, 7.8); Envoy by itself would refuse the request.
+            # An Upgrade header is ignored (RFC 9110, 7.8); by default Envoy would refuse the request.
             "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
         },
         "http2_protocol_options": {
@@ -113,11 +113,11 @@ def _https(secrets: Path) -> Config:
 
 
 def connection_limit(settings: GatewaySettings) -> Config:
-    """Builds the overload manager, which limits the total number of connections."""
+    """Returns the overload manager, which limits the total number of connections."""
     monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections",
         "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         max_active_downstream_connections=settings.max_connections,
     )
-    # This monitor counts as connections come and go, so nothing depends on how often Envoy looks at all monitors.
+    # This monitor counts connections when they open and close, so the refresh interval does not matter to it.
     return {"refresh_interval": "5s", "resource_monitors": [monitor]}

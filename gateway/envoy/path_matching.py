@@ -1,10 +1,10 @@
-"""How routes match REST paths and queries."""
+"""Patterns by which routes match REST paths and queries."""
 
 import re
 
 from gateway.envoy.extensions import Config
 
-# A character as it is, or percent-encoded UTF-8 (RFC 3629, section 4).
+# A literal character, or percent-encoded UTF-8 (RFC 3629, section 4).
 _TAIL = "%[89ABab][0-9A-Fa-f]"
 URL_CHARACTER = "|".join(
     (
@@ -22,15 +22,15 @@ URL_CHARACTER = "|".join(
 
 
 def path_pattern(template: str) -> Config:
-    """How a route matches a REST path whose {variables} are one segment each."""
+    """Returns a route's match for a REST path whose {variables} are one segment each."""
     return {"safe_regex": {"regex": path_regex(template)}} if "{" in template else {"path": template}
 
 
 def path_regex(template: str) -> str:
-    """A pattern for a REST path whose {variables} are one segment each."""
+    """Returns a regular expression for a REST path whose {variables} are one segment each."""
     return "[^/]+".join(re.escape(part) for part in re.split(r"\{[a-z_]+\}", template))
 
 
 def has_query(*, invert: bool = False) -> Config:
-    """Matches a request with a query, or one without; a lone question mark is none."""
+    """Returns a match for requests with a query, or without one; a question mark alone is not a query."""
     return {"name": ":path", "string_match": {"safe_regex": {"regex": r"[^?]*\?.+"}}, "invert_match": invert}

@@ -1,8 +1,8 @@
-"""The names of routes, which the access log shows."""
+"""The names of routes, which appear in the access log."""
 
 from gateway.contract import Rpc
 
 
 def route_name(rpc: Rpc) -> str:
-    """For example "IdentityService.GetMe": it never holds a secret, a path may."""
+    """Returns the RPC's route name, e.g. "IdentityService.GetMe". Unlike a path, it never contains a secret."""
     return rpc.path.rpartition(".")[2].replace("/", ".")

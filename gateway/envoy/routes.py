@@ -1,4 +1,4 @@
-"""All routes in their order: the gateway's own pages, one for each RPC on REST, and nothing else."""
+"""All routes in order: refusals, preflights, the gateway's own pages, and one for each RPC on REST."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ LARGEST_PAGE_BYTES = 8 << 20
 def route_configuration(
     rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: GatewaySettings
 ) -> Config:
-    """All routes, in order. `pages` holds those of the gateway's own pages by path; they answer GET and HEAD."""
+    """Returns all routes. `pages` holds the routes of the gateway's own pages by path; they answer GET and HEAD."""
     return {
         "name": "fastmp",
         "virtual_hosts": [_virtual_host(rpcs, pages, settings)],
-        # A page is a file that the gateway was configured with; Envoy's default would refuse it beyond 4 KiB.
+        # A page is a file of the gateway's configuration; Envoy's default limit is 4 KiB.
         "max_direct_response_body_size_bytes": LARGEST_PAGE_BYTES,
-        # Services have no use for them, and the path holds what no log of theirs shall show.
+        # Services do not use these headers, and the path contains secrets that must not appear in their logs.
         "request_headers_to_remove": ["x-envoy-original-path", "x-forwarded-for", "x-forwarded-proto"],
         "request_headers_to_add": [
             set_header("x-fastmp-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
@@ -38,7 +38,7 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
         "routes": [
             native_grpc(),
             malformed_path(),
-            # After these two, since it leads to a service.
+            # After the two refusals, because it has a service's cluster.
             preflight_route(rpcs[0].service),
             *(_page(path, route) for path, route in pages.items()),
             *(rpc_route(rpc) for rpc in rpcs),
@@ -51,7 +51,7 @@ def _virtual_host(rpcs: Sequence[Rpc], pages: Mapping[str, Config], settings: Ga
 
 def _page(path: str, route: Config) -> Config:
     per_filter = {**transcoder_off(), **route.get("typed_per_filter_config", public_limits())}
-    # Envoy answers HEAD as GET, without the body. A query is ignored: programs append theirs to shared links.
+    # Envoy answers HEAD like GET, without the body. A query is ignored: programs append one to shared links.
     reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
     match = {"path": path, "headers": [reading]}
     return {**route, "name": f"gateway{path}", "match": match, "typed_per_filter_config": per_filter}

@@ -15,14 +15,14 @@ from gateway.envoy.route_names import route_name
 UNARY_SECONDS = 31
 # BeginLogin answers within a few seconds: the service's own timeouts end well before this.
 UNARY_SECONDS_OF = {"BeginLogin": 20}
-# Login streams send a heartbeat every 15 s and downloads send data all the time: a stream idle for longer is dead.
+# Login streams send a heartbeat every 15 s and downloads send data continuously: a stream idle for longer is dead.
 STREAM_IDLE_SECONDS = 60
 LARGEST_REQUEST_BYTES = 64 * 1024
 BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
 
 
 def rpc_route(rpc: Rpc) -> Config:
-    """Builds the route that matches the REST path and verb of `rpc`, and nothing else."""
+    """Returns the route that matches the REST path and verb of `rpc`, and nothing else."""
     headers = [{"name": ":method", "string_match": {"exact": rpc.verb}}]
     if not rpc.query_fields:
         # The transcoder lets a query override the path or the body, and URLs are often logged.
@@ -63,7 +63,7 @@ def _unary_seconds(rpc: Rpc) -> int:
 
 
 def _retry_policy(rpc: Rpc) -> Config:
-    # A call that found no connection, or that the service refused unprocessed (HTTP/2), had no effect.
+    # A call without a connection, or that the service refused unprocessed (HTTP/2), had no effect.
     retry_on = ["connect-failure", "refused-stream"]
     if rpc.idempotency != MethodOptions.IDEMPOTENCY_UNKNOWN:
         retry_on += ["reset", "unavailable"]

@@ -1,4 +1,4 @@
-"""The comments of the protos, by the full name of what they stand at."""
+"""The comments of the protos, by the full name of the element that they describe."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,9 @@ _SERVICE, _MESSAGE, _METHOD_OR_FIELD = 6, 4, 2
 
 
 def comments_of(files: FileDescriptorSet) -> Mapping[str, str]:
-    """Leading comments of services, methods, messages and their fields, e.g. ".fastmp.identity.v1.Account.email".
+    """Returns the leading comments of services, methods, messages and fields by their full names.
 
-    Paragraphs stay apart; the lines of a paragraph are joined.
+    A name is for example ".fastmp.identity.v1.Account.email". Paragraphs are kept; their lines are joined.
     """
     return {name: text for file in files.file for name, text in _comments_of(file)}
 
@@ -25,7 +25,7 @@ def _comments_of(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
 
 
 def _name_of(file: FileDescriptorProto, path: list[int]) -> str:
-    """The name that a path of descriptor.proto's SourceCodeInfo leads to; empty for one of no interest."""
+    """Returns the name of the element at a path of descriptor.proto's SourceCodeInfo; "" for other kinds."""
     if path[:1] == [_SERVICE]:
         service = file.service[path[1]]
         names = [method.name for method in service.method]

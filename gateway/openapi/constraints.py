@@ -1,4 +1,4 @@
-"""What the comments of fields say in so many words about the values that are allowed."""
+"""Constraints on the values of fields, parsed from the fixed phrases in which the comments state them."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 _WORD = r'"([^"]+)"'
-# What goes on with "or" and no quoted word leaves the list open.
+# A list that continues with "or" and an unquoted word is not complete, and no enumeration.
 _LIST = re.compile(rf"{_WORD}(?:, {_WORD})*(?: or {_WORD})?(?!,? or |, {_WORD})")
 _RANGE = re.compile(r"^(\d+) to ([\d,]+)\b(?! characters)")
 _FROM = re.compile(r"^From (\d+)\b")
@@ -15,7 +15,7 @@ _DEFAULT = re.compile(r"default (\d+|true|false)\b")
 
 
 def constraints_of(comment: str, json_type: str) -> Schema:
-    """The JSON Schema keywords that a field's comment amounts to, for a field of the JSON type."""
+    """Returns the JSON Schema keywords for the constraints in the comment of a field of the JSON type."""
     if json_type == "string":
         return _of_text(comment)
     found: Schema = {}
@@ -40,7 +40,7 @@ def _number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-# The first that matches counts.
+# The first pattern that matches is used.
 _TEXTS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Schema]], ...] = (
     (re.compile(rf"Always {_WORD}"), lambda match: {"const": match[1]}),
     (_LIST, lambda match: {"enum": re.findall(_WORD, match[0])}),

@@ -1,4 +1,4 @@
-"""The document as a whole: what OpenAPI wants around the operations, and the gateway's own paths."""
+"""The whole OpenAPI document: the operations, the gateway's own paths, and the components."""
 
 from gateway import VERSION
 from gateway.contract import Contract
@@ -47,7 +47,7 @@ _HEALTH: Schema = {
 
 
 def document(contract: Contract) -> Schema:
-    """An OpenAPI 3.1 document of every path on the gateway."""
+    """Returns an OpenAPI 3.1 document of every path on the gateway."""
     comments = comments_of(contract.files)
     schemas = Schemas(contract.messages, comments)
     paths: dict[str, Schema] = {}
@@ -72,12 +72,12 @@ def document(contract: Contract) -> Schema:
 
 def _own_paths() -> dict[str, Schema]:
     any_object = _json({"type": "object"})
-    not_well = {
+    unhealthy = {
         "description": "`parts` names what is unavailable.",
         "content": _json({"allOf": [_reference("Health"), _reference("Error")]}),
     }
     health = _own("GetHealth", "Says whether every part is well", _json(_reference("Health")))
-    health["responses"]["503"] = not_well
+    health["responses"]["503"] = unhealthy
     page = {"text/html": {"schema": {"type": "string"}}}
     return {
         "/health": {"get": health},

@@ -1,4 +1,4 @@
-"""The errors that an operation can answer with, read from the comments of its RPC and of its service."""
+"""The error responses of an operation, parsed from the comments of its RPC and its service."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from gateway.contract import Rpc
 from gateway.envoy.error_replies import REPLIES
 from gateway.openapi.constraints import Schema
 
-# How Envoy's transcoder maps the codes that the contract uses.
+# The HTTP statuses to which Envoy's transcoder maps the codes that the contract uses.
 _STATUS = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
@@ -31,7 +31,7 @@ _GATEWAY_ALWAYS = (400, 431, 500, 503, 504)
 
 
 def failures_of(rpc: Rpc, service_comment: str, comment: str) -> dict[str, Schema]:
-    """OpenAPI responses by status, each naming its reasons."""
+    """Returns OpenAPI responses by status, each with its reasons."""
     reasons: dict[int, list[str]] = {}
     for status, reason in [*_of_service(rpc, service_comment), *_named(comment), *_of_gateway(rpc)]:
         listed = reasons.setdefault(status, [])
@@ -41,7 +41,7 @@ def failures_of(rpc: Rpc, service_comment: str, comment: str) -> dict[str, Schem
 
 
 def failure(reasons: Iterable[str]) -> Schema:
-    """One error response."""
+    """Returns one error response."""
     return {
         "description": "Reasons: " + ", ".join(f"`{reason}`" for reason in reasons),
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},

@@ -9,9 +9,9 @@ from gateway.openapi.failures import failures_of
 from gateway.openapi.schemas import Schemas
 
 BEARER = "bearer"
-# google.api.HttpBody says its content type only at run time.
+# The content type of a google.api.HttpBody is known only at run time.
 _BODY_TYPES = {"ExportCodes": "text/csv", "GetAvatar": "image/*"}
-# Headers of an answer that its caller may use, by RPC.
+# Response headers that callers may use, by RPC.
 _HEADERS: Mapping[str, Schema] = {
     "ExportCodes": {
         "x-fastmp-rows": {
@@ -23,11 +23,11 @@ _HEADERS: Mapping[str, Schema] = {
 
 
 def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Schema:
-    """The operation object. Raises LookupError for an HttpBody whose content type is not known here."""
+    """Returns the operation of `rpc`. Raises LookupError for an HttpBody without an entry in _BODY_TYPES."""
     service, _, method = rpc.path.removeprefix("/").partition("/")
     comment = comments[f".{service}.{method}"]
     operation: Schema = {
-        # Two services may have an RPC of one name, an OpenAPI document no two operations.
+        # Operation ids are unique in the document; names of RPCs only within a service.
         "operationId": f"{service.rpartition('.')[2]}_{method}",
         "tags": [service.rpartition(".")[2]],
         "summary": comment.partition("\n")[0].partition(". ")[0].removesuffix("."),
@@ -41,7 +41,7 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
         operation["parameters"] = parameters
     if rpc.takes_body:
         body = schemas.body(rpc.request, without=frozenset(rpc.variables))
-        # No body at all is read as {}.
+        # A missing body is read as {}.
         operation["requestBody"] = {
             "required": "required" in body,
             "content": {"application/json": {"schema": body}},
@@ -72,7 +72,7 @@ def _content(rpc: Rpc, schemas: Schemas) -> Schema:
         }
     message = schemas.reference(rpc.response)
     if rpc.is_streaming:
-        # The schema of one event, whose data is one message: OpenAPI 3.1 has no word for a stream of them.
+        # The schema of one event, whose data is one message: OpenAPI 3.1 cannot describe a stream of events.
         data = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
         event = {"type": "object", "properties": {"data": data}, "required": ["data"]}
         return {"text/event-stream": {"schema": event}}

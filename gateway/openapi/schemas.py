@@ -11,15 +11,15 @@ _SCALARS: Mapping[int, Schema] = {
     FieldDescriptorProto.TYPE_STRING: {"type": "string"},
     FieldDescriptorProto.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptorProto.TYPE_INT32: {"type": "integer", "format": "int32"},
-    # JSON numbers are doubles to many readers, so protobuf's JSON mapping writes 64 bits as a string.
-    # None of the contract's is negative.
+    # Protobuf's JSON mapping writes 64-bit integers as strings, because many parsers read numbers as doubles.
+    # The contract has no negative ones.
     FieldDescriptorProto.TYPE_INT64: {"type": "string", "format": "int64", "pattern": "^[0-9]{1,19}$"},
     FieldDescriptorProto.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
 }
 
 
 class Schemas:
-    """Turns messages into component schemas, and remembers which ones the document needs."""
+    """Converts messages to component schemas and collects those that the document refers to."""
 
     def __init__(self, messages: Mapping[str, DescriptorProto], comments: Mapping[str, str]) -> None:
         self._messages = messages
@@ -28,9 +28,9 @@ class Schemas:
         self.components: dict[str, Schema] = {}
 
     def reference(self, message: str) -> Schema:
-        """A $ref to the component of a message, by its full name with a leading dot.
+        """Returns a $ref to the component of a message, given by its full name with a leading dot.
 
-        Raises ValueError when another package has a message of that name.
+        Raises ValueError if another package has a message of the same name.
         """
         if message == TIMESTAMP:
             return {"type": "string", "format": "date-time"}
@@ -38,15 +38,15 @@ class Schemas:
         if self._owners.setdefault(name, message) != message:
             raise ValueError(f"two messages are called {name}")
         if name not in self.components:
-            # The entry comes first: a message may lead back to itself.
+            # The entry is added first, because a message may contain itself.
             self.components[name] = {}
             self.components[name].update(self.inline(message))
         return {"$ref": f"#/components/schemas/{name}"}
 
     def inline(self, message: str, without: Set[str] = frozenset()) -> Schema:
-        """The schema of a message, written out, without some of its fields.
+        """Returns the schema of a message, written out, without the fields in `without`.
 
-        What has no presence is always printed in answers, and is what a request cannot do without.
+        Fields without presence are required: answers always contain them, and requests must.
         """
         fields = [field for field in self._messages[message].field if field.name not in without]
         schema: Schema = {
@@ -61,7 +61,7 @@ class Schemas:
         return schema
 
     def body(self, message: str, without: Set[str]) -> Schema:
-        """The schema of a request's JSON: as protobuf's JSON mapping has it, null is a field that is left out."""
+        """Returns the schema of a request's body, where null stands for a field that is left out."""
         schema = self.inline(message, without)
         for name, field in schema["properties"].items():
             if name not in schema.get("required", ()):
@@ -71,11 +71,11 @@ class Schemas:
         return schema
 
     def fields(self, message: str) -> Mapping[str, FieldDescriptorProto]:
-        """The fields of a message by name."""
+        """Returns the fields of a message by name."""
         return {field.name: field for field in self._messages[message].field}
 
     def field(self, message: str, field: FieldDescriptorProto) -> Schema:
-        """The schema of one field, with its comment."""
+        """Returns the schema of one field, with its comment as the description."""
         comment = self._comments.get(f"{message}.{field.name}", "")
         value = self._map_value(message, field)
         if value is not None:
@@ -84,7 +84,7 @@ class Schemas:
         if field.type == FieldDescriptorProto.TYPE_MESSAGE:
             schema = dict(self.reference(field.type_name))
         else:
-            # A type without an entry is one that no message of the contract has had so far.
+            # A new type of field needs an entry in _SCALARS.
             schema = dict(_SCALARS[field.type])
             schema.update(constraints_of(comment, schema["type"]))
         if field.label == FieldDescriptorProto.LABEL_REPEATED:
@@ -92,7 +92,7 @@ class Schemas:
         return {**schema, "description": comment} if comment else schema
 
     def _map_value(self, message: str, field: FieldDescriptorProto) -> FieldDescriptorProto | None:
-        """The value's field of a map; None for a field that is none. Protobuf writes a map as a nested message."""
+        """Returns the value field of a map, which Protobuf represents as a nested message; None for others."""
         for nested in self._messages[message].nested_type:
             if nested.options.map_entry and field.type_name == f"{message}.{nested.name}":
                 return next(one for one in nested.field if one.name == "value")

@@ -1,1 +1,1 @@
-"""The pages that the gateway serves by itself."""
+"""The pages that the gateway serves itself."""

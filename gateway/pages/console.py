@@ -1,4 +1,4 @@
-"""The web console: the files under gateway/console/, as they are."""
+"""The pages of the web console: the files under gateway/console/, unchanged."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -20,13 +20,13 @@ _POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # QR codes and avatars are fetched with the token and shown from memory.
+        # QR codes and avatars are fetched with the token and shown from blobs.
         "img-src 'self' blob: data:",
         "connect-src 'self'",
         "form-action 'none'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
-        # Text that would become markup or code is refused by the browser itself.
+        # The browser refuses to turn text into markup or code.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
@@ -40,10 +40,10 @@ _GUARDS = (
 
 
 def console_pages(folder: Path = _FOLDER) -> Iterable[Page]:
-    """The start page at "/", and each other file below "/console/<version>/".
+    """Yields the start page at "/", and each other file below "/console/<version>/".
 
-    The version changes with any file, so that browsers keep the files for ever and never mix two versions.
-    Raises KeyError for a kind of file that the console does not consist of.
+    The version changes with any file, so that browsers may cache the files indefinitely and never mix two versions.
+    Raises KeyError for a file name suffix without a content type.
     """
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()

@@ -1,4 +1,4 @@
-"""A file that Envoy answers with by itself."""
+"""A page that Envoy serves from a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from gateway.envoy.extensions import Config, set_header
 
 @dataclass(frozen=True)
 class Page:
-    """What is answered at `path`; Envoy reads it from a file called `file_name`."""
+    """The answer to GET `path`, which Envoy reads from the file `file_name`."""
 
     path: str
     file_name: str
@@ -17,7 +17,7 @@ class Page:
     headers: tuple[tuple[str, str], ...] = ()
 
     def route(self, folder: Path) -> Config:
-        """The route's action, with the file in `folder`."""
+        """Returns the action of the page's route, with the file in `folder`."""
         headers = (("content-type", self.content_type), *self.headers)
         return {
             "direct_response": {"status": 200, "body": {"filename": str(folder / self.file_name)}},

@@ -1,4 +1,4 @@
-"""Files that Envoy answers with by itself."""
+"""All pages that Envoy serves from files: the API reference and the console."""
 
 import base64
 import hashlib
@@ -17,19 +17,19 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 def pages(contract: Contract) -> Iterable[Page]:
-    """Every page."""
+    """Returns every page."""
     reference = json.dumps(document(contract), ensure_ascii=False, indent=1)
     docs = _DOCS.read_text("utf-8")
-    guards = (("content-security-policy", content_security_policy(docs)), ("referrer-policy", "no-referrer"))
+    headers = (("content-security-policy", content_security_policy(docs)), ("referrer-policy", "no-referrer"))
     return (
         Page("/openapi.json", "openapi.json", "application/json", reference.encode()),
-        Page("/docs", "docs.html", "text/html; charset=utf-8", docs.encode(), guards),
+        Page("/docs", "docs.html", "text/html; charset=utf-8", docs.encode(), headers),
         *console_pages(),
     )
 
 
 def content_security_policy(html: str) -> str:
-    """Allows the page's own inline scripts and styles, by their hashes, its own origin's data, and nothing else."""
+    """Returns a policy that allows the page's inline scripts and styles and calls to its origin, nothing else."""
     hashes: dict[str, list[str]] = {"script": [], "style": []}
     for kind, text in _INLINE.findall(html):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-/** English words for what can go wrong: reason.X says what happened, next.X what to do. */
+/** English messages for errors: reason.X says what happened, next.X what to do. */
 export const enProblems = {
   "problem.unknown": "That did not work ({reason})",
   "problem.try_again": "Please try again in a moment.",

@@ -1,4 +1,4 @@
-/** English. The keys are those of zh.js. */
+/** English messages. The keys are those of zh.js. */
 export const en = {
   "shell.skip": "Skip to content",
   "shell.navigation": "Main navigation",

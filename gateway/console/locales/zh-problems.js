@@ -1,4 +1,4 @@
-/** Chinese words for what can go wrong: reason.X says what happened, next.X what to do. */
+/** Chinese messages for errors: reason.X says what happened, next.X what to do. */
 export const zhProblems = {
   "problem.unknown": "操作没有成功（{reason}）",
   "problem.try_again": "请稍后重试。",

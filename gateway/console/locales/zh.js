@@ -1,4 +1,4 @@
-/** Chinese, the console's first language. The keys are those of en.js. */
+/** Chinese messages, the default language. The keys are those of en.js. */
 export const zh = {
   "shell.skip": "跳到正文",
   "shell.navigation": "主导航",

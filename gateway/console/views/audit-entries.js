@@ -1,4 +1,4 @@
-/** Entries of an audit log in words. */
+/** The table of audit entries, with the words for actors, actions and details. */
 
 import { element } from "../dom.js";
 import { knows, t } from "../i18n.js";
@@ -7,9 +7,9 @@ import { moment } from "../time.js";
 import { table } from "../widgets/table.js";
 
 const SERVICE = "service:";
-/** Who calls through the gateway without a token. */
+/** The actor of calls through the gateway without a token. */
 const VISITOR = "service:gateway";
-/** How the values of an entry's details are said; others are shown as they are. */
+/** The words for values of an entry's details; other values are shown unchanged. */
 const VALUES = {
   role: (value) => t(`role.${value}`),
   activation_status: (value) => t(`status.${value}`),
@@ -18,7 +18,7 @@ const VALUES = {
   password: () => t("audit.new_password"),
 };
 
-/** A table of `items`. `only(name, id)` is called to see nothing but what an "actor" did, or was done to a "target". */
+/** Returns a table of `items`. `only(name, id)` is called to filter by an "actor" or a "target". */
 export function auditEntries(items, only) {
   const columns = [
     { words: t("audit.action"), cell: whatHappened },

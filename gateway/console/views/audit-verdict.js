@@ -1,4 +1,4 @@
-/** Whether an audit log is whole, in words. */
+/** Verifies an audit log and shows the result. */
 
 import { isAbort } from "../api.js";
 import { element, fill, focusOn } from "../dom.js";
@@ -6,7 +6,7 @@ import { t } from "../i18n.js";
 import { icon } from "../widgets/icons.js";
 import { problemBox } from "../widgets/problem.js";
 
-/** A `button` that checks the log at `path()`, the `verdict` that it fills, and `clear()` for another log. */
+/** Returns a `button` that verifies the log at `path()`, the `verdict` element it fills, and `clear()`, which empties it. */
 export function verifying(app, signal, path) {
   const verdict = element("div");
   const button = element(
@@ -39,7 +39,7 @@ export function verifying(app, signal, path) {
   return { button, verdict, clear };
 }
 
-/** The verdict on the whole log: one call checks a bounded number of entries, the next goes on after them. */
+/** Returns the verdict on the whole log. Each call verifies a bounded number of entries, from where the last one ended. */
 async function check(app, path, signal) {
   let checked = 0;
   let after = "";

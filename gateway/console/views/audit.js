@@ -1,4 +1,4 @@
-/** For administrators: who did what, in the audit log of each service. */
+/** For administrators: the audit log of each service. */
 
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
@@ -9,7 +9,7 @@ import { auditEntries } from "./audit-entries.js";
 import { verifying } from "./audit-verdict.js";
 import { choices } from "./choices.js";
 
-/** The logs with their paths and what is done there. */
+/** The logs with their paths and actions. */
 const LOGS = {
   identity: {
     path: "/admin/audit",

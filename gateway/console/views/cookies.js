@@ -1,4 +1,4 @@
-/** The official accounts that are logged in. */
+/** The list of the official accounts that are logged in. */
 
 import { isAbort } from "../api.js";
 import { element, every, fill, focusOn } from "../dom.js";
@@ -94,7 +94,7 @@ function card(app, signal, cookie, read) {
       act: async () => {
         await app.api.post("/cookie/delete", { token: cookie.token });
         notify(t("cookies.deleted", { name }));
-        // After the dialog, which gives the focus back to a button that is gone.
+        // After the dialog has closed, which returns the focus to a button that was removed.
         setTimeout(() => read(""));
       },
     }),

@@ -1,4 +1,4 @@
-/** For administrators: making activation codes and taking them along. */
+/** For administrators: generating activation codes, copying and saving them. */
 
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
@@ -7,7 +7,7 @@ import { openDialog } from "../widgets/dialogs.js";
 import { saveFile } from "../widgets/download.js";
 import { field, form } from "../widgets/forms.js";
 
-/** `made` runs after the codes have been made. */
+/** Opens the dialog. `made` runs after codes were generated. */
 export function generateCodes(app, made) {
   openDialog(t("codes.generate"), (close) => {
     const whole = { type: "number", required: true, step: 1, min: 1, inputmode: "numeric" };
@@ -31,7 +31,7 @@ export function generateCodes(app, made) {
         ...whole,
       }),
     ];
-    // The same for every try of this dialog: an answer that was lost is given again.
+    // The same for every try of this dialog, so that a retry after a lost answer returns the same codes.
     const requestId = randomId();
     const body = element("div");
     const act = async ({ valid_days, count }) => {
@@ -97,7 +97,7 @@ function closeButton(close, words) {
 }
 
 function randomId() {
-  // crypto.randomUUID exists on HTTPS and on this very machine only.
+  // crypto.randomUUID exists only on HTTPS and on localhost.
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");

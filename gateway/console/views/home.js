@@ -1,4 +1,4 @@
-/** The first page: what the account may do, for how long, and with which official account. */
+/** The home page: the account's access and its end, redeeming a code, and the current official account. */
 
 import { isAbort } from "../api.js";
 import { element, every, fill } from "../dom.js";
@@ -29,7 +29,7 @@ export function homeView(app, signal) {
   draw();
   read();
   every(30_000, signal, () => now.querySelector("[data-until]")?.dispatchEvent(new Event("tick")));
-  // Whoever is typing a code is not disturbed by what is drawn again.
+  // The form is not redrawn with the rest, so that a code being typed is kept.
   const cards = element("div", { class: "cards" }, now, redeeming(app, draw));
   return element("div", { class: "view" }, element("h1", {}, t("home.title")), above, cards);
 }

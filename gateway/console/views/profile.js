@@ -1,4 +1,4 @@
-/** The person's own account: password, and the ways out. */
+/** The user's own account: changing the password and signing out. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -51,7 +51,7 @@ function passwordCard(app) {
   const act = async ({ email, old_password, new_password }, made) => {
     const remember = app.session.isRemembered;
     await app.api.post("/auth/password", { old_password, new_password });
-    // All tokens so far have ended with the old password, this tab's included.
+    // Changing the password has revoked all tokens, including that of this tab.
     const { access_token: token } = await app.api.post("/auth/login", { email, password: new_password });
     app.session.begin(token, remember);
     made.reset();

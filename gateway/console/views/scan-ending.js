@@ -1,4 +1,4 @@
-/** How a login ended: with an official account, or with the reason why not and what to do next. */
+/** The end of a login: the official account, or the reason for the failure and what to do next. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -7,7 +7,7 @@ import { moment } from "../time.js";
 import { avatar } from "../widgets/avatar.js";
 import { icon } from "../widgets/icons.js";
 
-/** `again` starts another login. */
+/** Returns the element. `again` starts another login. */
 export function ended(app, signal, state, again) {
   return state.ending === "success"
     ? succeeded(app, signal, state.cookie, again)

@@ -7,7 +7,7 @@ import { STEPS, canBeScanned, stepOf } from "../scan-progress.js";
 import { countdown, millisecondsLeft } from "../time.js";
 import { icon } from "../widgets/icons.js";
 
-/** The QR code's place: it keeps its size while there is none, or a used one. */
+/** The QR code's frame, which keeps its size while there is no code or a used one. */
 export class QrPicture {
   #address = null;
   #shown = null;
@@ -50,7 +50,7 @@ export class QrPicture {
   }
 }
 
-/** The steps, with the present one marked. */
+/** The steps, with the current one marked. */
 export function stepList() {
   const items = STEPS.map((step, index) =>
     element(
@@ -72,20 +72,20 @@ export function stepList() {
   return { element: element("ol", { class: "steps", "aria-label": t("scan.steps") }, ...items), show };
 }
 
-/** What happens now, in a sentence that screen readers say as it changes. */
+/** The current stage in a sentence, which screen readers announce when it changes. */
 export function statusLine() {
   const words = element("p", { class: "scan-status", role: "status", "aria-live": "polite" });
   const show = (state) => {
     const known = t(state.isReplacing ? "stage.replacing" : `stage.${state.stage}`);
-    // The server's own sentence is Chinese and knows more, for example why a code is replaced.
+    // The server's message is Chinese and says more, for example why a code is replaced.
     const sentence = language() === "zh" && state.message ? state.message : known;
-    // Screen readers repeat what is set again.
+    // Setting the same text again would make screen readers repeat it.
     if (words.textContent !== sentence) words.textContent = sentence;
   };
   return { element: words, show };
 }
 
-/** Says while the connection is broken that nothing is lost. */
+/** A notice, shown while the connection is broken, that the login continues. */
 export function connectionBanner() {
   const banner = element("p", { class: "banner banner-wait", role: "status", hidden: true });
   const show = (isBroken) => {
@@ -95,7 +95,7 @@ export function connectionBanner() {
   return { element: banner, show };
 }
 
-/** How long the code on the screen is good for. Not for screen readers: it changes every second. */
+/** The time for which the code on the screen is valid. Hidden from screen readers, because it changes every second. */
 export function countdownLine() {
   const line = element("p", { class: "scan-countdown muted", "aria-hidden": "true" });
   const show = (state) => {

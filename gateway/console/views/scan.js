@@ -1,4 +1,4 @@
-/** Logging an official account in: the QR code, live, and the stages as they happen. */
+/** Logging an official account in: the QR code and the stages, updated live. */
 
 import { isAbort } from "../api.js";
 import { element, every, fill, focusOn } from "../dom.js";
@@ -53,7 +53,7 @@ function invitation(begin) {
   );
 }
 
-/** Follows the tab's login, or starts one, and draws it until it has ended or the person leaves. */
+/** Follows the tab's login, or starts one, and draws it until it has ended or the user leaves the page. */
 async function follow(app, signal, body) {
   const qr = new QrPicture(signal);
   const steps = stepList();

@@ -1,11 +1,11 @@
-/** Signing in, and registering. */
+/** The forms for signing in and registering. */
 
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
 import { emailField, field, form } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
 
-/** `notice` says why somebody who was signed in is here again: "expired", "signed_out", or "". */
+/** Returns the page. `notice` is why the previous session ended: "expired", "signed_out", or "". */
 export function signInView(app, _signal, notice) {
   const card = element("section", { class: "card" });
   const show = (mode, focus) => {

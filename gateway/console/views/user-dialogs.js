@@ -1,4 +1,4 @@
-/** For administrators: making, changing and deleting an account. */
+/** For administrators: the dialogs that create, edit and delete an account. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -15,7 +15,7 @@ const PASSWORD = {
   autocomplete: "new-password",
 };
 
-/** `changed` runs after the account has been made. */
+/** Opens the dialog. `changed` runs after the account was created. */
 export function createUser(app, changed) {
   openDialog(t("users.create"), (close) => {
     const fields = [
@@ -39,7 +39,7 @@ export function createUser(app, changed) {
   });
 }
 
-/** Sends what was changed and nothing else. */
+/** Opens the dialog, which sends only the fields that were changed. */
 export function editUser(app, user, changed) {
   openDialog(t("users.edit"), (close) => {
     const until = localTime(user.expired_time);
@@ -105,7 +105,7 @@ function changesOf(user, until, { role, activation_status, expired_time, passwor
   return changes;
 }
 
-/** A moment as a datetime-local control takes it: in the person's time zone, to the minute. */
+/** Formats a time for a datetime-local control: in the user's time zone, to the minute. */
 function localTime(time) {
   if (!time) return "";
   const at = new Date(time);

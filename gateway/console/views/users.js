@@ -1,4 +1,4 @@
-/** For administrators: everybody's accounts. */
+/** For administrators: the list of all accounts. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -83,7 +83,7 @@ function actions(app, user, changed) {
     "div",
     { class: "buttons" },
     button(t("action.edit"), "users.edit_email", "", () => editUser(app, user, changed)),
-    // Deleting oneself here would leave a page that may not be seen any more.
+    // After deleting their own account, administrators could no longer see this page.
     !isMe &&
       button(t("action.delete"), "users.delete_email", "button-drop", () => deleteUser(app, user, changed)),
   );

@@ -3,7 +3,7 @@
 import { ApiError, isAbort } from "../api.js";
 import { element } from "../dom.js";
 
-/** An element that shows the first letter of the name until the picture is there, or if there is none. */
+/** Returns an element that shows the first letter of the name until the picture is loaded, or if there is none. */
 export function avatar(app, cookie, signal) {
   const letter = [...(cookie.name || "·")][0];
   const frame = element("span", { class: "avatar", "aria-hidden": "true" }, letter);
@@ -20,7 +20,7 @@ async function load(app, path, frame, signal) {
     await image.decode();
     frame.replaceChildren(image);
   } catch (error) {
-    // Without its picture the account is still recognised by its name.
+    // Without a picture, the letter stays.
     if (!isAbort(error) && !(error instanceof ApiError) && error.name !== "EncodingError") throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** States as short coloured words. */
+/** Badges: a state as a coloured word. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -14,7 +14,7 @@ const TONES = {
   dead: "bad",
 };
 
-/** A badge for the state `name`, whose words are those of `kind`, for example "status". */
+/** Returns a badge for the state `name`. `kind` is the prefix of the message's key, for example "status". */
 export function badge(kind, name) {
   return element("span", { class: `badge badge-${TONES[name] ?? "plain"}` }, t(`${kind}.${name}`));
 }

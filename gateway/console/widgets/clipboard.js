@@ -1,12 +1,12 @@
-/** Copying text. */
+/** Copying text to the clipboard. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { notify } from "./notices.js";
 
-/** Puts `text` on the clipboard and says so. */
+/** Copies `text` to the clipboard and shows a notice. */
 export async function copy(text, words = t("copy.done")) {
-  // Browsers offer it on HTTPS and on this very machine only.
+  // Browsers offer navigator.clipboard only on HTTPS and on localhost.
   if (navigator.clipboard) await navigator.clipboard.writeText(text);
   else copyFromField(text);
   notify(words);

@@ -1,4 +1,4 @@
-/** Native dialogs: they hold the focus, close with Escape, and give the focus back. */
+/** Native dialogs, which keep the focus inside, close with Escape, and return the focus. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
@@ -6,7 +6,7 @@ import { problemBox } from "./problem.js";
 
 let made = 0;
 
-/** Opens a dialog with `title` and what `build(close)` returns. `close` is safe to call twice. */
+/** Opens a dialog with `title` and the content that `build(close)` returns. `close` is idempotent. */
 export function openDialog(title, build) {
   made += 1;
   const id = `dialog-${made}`;
@@ -19,14 +19,14 @@ export function openDialog(title, build) {
   return dialog;
 }
 
-/** Closes whatever is open. */
+/** Closes all open dialogs. */
 export function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
 }
 
 /**
- * Asks before something that cannot be undone. `act` runs when the person agrees; the dialog stays open, with the
- * problem in it, when that fails.
+ * Asks for confirmation of an action that cannot be undone. `act` runs when the user confirms; if it fails, the dialog
+ * stays open and shows the error.
  */
 export function confirm({ title, text, agree, act }) {
   openDialog(title, (close) => {

@@ -1,10 +1,10 @@
-/** A row of filters above a list: it follows what is typed and chosen. */
+/** A row of filters above a list, applied while the user types and chooses. */
 
 import { element } from "../dom.js";
 
 const TYPING_MILLISECONDS = 300;
 
-/** Holds `fields` (made by `field`) and calls `changed` soon after each change. Its `values()` leaves out the empty. */
+/** Returns a row of `fields` (from `field`) that calls `changed` soon after each change; `values()` omits empty ones. */
 export function filters(label, fields, changed) {
   let timer;
   const row = element("form", { class: "filters", role: "search", "aria-label": label }, ...fields);

@@ -1,4 +1,4 @@
-/** Forms: labelled fields that say in the page's language what is wrong with them. */
+/** Forms with labelled fields, whose validation messages are in the page's language. */
 
 import { ApiError } from "../api.js";
 import { element } from "../dom.js";
@@ -8,8 +8,8 @@ import { problemBox } from "./problem.js";
 let made = 0;
 
 /**
- * One labelled control. `options` ([value, words] pairs) makes it a choice; everything else that is not named here becomes
- * an attribute of the control. `wrong` is what is said when the value does not fit, `hint` is said always.
+ * Returns one labelled control. `options` ([value, words] pairs) makes it a choice; all arguments that are not named here
+ * become attributes of the control. `wrong` is shown when the value is invalid, `hint` always.
  */
 export function field({ name, label, hint, wrong, options, value, ...attributes }) {
   made += 1;
@@ -47,8 +47,8 @@ export function field({ name, label, hint, wrong, options, value, ...attributes 
 }
 
 /**
- * The field of an e-mail address. Its pattern only catches slips: the rule is Identity's, and type="email" has another one,
- * which refuses addresses such as 张三@example.com and rewrites domains.
+ * Returns the field of an e-mail address. Its pattern only catches typing errors: Identity validates the address, and
+ * type="email" has other rules, which refuse addresses such as 张三@example.com and rewrite domains.
  */
 export function emailField(attributes) {
   return field({
@@ -67,7 +67,7 @@ export function emailField(attributes) {
 }
 
 /**
- * A form of `fields`. `act(values)` gets the trimmed values by name (a password as typed, a checkbox as a boolean)
+ * Returns a form of `fields`. `act(values)` gets the trimmed values by name (a password as typed, a checkbox as a boolean)
  * and may throw ApiError, which is shown in the form, at the field that the gateway names.
  */
 export function form({ fields, submit, act, extra = [], inline = false }) {
@@ -120,7 +120,7 @@ function areWellFormed(form) {
   );
 }
 
-/** Marks the fields named, and no others, as wrong and goes to the first. Returns whether there was one. */
+/** Marks only the fields named as invalid and moves the focus to the first. Returns whether there was one. */
 function complainAt(form, names) {
   const controls = controlsOf(form);
   for (const control of controls) {

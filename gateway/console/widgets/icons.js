@@ -1,4 +1,4 @@
-/** Line icons, drawn here so that nothing is loaded from elsewhere. They are decoration: the words are beside them. */
+/** Line icons, inline so that nothing is loaded from elsewhere. They are decoration beside a text. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -27,7 +27,7 @@ const PATHS = {
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 };
 
-/** The icon `name` as an svg element of the text's size and colour. */
+/** Returns the icon `name` as an svg element of the text's size and colour. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");

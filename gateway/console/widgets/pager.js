@@ -1,4 +1,4 @@
-/** A list that comes in pages, by the contract's page tokens. */
+/** A paginated list, by the contract's page tokens. */
 
 import { isAbort } from "../api.js";
 import { element, fill } from "../dom.js";
@@ -8,15 +8,15 @@ import { problemBox } from "./problem.js";
 const SIZE = 20;
 
 /**
- * An element with the first page of a list, ways to the others, and `reload()`.
+ * Returns an element with the first page of a list, controls for the other pages, and `reload()`.
  *
  * `path()` and `query()` give the list and its filters; `draw(items, total)` returns what to show, where `total` is
- * undefined for a list that does not count. A reload starts at the first page, with `{stay: true}` it reads the
- * present one again.
+ * undefined for a list without a total. A reload starts at the first page; with `{stay: true}` it reloads the
+ * current page.
  */
 export function pagedList(app, signal, { path, query, draw }) {
   const body = element("div", { class: "paged", "aria-live": "off" });
-  // The tokens that led to the present page; the first page needs none.
+  // The tokens of the pages up to the current one; the first page needs none.
   let tokens = [""];
   let running = new AbortController();
 

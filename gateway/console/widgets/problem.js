@@ -1,11 +1,11 @@
-/** A refusal on the page: what happened, what to do next, and a way to do it. */
+/** An error shown on the page: what happened, what to do next, and a button to try again. */
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { wordsForError } from "../problems.js";
 import { icon } from "./icons.js";
 
-/** An alert for `error`; with `again`, a button that tries once more. */
+/** Returns an alert for `error`; with `again`, it has a button that calls it. */
 export function problemBox(error, again) {
   const words = wordsForError(error);
   const isFault = (error.status ?? 500) >= 500;

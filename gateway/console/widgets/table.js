@@ -1,8 +1,8 @@
-/** A table that becomes a list of cards where it would not fit. */
+/** A table that becomes a list of cards on narrow screens. */
 
 import { element } from "../dom.js";
 
-/** `columns` are {words, cell(item), isAction?}. The roles are written out, for the cards take them from the tags. */
+/** `columns` are {words, cell(item), isAction?}. Roles are explicit, because the tags lose theirs in the card layout. */
 export function table(caption, columns, items) {
   const head = element(
     "tr",
