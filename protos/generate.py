@@ -1,7 +1,7 @@
-"""Generates `gen/` from the protos; with `--check`, fails when what is committed differs.
+"""Generates `gen/` from the protos; with `--check`, fails if the committed files differ.
 
-The generator is the pinned grpcio-tools, so a fresh machine gives the same bytes. Besides the Python modules
-it writes the descriptor set that the gateway is configured from, with the comments kept in it.
+The generator is the pinned grpcio-tools, so that every machine generates the same bytes. Besides the Python modules
+it writes the descriptor set, with comments, from which the gateway's configuration is built.
 """
 
 import argparse
@@ -22,11 +22,11 @@ ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 
 
 def generate(target: Path) -> None:
-    """Writes the whole of `gen/` below `target`, which exists. Raises SystemExit when protoc refuses."""
+    """Writes the contents of `gen/` into `target`, which must exist. Raises SystemExit if protoc fails."""
     googleapis = sysconfig.get_paths()["purelib"]
     protos = sorted(str(path.relative_to(ROOT / "protos")) for path in (ROOT / "protos").rglob("*.proto"))
     includes = [f"-I{ROOT / 'protos'}", f"-I{googleapis}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
-    # The plugins are named by path, since the virtual environment need not be on PATH.
+    # The plugins are given by path, since the virtual environment need not be on PATH.
     scripts = Path(sysconfig.get_paths()["scripts"])
     plugins = [f"--plugin={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     outputs = [f"--python_out={target}", f"--grpc_python_out={target}"]
@@ -70,12 +70,12 @@ def _differences(left: Path, right: Path) -> list[str]:
 
 
 def main() -> int:
-    """Returns the exit status: 0 when gen/ is up to date afterwards."""
+    """Runs the command and returns the exit status: 0 if gen/ is up to date afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        # A folder below the temporary one: copying that itself would carry its mode 0700 along.
+        # Not the temporary folder itself, whose mode 0700 would be copied.
         fresh = Path(folder) / "gen"
         fresh.mkdir()
         generate(fresh)

@@ -37,22 +37,22 @@ class Code(_message.Message):
     activation_code: _builtins.str
     """32 hex digits."""
     valid_days: _builtins.int
-    """The days of access that it gives."""
+    """The days of access that it grants."""
     activation_status: _builtins.str
     """"pending", "active", "expired" or "revoked"; an active code past its expiry_date reads as "expired"."""
     user_email: _builtins.str
-    """The e-mail of the account that redeemed it. Left out before."""
+    """The e-mail of the account that redeemed it. Left out while unused."""
     @_builtins.property
     def expiry_date(self) -> _timestamp_pb2.Timestamp:
-        """When the access that it gave ends. Left out while unused: unused codes do not expire."""
+        """When the access that it granted ends. Left out while unused: unused codes do not expire."""
 
     @_builtins.property
     def activation_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was redeemed. Left out before."""
+        """When it was redeemed. Left out while unused."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When it was created."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
@@ -93,7 +93,7 @@ class GenerateCodesRequest(_message.Message):
     count: _builtins.int
     """1 to 10000."""
     request_id: _builtins.str
-    """Chosen by the caller, 1 to 64 characters: makes a repeat give the first answer again."""
+    """Chosen by the caller, 1 to 64 characters: a retry with the same id returns the first answer again."""
     def __init__(
         self,
         *,
@@ -145,13 +145,13 @@ class ListCodesRequest(_message.Message):
     status: _builtins.str
     """"pending", "active", "expired" or "revoked"."""
     email: _builtins.str
-    """A part of the e-mail, case does not matter; "%" and "_" are plain characters."""
+    """A part of the e-mail, case-insensitive; "%" and "_" are ordinary characters."""
     page: _builtins.int
     """From 1; default 1. Not together with page_token."""
     size: _builtins.int
     """1 to 200; default 50."""
     page_token: _builtins.str
-    """next_page_token of the answer before, with the same filters."""
+    """next_page_token of the previous answer, with the same filters."""
     def __init__(
         self,
         *,
@@ -198,13 +198,13 @@ class ListCodesResponse(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     total: _builtins.int
-    """How many codes match the filters in all."""
+    """How many codes match the filters in total."""
     page: _builtins.int
-    """The page's number; 0 when asked for by page_token."""
+    """The page's number; 0 if it was requested by page_token."""
     size: _builtins.int
     """The page size that was used."""
     next_page_token: _builtins.str
-    """Asks for the next page. Left out on the last one."""
+    """The page_token of the next page. Left out on the last one."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Code]:
         """The codes of this page, newest first."""
@@ -285,7 +285,7 @@ class ActivateRequest(_message.Message):
 
     ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
     activation_code: _builtins.str
-    """32 hex digits; case does not matter."""
+    """32 hex digits, case-insensitive."""
     def __init__(
         self,
         *,

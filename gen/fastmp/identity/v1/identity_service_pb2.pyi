@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Account(_message.Message):
-    """A person's account as others may see it."""
+    """An account without its secrets."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,7 +33,7 @@ class Account(_message.Message):
     id: _builtins.str
     """UUID."""
     email: _builtins.str
-    """As registered; unique without regard to case."""
+    """As registered; unique, case-insensitively."""
     role: _builtins.str
     """"admin" or "user"."""
     activation_status: _builtins.str
@@ -90,7 +90,7 @@ class LoginRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The account's e-mail; case does not matter."""
+    """The account's e-mail, case-insensitive."""
     password: _builtins.str
     """1 to 128 characters."""
     def __init__(
@@ -188,7 +188,7 @@ class ChangePasswordRequest(_message.Message):
     OLD_PASSWORD_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
     old_password: _builtins.str
-    """The password until now."""
+    """The current password."""
     new_password: _builtins.str
     """6 to 128 characters."""
     def __init__(
@@ -236,7 +236,7 @@ class ListUsersRequest(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """A part of the e-mail, case does not matter; "%" and "_" are plain characters."""
+    """A part of the e-mail, case-insensitive; "%" and "_" are ordinary characters."""
     role: _builtins.str
     """"admin" or "user"."""
     activation_status: _builtins.str
@@ -246,7 +246,7 @@ class ListUsersRequest(_message.Message):
     size: _builtins.int
     """1 to 200; default 50."""
     page_token: _builtins.str
-    """next_page_token of the answer before, with the same filters."""
+    """next_page_token of the previous answer, with the same filters."""
     def __init__(
         self,
         *,
@@ -298,13 +298,13 @@ class ListUsersResponse(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     total: _builtins.int
-    """How many accounts match the filters in all."""
+    """How many accounts match the filters in total."""
     page: _builtins.int
-    """The page's number; 0 when asked for by page_token."""
+    """The page's number; 0 if it was requested by page_token."""
     size: _builtins.int
     """The page size that was used."""
     next_page_token: _builtins.str
-    """Asks for the next page. Left out on the last one."""
+    """The page_token of the next page. Left out on the last one."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
         """The accounts of this page, newest first."""
@@ -469,7 +469,7 @@ Global___DeleteUserResponse: _TypeAlias = DeleteUserResponse  # noqa: Y015
 
 @_typing.final
 class Principal(_message.Message):
-    """What a service needs to know of a caller."""
+    """An account as the other services know it: its identity and its rights."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -486,12 +486,12 @@ class Principal(_message.Message):
     role: _builtins.str
     """"admin" or "user"."""
     activation_status: _builtins.str
-    """"pending", "active", "expired" or "revoked", as stored: whoever keeps it compares expired_time with the
-    clock again.
+    """"pending", "active", "expired" or "revoked", as stored: a service that caches it must also compare expired_time
+    with the clock.
     """
     tokens_valid_after: _builtins.int
-    """Grows whenever the account's tokens are ended, by a logout or a new password: what was begun with a token while
-    it was lower has lost its access.
+    """Grows whenever the account's tokens are revoked, by a logout or a new password: whatever was started with a token
+    while the value was lower has lost its access.
     """
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
@@ -545,14 +545,14 @@ class AuthenticateResponse(_message.Message):
     TOKEN_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The account feed's sequence that this answer is at least as new as. A change with a higher sequence overrules it."""
+    """The account feed's sequence that this answer is at least as new as. A change with a higher sequence supersedes it."""
     @_builtins.property
     def principal(self) -> Global___Principal:
         """The token's account."""
 
     @_builtins.property
     def token_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the token ends by itself."""
+        """When the token expires."""
 
     def __init__(
         self,
@@ -576,7 +576,7 @@ class GetPrincipalsRequest(_message.Message):
     ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """Also the account that has this e-mail, in any spelling that Login takes."""
+    """Also the account that has this e-mail, in any spelling that Login accepts."""
     @_builtins.property
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most 1,000 account ids."""
@@ -607,7 +607,7 @@ class GetPrincipalsResponse(_message.Message):
     """The account feed's sequence that this answer is at least as new as."""
     @_builtins.property
     def principals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Principal]:
-        """Those that exist."""
+        """The accounts that exist."""
 
     def __init__(
         self,
@@ -629,8 +629,8 @@ class WatchAccountsRequest(_message.Message):
 
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     after_sequence: _builtins.int
-    """The last sequence that the subscriber has dealt with; 0 for all that is kept.
-    Absent: from now on, without the past.
+    """The last sequence that the subscriber has processed; 0 for all changes that are kept.
+    If absent, only new changes are sent.
     """
     def __init__(
         self,
@@ -655,10 +655,10 @@ class AccountEvent(_message.Message):
     CHANGE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Of a change: its own. Of a heartbeat: that of the last change sent, or where the stream began."""
+    """The change's sequence; of a heartbeat, the sequence of the last change sent, or the one where the stream began."""
     @_builtins.property
     def change(self) -> Global___AccountChange:
-        """An account has changed or is gone."""
+        """An account was created, changed or deleted."""
 
     @_builtins.property
     def heartbeat(self) -> Global___AccountHeartbeat:
@@ -691,7 +691,7 @@ class AccountChange(_message.Message):
     account_id: _builtins.str
     """The account."""
     kind: _builtins.str
-    """"changed" (also: made) or "deleted"."""
+    """"changed" (also if created) or "deleted"."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -744,7 +744,7 @@ class ApplyActivationRequest(_message.Message):
 
     @_builtins.property
     def redeemed_time(self) -> _timestamp_pb2.Timestamp:
-        """When the account redeemed the code; the code's activation_time. Left out by older callers: now."""
+        """When the account redeemed the code; the code's activation_time. Older callers leave it out, which means now."""
 
     def __init__(
         self,
@@ -772,10 +772,10 @@ class ApplyActivationResponse(_message.Message):
     email: _builtins.str
     """The account's e-mail."""
     activation_status: _builtins.str
-    """The status that the code gave: "active"."""
+    """The status that the code granted: "active"."""
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """The time that the code gave."""
+        """The end of the access that the code granted."""
 
     def __init__(
         self,
@@ -818,7 +818,7 @@ class ClearActivationResponse(_message.Message):
 
     CLEARED_FIELD_NUMBER: _builtins.int
     cleared: _builtins.bool
-    """Whether an account carried the code until this call."""
+    """Whether it was the current code of an account."""
     def __init__(
         self,
         *,

@@ -30,7 +30,7 @@ class IdentityServiceStub:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.
@@ -133,16 +133,16 @@ class IdentityServiceServicer:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.
     """
 
     def Register(self, request, context):
-        """Makes an account with role user and status pending.
+        """Creates an account with role user and status pending.
 
-        Not idempotent: a repeat is refused with ALREADY_EXISTS.
+        Not idempotent: a retry is refused with ALREADY_EXISTS.
         Fails with ALREADY_EXISTS (EMAIL_TAKEN), RESOURCE_EXHAUSTED (REGISTRATION_THROTTLED, HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -150,9 +150,9 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs in with e-mail and password; the answer holds a new access token.
+        """Signs in with e-mail and password and returns a new access token.
 
-        Safe to repeat: tokens given out before stay valid.
+        Safe to retry: tokens issued before stay valid.
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -167,18 +167,18 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends every token issued so far for the caller's account.
+        """Revokes every token issued so far for the caller's account.
 
-        Idempotent in effect; the token it is called with is ended too, so a repeat needs a new one.
+        Idempotent in effect; the token of the call is revoked, too, so a repeated call needs a new one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Changes the caller's password and ends every token issued so far.
+        """Changes the caller's password and revokes every token issued so far.
 
-        Not idempotent: a repeat finds another old password.
+        Not idempotent: a retry fails, because the old password has changed.
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -188,7 +188,7 @@ class IdentityServiceServicer:
     def ListUsers(self, request, context):
         """Lists accounts, newest first. Reads only.
 
-        Pages are asked for by number or, at the same cost however deep, by `page_token`.
+        A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,9 +202,9 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Makes an account with the role given and status pending.
+        """Creates an account with the role given and status pending.
 
-        Not idempotent: a repeat is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
+        Not idempotent: a retry is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
         RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -214,7 +214,7 @@ class IdentityServiceServicer:
     def UpdateUser(self, request, context):
         """Changes the fields that are present, and nothing else.
 
-        Idempotent. A new password ends every token issued so far for the account. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
+        Idempotent. A new password revokes every token of the account issued so far. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
         FAILED_PRECONDITION (LAST_ADMIN), RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -222,16 +222,16 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUser(self, request, context):
-        """Deletes an account; its activation codes, cookies and their folders follow through the account feed.
+        """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
-        A repeat answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Authenticate(self, request, context):
-        """Says whose access token this is, and what the account may do now. Reads only.
+        """Returns the account of an access token, and its present rights. Reads only.
 
         Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
         """
@@ -242,45 +242,45 @@ class IdentityServiceServicer:
     def GetPrincipals(self, request, context):
         """Returns those of the named accounts that exist, in no order. Reads only.
 
-        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
-        is an e-mail compared: Identity alone knows when two spellings are one address.
+        For a subscriber that resynchronises after FEED_PRUNED, and for the access check of AcquireCookie. Accounts can be
+        looked up by e-mail, because only Identity knows when two spellings are the same address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchAccounts(self, request, context):
-        """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-        as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
-        stream within a second.
+        """Streams every account change after `after_sequence`, in order, without gaps, each once; then new changes as they
+        happen. A heartbeat is sent at least three times a second, so that a subscriber notices a broken stream within a
+        second.
 
-        Idempotent: a subscriber that comes back with its last sequence misses nothing.
-        Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-        remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
-        on from that sequence.
+        Idempotent: a subscriber that reconnects with its last sequence misses nothing.
+        Fails with OUT_OF_RANGE (FEED_PRUNED) if changes after `after_sequence` are no longer kept. The subscriber then
+        keeps the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and continues
+        from that sequence.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApplyActivation(self, request, context):
-        """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
-        has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
-        Of codes redeemed at the same time the greater one counts as the later.
+        """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
+        has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
+        Of codes redeemed at the same time, the greater one counts as the later.
 
-        Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
-        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
+        Idempotent by activation_code: a retry returns the first answer again and changes nothing.
+        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
         before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
-        (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+        (ACTIVATION_APPLIED_ELSEWHERE) if the code was applied to another account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ClearActivation(self, request, context):
-        """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-        expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
-        the code can no longer be applied.
+        """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
+        expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+        applied.
 
         Idempotent by activation_code.
         """
@@ -296,9 +296,9 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyAuditLog(self, request, context):
-        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+        """Verifies that no entry of this service's audit log was changed, removed or inserted. Reads only.
 
-        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        Checks at most 100,000 entries; the next call continues from the position in the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -404,7 +404,7 @@ class IdentityService:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.

@@ -31,7 +31,7 @@ class IdentityServiceStub:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.
@@ -42,98 +42,98 @@ class IdentityServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     Register: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRequest, _identity_service_pb2.Account]
-    """Makes an account with role user and status pending.
+    """Creates an account with role user and status pending.
 
-    Not idempotent: a repeat is refused with ALREADY_EXISTS.
+    Not idempotent: a retry is refused with ALREADY_EXISTS.
     Fails with ALREADY_EXISTS (EMAIL_TAKEN), RESOURCE_EXHAUSTED (REGISTRATION_THROTTLED, HASHING_BUSY).
     """
     Login: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]
-    """Signs in with e-mail and password; the answer holds a new access token.
+    """Signs in with e-mail and password and returns a new access token.
 
-    Safe to repeat: tokens given out before stay valid.
+    Safe to retry: tokens issued before stay valid.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     GetMe: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetMeRequest, _identity_service_pb2.Account]
     """Returns the caller's account as it is now. Reads only."""
     Logout: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LogoutRequest, _identity_service_pb2.LogoutResponse]
-    """Ends every token issued so far for the caller's account.
+    """Revokes every token issued so far for the caller's account.
 
-    Idempotent in effect; the token it is called with is ended too, so a repeat needs a new one.
+    Idempotent in effect; the token of the call is revoked, too, so a repeated call needs a new one.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ChangePasswordRequest, _identity_service_pb2.ChangePasswordResponse]
-    """Changes the caller's password and ends every token issued so far.
+    """Changes the caller's password and revokes every token issued so far.
 
-    Not idempotent: a repeat finds another old password.
+    Not idempotent: a retry fails, because the old password has changed.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]
     """Lists accounts, newest first. Reads only.
 
-    Pages are asked for by number or, at the same cost however deep, by `page_token`.
+    A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
     """
     GetUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_service_pb2.Account]
     """Returns one account. Reads only. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND)."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_service_pb2.Account]
-    """Makes an account with the role given and status pending.
+    """Creates an account with the role given and status pending.
 
-    Not idempotent: a repeat is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
+    Not idempotent: a retry is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
     RESOURCE_EXHAUSTED (HASHING_BUSY).
     """
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_service_pb2.Account]
     """Changes the fields that are present, and nothing else.
 
-    Idempotent. A new password ends every token issued so far for the account. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
+    Idempotent. A new password revokes every token of the account issued so far. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
     FAILED_PRECONDITION (LAST_ADMIN), RESOURCE_EXHAUSTED (HASHING_BUSY).
     """
     DeleteUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.DeleteUserRequest, _identity_service_pb2.DeleteUserResponse]
-    """Deletes an account; its activation codes, cookies and their folders follow through the account feed.
+    """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
-    A repeat answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+    A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
     """
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_service_pb2.AuthenticateResponse]
-    """Says whose access token this is, and what the account may do now. Reads only.
+    """Returns the account of an access token, and its present rights. Reads only.
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
     GetPrincipals: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
-    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
-    is an e-mail compared: Identity alone knows when two spellings are one address.
+    For a subscriber that resynchronises after FEED_PRUNED, and for the access check of AcquireCookie. Accounts can be
+    looked up by e-mail, because only Identity knows when two spellings are the same address.
     """
     WatchAccounts: _grpc.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]
-    """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-    as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
-    stream within a second.
+    """Streams every account change after `after_sequence`, in order, without gaps, each once; then new changes as they
+    happen. A heartbeat is sent at least three times a second, so that a subscriber notices a broken stream within a
+    second.
 
-    Idempotent: a subscriber that comes back with its last sequence misses nothing.
-    Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-    remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
-    on from that sequence.
+    Idempotent: a subscriber that reconnects with its last sequence misses nothing.
+    Fails with OUT_OF_RANGE (FEED_PRUNED) if changes after `after_sequence` are no longer kept. The subscriber then
+    keeps the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and continues
+    from that sequence.
     """
     ApplyActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]
-    """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
-    has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
-    Of codes redeemed at the same time the greater one counts as the later.
+    """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
+    has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
+    Of codes redeemed at the same time, the greater one counts as the later.
 
-    Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
-    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
+    Idempotent by activation_code: a retry returns the first answer again and changes nothing.
+    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
     before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
-    (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+    (ACTIVATION_APPLIED_ELSEWHERE) if the code was applied to another account.
     """
     ClearActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]
-    """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-    expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
-    the code can no longer be applied.
+    """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
+    expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+    applied.
 
     Idempotent by activation_code.
     """
     ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
     VerifyAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]
-    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+    """Verifies that no entry of this service's audit log was changed, removed or inserted. Reads only.
 
-    Checks at most 100,000 entries; the next call goes on from the position in the answer.
+    Checks at most 100,000 entries; the next call continues from the position in the answer.
     """
 
 @_typing.type_check_only
@@ -141,7 +141,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.
@@ -149,105 +149,105 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
-    """Makes an account with role user and status pending.
+    """Creates an account with role user and status pending.
 
-    Not idempotent: a repeat is refused with ALREADY_EXISTS.
+    Not idempotent: a retry is refused with ALREADY_EXISTS.
     Fails with ALREADY_EXISTS (EMAIL_TAKEN), RESOURCE_EXHAUSTED (REGISTRATION_THROTTLED, HASHING_BUSY).
     """
     Login: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]  # type: ignore[assignment]
-    """Signs in with e-mail and password; the answer holds a new access token.
+    """Signs in with e-mail and password and returns a new access token.
 
-    Safe to repeat: tokens given out before stay valid.
+    Safe to retry: tokens issued before stay valid.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     GetMe: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetMeRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
     """Returns the caller's account as it is now. Reads only."""
     Logout: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LogoutRequest, _identity_service_pb2.LogoutResponse]  # type: ignore[assignment]
-    """Ends every token issued so far for the caller's account.
+    """Revokes every token issued so far for the caller's account.
 
-    Idempotent in effect; the token it is called with is ended too, so a repeat needs a new one.
+    Idempotent in effect; the token of the call is revoked, too, so a repeated call needs a new one.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ChangePasswordRequest, _identity_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
-    """Changes the caller's password and ends every token issued so far.
+    """Changes the caller's password and revokes every token issued so far.
 
-    Not idempotent: a repeat finds another old password.
+    Not idempotent: a retry fails, because the old password has changed.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Reads only.
 
-    Pages are asked for by number or, at the same cost however deep, by `page_token`.
+    A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
     """
     GetUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
     """Returns one account. Reads only. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND)."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
-    """Makes an account with the role given and status pending.
+    """Creates an account with the role given and status pending.
 
-    Not idempotent: a repeat is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
+    Not idempotent: a retry is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
     RESOURCE_EXHAUSTED (HASHING_BUSY).
     """
     UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.UpdateUserRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
     """Changes the fields that are present, and nothing else.
 
-    Idempotent. A new password ends every token issued so far for the account. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
+    Idempotent. A new password revokes every token of the account issued so far. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
     FAILED_PRECONDITION (LAST_ADMIN), RESOURCE_EXHAUSTED (HASHING_BUSY).
     """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.DeleteUserRequest, _identity_service_pb2.DeleteUserResponse]  # type: ignore[assignment]
-    """Deletes an account; its activation codes, cookies and their folders follow through the account feed.
+    """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
-    A repeat answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+    A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
     """
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_service_pb2.AuthenticateResponse]  # type: ignore[assignment]
-    """Says whose access token this is, and what the account may do now. Reads only.
+    """Returns the account of an access token, and its present rights. Reads only.
 
     Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
     """
     GetPrincipals: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetPrincipalsRequest, _identity_service_pb2.GetPrincipalsResponse]  # type: ignore[assignment]
     """Returns those of the named accounts that exist, in no order. Reads only.
 
-    For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
-    is an e-mail compared: Identity alone knows when two spellings are one address.
+    For a subscriber that resynchronises after FEED_PRUNED, and for the access check of AcquireCookie. Accounts can be
+    looked up by e-mail, because only Identity knows when two spellings are the same address.
     """
     WatchAccounts: _aio.UnaryStreamMultiCallable[_identity_service_pb2.WatchAccountsRequest, _identity_service_pb2.AccountEvent]  # type: ignore[assignment]
-    """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-    as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
-    stream within a second.
+    """Streams every account change after `after_sequence`, in order, without gaps, each once; then new changes as they
+    happen. A heartbeat is sent at least three times a second, so that a subscriber notices a broken stream within a
+    second.
 
-    Idempotent: a subscriber that comes back with its last sequence misses nothing.
-    Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-    remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
-    on from that sequence.
+    Idempotent: a subscriber that reconnects with its last sequence misses nothing.
+    Fails with OUT_OF_RANGE (FEED_PRUNED) if changes after `after_sequence` are no longer kept. The subscriber then
+    keeps the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and continues
+    from that sequence.
     """
     ApplyActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]  # type: ignore[assignment]
-    """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
-    has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
-    Of codes redeemed at the same time the greater one counts as the later.
+    """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
+    has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
+    Of codes redeemed at the same time, the greater one counts as the later.
 
-    Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
-    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
+    Idempotent by activation_code: a retry returns the first answer again and changes nothing.
+    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
     before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
-    (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+    (ACTIVATION_APPLIED_ELSEWHERE) if the code was applied to another account.
     """
     ClearActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]  # type: ignore[assignment]
-    """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-    expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
-    the code can no longer be applied.
+    """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
+    expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+    applied.
 
     Idempotent by activation_code.
     """
     ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
     VerifyAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.VerifyAuditLogRequest, _audit_pb2.VerifyAuditLogResponse]  # type: ignore[assignment]
-    """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+    """Verifies that no entry of this service's audit log was changed, removed or inserted. Reads only.
 
-    Checks at most 100,000 entries; the next call goes on from the position in the answer.
+    Checks at most 100,000 entries; the next call continues from the position in the answer.
     """
 
 class IdentityServiceServicer:
     """Accounts, passwords, access tokens and the feed of account changes.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to repeat) and, by its access level, with
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
     (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
     listed below.
@@ -258,9 +258,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.RegisterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.Account, _abc.Awaitable[_identity_service_pb2.Account]]:
-        """Makes an account with role user and status pending.
+        """Creates an account with role user and status pending.
 
-        Not idempotent: a repeat is refused with ALREADY_EXISTS.
+        Not idempotent: a retry is refused with ALREADY_EXISTS.
         Fails with ALREADY_EXISTS (EMAIL_TAKEN), RESOURCE_EXHAUSTED (REGISTRATION_THROTTLED, HASHING_BUSY).
         """
 
@@ -269,9 +269,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.LoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.LoginResponse, _abc.Awaitable[_identity_service_pb2.LoginResponse]]:
-        """Signs in with e-mail and password; the answer holds a new access token.
+        """Signs in with e-mail and password and returns a new access token.
 
-        Safe to repeat: tokens given out before stay valid.
+        Safe to retry: tokens issued before stay valid.
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
@@ -287,9 +287,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.LogoutRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.LogoutResponse, _abc.Awaitable[_identity_service_pb2.LogoutResponse]]:
-        """Ends every token issued so far for the caller's account.
+        """Revokes every token issued so far for the caller's account.
 
-        Idempotent in effect; the token it is called with is ended too, so a repeat needs a new one.
+        Idempotent in effect; the token of the call is revoked, too, so a repeated call needs a new one.
         """
 
     def ChangePassword(
@@ -297,9 +297,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.ChangePasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ChangePasswordResponse, _abc.Awaitable[_identity_service_pb2.ChangePasswordResponse]]:
-        """Changes the caller's password and ends every token issued so far.
+        """Changes the caller's password and revokes every token issued so far.
 
-        Not idempotent: a repeat finds another old password.
+        Not idempotent: a retry fails, because the old password has changed.
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
@@ -310,7 +310,7 @@ class IdentityServiceServicer:
     ) -> _typing.Union[_identity_service_pb2.ListUsersResponse, _abc.Awaitable[_identity_service_pb2.ListUsersResponse]]:
         """Lists accounts, newest first. Reads only.
 
-        Pages are asked for by number or, at the same cost however deep, by `page_token`.
+        A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
         """
 
     def GetUser(
@@ -325,9 +325,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.CreateUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.Account, _abc.Awaitable[_identity_service_pb2.Account]]:
-        """Makes an account with the role given and status pending.
+        """Creates an account with the role given and status pending.
 
-        Not idempotent: a repeat is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
+        Not idempotent: a retry is refused. Fails with ALREADY_EXISTS (EMAIL_TAKEN),
         RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
 
@@ -338,7 +338,7 @@ class IdentityServiceServicer:
     ) -> _typing.Union[_identity_service_pb2.Account, _abc.Awaitable[_identity_service_pb2.Account]]:
         """Changes the fields that are present, and nothing else.
 
-        Idempotent. A new password ends every token issued so far for the account. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
+        Idempotent. A new password revokes every token of the account issued so far. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND),
         FAILED_PRECONDITION (LAST_ADMIN), RESOURCE_EXHAUSTED (HASHING_BUSY).
         """
 
@@ -347,9 +347,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.DeleteUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.DeleteUserResponse, _abc.Awaitable[_identity_service_pb2.DeleteUserResponse]]:
-        """Deletes an account; its activation codes, cookies and their folders follow through the account feed.
+        """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
-        A repeat answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
         """
 
     def Authenticate(
@@ -357,7 +357,7 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.AuthenticateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.AuthenticateResponse, _abc.Awaitable[_identity_service_pb2.AuthenticateResponse]]:
-        """Says whose access token this is, and what the account may do now. Reads only.
+        """Returns the account of an access token, and its present rights. Reads only.
 
         Fails with UNAUTHENTICATED (TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED).
         """
@@ -369,8 +369,8 @@ class IdentityServiceServicer:
     ) -> _typing.Union[_identity_service_pb2.GetPrincipalsResponse, _abc.Awaitable[_identity_service_pb2.GetPrincipalsResponse]]:
         """Returns those of the named accounts that exist, in no order. Reads only.
 
-        For a subscriber that resynchronises after FEED_PRUNED, and for the entitlement behind AcquireCookie. Only here
-        is an e-mail compared: Identity alone knows when two spellings are one address.
+        For a subscriber that resynchronises after FEED_PRUNED, and for the access check of AcquireCookie. Accounts can be
+        looked up by e-mail, because only Identity knows when two spellings are the same address.
         """
 
     def WatchAccounts(
@@ -378,14 +378,14 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.WatchAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_identity_service_pb2.AccountEvent], _abc.AsyncIterator[_identity_service_pb2.AccountEvent]]:
-        """Streams every change of an account after `after_sequence`: in order, without gaps, each once; then goes on
-        as changes happen. A heartbeat comes at least three times a second, so that a subscriber notices a broken
-        stream within a second.
+        """Streams every account change after `after_sequence`, in order, without gaps, each once; then new changes as they
+        happen. A heartbeat is sent at least three times a second, so that a subscriber notices a broken stream within a
+        second.
 
-        Idempotent: a subscriber that comes back with its last sequence misses nothing.
-        Fails with OUT_OF_RANGE (FEED_PRUNED) when changes after `after_sequence` are no longer kept: the subscriber
-        remembers the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and goes
-        on from that sequence.
+        Idempotent: a subscriber that reconnects with its last sequence misses nothing.
+        Fails with OUT_OF_RANGE (FEED_PRUNED) if changes after `after_sequence` are no longer kept. The subscriber then
+        keeps the sequence of an empty GetPrincipals, checks all accounts that it knows with GetPrincipals, and continues
+        from that sequence.
         """
 
     def ApplyActivation(
@@ -393,14 +393,14 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.ApplyActivationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ApplyActivationResponse, _abc.Awaitable[_identity_service_pb2.ApplyActivationResponse]]:
-        """Gives an account the days of an activation code, unless the account has redeemed another code later or an admin
-        has set its activation_status or expired_time later: then the account stays as it is, and the answer is the same.
-        Of codes redeemed at the same time the greater one counts as the later.
+        """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
+        has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
+        Of codes redeemed at the same time, the greater one counts as the later.
 
-        Idempotent by activation_code: a repeat gives the first answer again and changes nothing.
-        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) when the code was cleared
+        Idempotent by activation_code: a retry returns the first answer again and changes nothing.
+        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
         before, FAILED_PRECONDITION (ACCOUNT_REVOKED) while the account is revoked, ALREADY_EXISTS
-        (ACTIVATION_APPLIED_ELSEWHERE) when another account has it.
+        (ACTIVATION_APPLIED_ELSEWHERE) if the code was applied to another account.
         """
 
     def ClearActivation(
@@ -408,9 +408,9 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.ClearActivationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ClearActivationResponse, _abc.Awaitable[_identity_service_pb2.ClearActivationResponse]]:
-        """Takes the activation of a deleted code back: the account that carries the code loses its activation_code and
-        expired_time, and is pending again; a revoked one stays revoked. Without such an account nothing changes but that
-        the code can no longer be applied.
+        """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
+        expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+        applied.
 
         Idempotent by activation_code.
         """
@@ -427,9 +427,9 @@ class IdentityServiceServicer:
         request: _audit_pb2.VerifyAuditLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.VerifyAuditLogResponse, _abc.Awaitable[_audit_pb2.VerifyAuditLogResponse]]:
-        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+        """Verifies that no entry of this service's audit log was changed, removed or inserted. Reads only.
 
-        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        Checks at most 100,000 entries; the next call continues from the position in the answer.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -41,17 +41,17 @@ class Cookie(_message.Message):
     owner_email: _builtins.str
     """The e-mail of the FastMP account that owns it."""
     name: _builtins.str
-    """The official account's name; empty when WeChat did not tell it."""
+    """The official account's name; empty if WeChat did not return it."""
     avatar_url: _builtins.str
-    """The avatar's address at WeChat; empty when WeChat did not tell it."""
+    """The avatar's address at WeChat; empty if WeChat did not return it."""
     avatar: _builtins.str
-    """The avatar's path on the gateway; empty when there is none."""
+    """The avatar's path on the gateway; empty if there is none."""
     local: _builtins.str
     """The folder of the exported copy, relative to the state directory."""
     is_current: _builtins.bool
     """Whether it is the owner's current one."""
     health: _builtins.str
-    """How it fared: "ok", "dead" (WeChat ended the session) or "cooling_down" (WeChat limits its rate)."""
+    """Its health: "ok", "dead" (WeChat ended the session) or "cooling_down" (WeChat limits its rate)."""
     @_builtins.property
     def created_time(self) -> _timestamp_pb2.Timestamp:
         """When the official account was logged in."""
@@ -92,7 +92,7 @@ class BeginLoginRequest(_message.Message):
     inline_qr: _builtins.bool
     """Whether the answer holds the picture; default true."""
     wait_seconds: _builtins.int
-    """Accepted for older callers, without effect."""
+    """Accepted from older callers; has no effect."""
     def __init__(
         self,
         *,
@@ -127,7 +127,7 @@ class BeginLoginResponse(_message.Message):
     message: _builtins.str
     """For people, in Chinese."""
     qrcode_base64: _builtins.str
-    """The QR code's picture, base64. Left out when not asked for or not there."""
+    """The QR code's picture, base64. Left out if not requested or not available."""
     login_key: _builtins.str
     """The key of this login for PollLogin, WatchLogin and CancelLogin."""
     def __init__(
@@ -185,12 +185,12 @@ class PollLoginResponse(_message.Message):
     stage: _builtins.str
     """One of the stages above."""
     qrcode_base64: _builtins.str
-    """The QR code's picture, base64, while it waits to be scanned."""
+    """The QR code's picture, base64, while it can be scanned."""
     reason: _builtins.str
     """One of the reasons above, on failure."""
     @_builtins.property
     def cookie(self) -> Global___Cookie:
-        """The new cookie, on success, unless it was deleted or replaced since."""
+        """The new cookie, on success, unless it was deleted or replaced since then."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class WatchLoginRequest(_message.Message):
     login_key: _builtins.str
     """As in the login's events."""
     after_sequence: _builtins.int
-    """The last sequence that the caller has seen; default 0, all. More than there are counts as all there are."""
+    """The last sequence that the caller has seen; default 0, for all events. A greater one than exists means the last."""
     def __init__(
         self,
         *,
@@ -324,7 +324,7 @@ class LoginEvent(_message.Message):
 
     @_builtins.property
     def progress(self) -> Global___LoginProgress:
-        """The login is at another stage."""
+        """The login has reached another stage."""
 
     @_builtins.property
     def heartbeat(self) -> Global___LoginHeartbeat:
@@ -332,11 +332,11 @@ class LoginEvent(_message.Message):
 
     @_builtins.property
     def success(self) -> Global___LoginSuccess:
-        """The last event: the cookie is there."""
+        """The last event: the login has succeeded."""
 
     @_builtins.property
     def failure(self) -> Global___LoginFailure:
-        """The last event: no cookie."""
+        """The last event: the login has failed."""
 
     def __init__(
         self,
@@ -374,12 +374,12 @@ class LoginQrCode(_message.Message):
     content_type: _builtins.str
     """"image/jpeg", "image/png", "image/gif" or "image/webp"."""
     url: _builtins.str
-    """What the picture encodes, for whoever draws it anew; left out when it could not be read."""
+    """The URL that the picture encodes, for clients that draw the QR code themselves; left out if it could not be read."""
     refresh_count: _builtins.int
-    """How many expired ones came before it, 0 to 5."""
+    """How many expired codes preceded it, 0 to 5."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When FastMP replaces it by itself, unless WeChat says sooner that it has expired."""
+        """When FastMP replaces it, unless WeChat reports sooner that it has expired."""
 
     def __init__(
         self,
@@ -446,7 +446,7 @@ class LoginSuccess(_message.Message):
     COOKIE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def cookie(self) -> Global___Cookie:
-        """The new cookie. Left out if it was deleted or replaced already."""
+        """The new cookie. Left out if it was already deleted or replaced."""
 
     def __init__(
         self,
@@ -473,7 +473,7 @@ class LoginFailure(_message.Message):
     message: _builtins.str
     """For people, in Chinese."""
     retryable: _builtins.bool
-    """Whether starting again at once may help."""
+    """Whether starting a new login immediately may succeed."""
     def __init__(
         self,
         *,
@@ -511,7 +511,7 @@ class ListCookiesResponse(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cookie]:
-        """The caller's, newest first; at most 200."""
+        """The caller's cookies, newest first; at most 200."""
 
     def __init__(
         self,
@@ -631,9 +631,9 @@ class AcquireCookieRequest(_message.Message):
     owner_id: _builtins.str
     """The account's id."""
     owner_email: _builtins.str
-    """The account's e-mail, in any spelling that Login takes."""
+    """The account's e-mail, in any spelling that Login accepts."""
     token: _builtins.str
-    """A certain cookie of the owner instead of the current one."""
+    """The token of a cookie of the owner, instead of the current one."""
     def __init__(
         self,
         *,
@@ -665,7 +665,7 @@ class AcquireCookieResponse(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     COOKIE_HEADER_FIELD_NUMBER: _builtins.int
     acquisition_id: _builtins.str
-    """Names this hand-out in ReportCookie."""
+    """The id of this hand-out, for ReportCookie."""
     cookie_header: _builtins.str
     """The values as one Cookie header, "a=b; c=d". A secret: never log it."""
     @_builtins.property
@@ -713,7 +713,7 @@ class CookieValue(_message.Message):
     """The path that it is sent to."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When WeChat said it ends. Left out for a session cookie."""
+        """The expiry that WeChat set. Left out for a session cookie."""
 
     def __init__(
         self,
@@ -741,8 +741,8 @@ class ReportCookieRequest(_message.Message):
     acquisition_id: _builtins.str
     """As answered by AcquireCookie."""
     outcome: _builtins.str
-    """"ok", "dead" (ret 200003 or 200040), "rate_limited" (ret 200013) or "error" (anything else; says nothing of
-    the cookie).
+    """"ok", "dead" (ret 200003 or 200040), "rate_limited" (ret 200013) or "error" (anything else; has no effect on the
+    cookie's health).
     """
     def __init__(
         self,
@@ -764,7 +764,7 @@ class ReportCookieResponse(_message.Message):
 
     HEALTH_FIELD_NUMBER: _builtins.int
     health: _builtins.str
-    """The cookie's health after the report; "dead" when it is gone or was replaced."""
+    """The cookie's health after the report; "dead" if it was deleted or replaced."""
     def __init__(
         self,
         *,

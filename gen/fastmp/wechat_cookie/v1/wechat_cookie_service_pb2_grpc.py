@@ -28,55 +28,55 @@ if _version_not_supported:
 
 
 class WeChatCookieServiceStub:
-    """Logins of WeChat Official Accounts by QR code, and the cookies that they yield.
+    """Logins of WeChat Official Accounts by QR code, and the resulting cookies.
 
-    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of
-    the same one, and any replica serves any of them.
+    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of it, and
+    any replica serves any of them.
 
     Stages of a login, a closed list:
     preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
-    no_account            scanned by somebody who administers no account; the QR code stays valid
+    no_account            scanned by a person who administers no account; the QR code stays valid
     waiting_for_approval  an operator scanned; an administrator of the account must approve
     confirmed             confirmed on the phone; the session is being taken over from WeChat
-    saving                the session is safe; name and avatar are being fetched
+    saving                the session is stored; name and avatar are being fetched
     succeeded             ended with a cookie
     failed                ended without one
 
-    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+    A progress event reports each stage but the last two, which are reported by the success or failure event.
 
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
-    ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
-    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    ACCOUNT_DELETED            the FastMP account was deleted (in earlier releases; now ACCESS_ENDED)
+    LOGIN_TIMEOUT              the login was not finished in time, or not watched or polled for too long
     LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
     it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
-    QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
+    QR_UNAVAILABLE             WeChat returned no QR code, or something that is not an image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
     LOGIN_REFUSED              WeChat refused the login
     APPROVAL_REFUSED           the administrator refused
     APPROVAL_TIMEOUT           the administrator did not answer
     LOGIN_NO_REDIRECT          the final answer has no redirect_url
     LOGIN_NEEDS_VERIFICATION   WeChat wants a further verification step
-    LOGIN_NO_SESSION           the final answer carries no session cookies (seen when WeChat suspects the address)
+    LOGIN_NO_SESSION           the final answer has no session cookies (seen when WeChat distrusts the address)
     LOGIN_NOT_JSON             the final answer is a page, not JSON
     WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
-    WECHAT_RATE_LIMITED        WeChat limits this address or account; wait for hours
+    WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
     WECHAT_UNREACHABLE         WeChat cannot be reached
-    WECHAT_BAD_ANSWER          WeChat answered something that is not understood
-    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
+    WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
+    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
     INTERNAL                   a fault of FastMP
 
-    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
-    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
-    the login had its cookie before and goes on.
+    Access is checked as long as a login or a stream is open. Within a second of the end of an account's access, its
+    running logins fail with ACCESS_ENDED and nothing is saved, and its streams end with a failure of that reason as their
+    last event, even if the login already has its cookie and continues.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
     reasons are listed below.
@@ -161,94 +161,94 @@ class WeChatCookieServiceStub:
 
 
 class WeChatCookieServiceServicer:
-    """Logins of WeChat Official Accounts by QR code, and the cookies that they yield.
+    """Logins of WeChat Official Accounts by QR code, and the resulting cookies.
 
-    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of
-    the same one, and any replica serves any of them.
+    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of it, and
+    any replica serves any of them.
 
     Stages of a login, a closed list:
     preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
-    no_account            scanned by somebody who administers no account; the QR code stays valid
+    no_account            scanned by a person who administers no account; the QR code stays valid
     waiting_for_approval  an operator scanned; an administrator of the account must approve
     confirmed             confirmed on the phone; the session is being taken over from WeChat
-    saving                the session is safe; name and avatar are being fetched
+    saving                the session is stored; name and avatar are being fetched
     succeeded             ended with a cookie
     failed                ended without one
 
-    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+    A progress event reports each stage but the last two, which are reported by the success or failure event.
 
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
-    ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
-    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    ACCOUNT_DELETED            the FastMP account was deleted (in earlier releases; now ACCESS_ENDED)
+    LOGIN_TIMEOUT              the login was not finished in time, or not watched or polled for too long
     LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
     it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
-    QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
+    QR_UNAVAILABLE             WeChat returned no QR code, or something that is not an image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
     LOGIN_REFUSED              WeChat refused the login
     APPROVAL_REFUSED           the administrator refused
     APPROVAL_TIMEOUT           the administrator did not answer
     LOGIN_NO_REDIRECT          the final answer has no redirect_url
     LOGIN_NEEDS_VERIFICATION   WeChat wants a further verification step
-    LOGIN_NO_SESSION           the final answer carries no session cookies (seen when WeChat suspects the address)
+    LOGIN_NO_SESSION           the final answer has no session cookies (seen when WeChat distrusts the address)
     LOGIN_NOT_JSON             the final answer is a page, not JSON
     WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
-    WECHAT_RATE_LIMITED        WeChat limits this address or account; wait for hours
+    WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
     WECHAT_UNREACHABLE         WeChat cannot be reached
-    WECHAT_BAD_ANSWER          WeChat answered something that is not understood
-    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
+    WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
+    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
     INTERNAL                   a fault of FastMP
 
-    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
-    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
-    the login had its cookie before and goes on.
+    Access is checked as long as a login or a stream is open. Within a second of the end of an account's access, its
+    running logins fail with ACCESS_ENDED and nothing is saved, and its streams end with a failure of that reason as their
+    last event, even if the login already has its cookie and continues.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
     reasons are listed below.
     """
 
     def BeginLogin(self, request, context):
-        """Starts a login and answers as soon as the QR code is there, or has failed to come.
+        """Starts a login and answers when the QR code is available, or could not be obtained.
 
-        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS when the caller has
-        too many running ones, LOGIN_STARTS_THROTTLED when the caller, or all callers through the same way out to WeChat,
-        started too many within an hour, TOO_MANY_STREAMS when too many of its calls wait.
+        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS if the caller has too many
+        running logins, LOGIN_STARTS_THROTTLED if the caller, or all callers through the same egress to WeChat, started too
+        many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PollLogin(self, request, context):
-        """Tells how a login of the caller stands. Reads only.
+        """Returns the state of a login of the caller. Reads only.
 
-        Fails with NOT_FOUND (LOGIN_NOT_FOUND): unknown, somebody else's, or ended more than 10 minutes ago.
+        Fails with NOT_FOUND (LOGIN_NOT_FOUND) if the login is unknown, another account's, or ended more than 10 minutes ago.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartLogin(self, request, context):
-        """Starts a login and streams its events. The last one says success or failure; a heartbeat comes at least every
-        15 s. Hanging up does not end the login: WatchLogin picks it up again.
+        """Starts a login and streams its events. The last event is success or failure; a heartbeat is sent at least every
+        15 s. Disconnecting does not end the login: WatchLogin resumes the stream.
 
         Not idempotent. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS, LOGIN_STARTS_THROTTLED, TOO_MANY_STREAMS), and at
-        any event with UNAVAILABLE (REPLICA_STOPPING): the login goes on, WatchLogin picks it up at another replica.
+        any event with UNAVAILABLE (REPLICA_STOPPING): the login continues, and WatchLogin resumes it at another replica.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchLogin(self, request, context):
-        """Streams the events of a login of the caller after `after_sequence`, from the past and then as they happen:
-        without gap or repeat. Ends as StartLogin does. Reads only.
+        """Streams the events of a login of the caller after `after_sequence`, past ones first, then new ones as they happen,
+        without gaps or repeats. Ends as StartLogin does. Reads only.
 
         Fails with NOT_FOUND (LOGIN_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_STREAMS).
         """
@@ -257,7 +257,7 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelLogin(self, request, context):
-        """Ends a running login of the caller; it fails with CANCELLED. One that has ended stays as it is.
+        """Cancels a running login of the caller, which fails with CANCELLED. A login that has ended is not changed.
 
         Idempotent. Fails with NOT_FOUND (LOGIN_NOT_FOUND).
         """
@@ -288,9 +288,9 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCookie(self, request, context):
-        """Deletes one of the caller's cookies, row and folder. If it was the current one, the newest left becomes current.
+        """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left becomes current.
 
-        A repeat answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
+        A retry answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
         many deletions within an hour.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -307,9 +307,10 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcquireCookie(self, request, context):
-        """Hands an internal program the owner's current cookie, or the one it names, with its values. Each hand-out is recorded.
+        """Hands out the owner's current cookie, or the one with `token`, with its values to an internal program. Each hand-out
+        is recorded.
 
-        Safe to repeat; each repeat is a hand-out of its own. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
+        Safe to retry; each retry is a separate hand-out. Fails with NOT_FOUND (COOKIE_NOT_FOUND),
         FAILED_PRECONDITION (COOKIE_UNUSABLE: reported dead or cooling down, as the ErrorInfo's "health" and
         "cooling_until" say; OWNER_NOT_ACTIVE).
         """
@@ -318,10 +319,10 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportCookie(self, request, context):
-        """Takes back how a handed-out cookie fared, so that a dead one is not handed out again.
+        """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again.
 
-        "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; "ok" after that ends
-        the row. What was handed out before the limit says nothing of the time after it: only "dead" counts then.
+        "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; a later "ok" resets
+        the time. For a cookie that was handed out before it was limited, only "dead" has an effect.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
         """
@@ -337,9 +338,9 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyAuditLog(self, request, context):
-        """Looks whether anything in this service's audit log was changed, taken out or put in. Reads only.
+        """Verifies that no entry of this service's audit log was changed, removed or inserted. Reads only.
 
-        Checks at most 100,000 entries; the next call goes on from the position in the answer.
+        Checks at most 100,000 entries; the next call continues from the position in the answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -427,55 +428,55 @@ def add_WeChatCookieServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WeChatCookieService:
-    """Logins of WeChat Official Accounts by QR code, and the cookies that they yield.
+    """Logins of WeChat Official Accounts by QR code, and the resulting cookies.
 
-    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of
-    the same one, and any replica serves any of them.
+    A login is a row in the database, not a connection: StartLogin, WatchLogin and PollLogin are three views of it, and
+    any replica serves any of them.
 
     Stages of a login, a closed list:
     preparing             WeChat is being asked for a QR code, the first one or a replacement
     waiting_for_scan      the QR code is shown and not scanned yet
     scanned               scanned; the person confirms on the phone
     choosing_account      scanned; the person chooses one of several accounts on the phone
-    no_account            scanned by somebody who administers no account; the QR code stays valid
+    no_account            scanned by a person who administers no account; the QR code stays valid
     waiting_for_approval  an operator scanned; an administrator of the account must approve
     confirmed             confirmed on the phone; the session is being taken over from WeChat
-    saving                the session is safe; name and avatar are being fetched
+    saving                the session is stored; name and avatar are being fetched
     succeeded             ended with a cookie
     failed                ended without one
 
-    A login comes to each stage but the last two with a progress event; success and failure tell the last two.
+    A progress event reports each stage but the last two, which are reported by the success or failure event.
 
     Reasons of a failure, a closed list:
     CANCELLED                  the caller cancelled
     ACCESS_ENDED               the account's access has ended: logout, new password, revocation, expiry, deletion
-    ACCOUNT_DELETED            the FastMP account was deleted (told by earlier releases; now ACCESS_ENDED)
-    LOGIN_TIMEOUT              nobody finished within the login's time, or nobody watched or polled it for long
+    ACCOUNT_DELETED            the FastMP account was deleted (in earlier releases; now ACCESS_ENDED)
+    LOGIN_TIMEOUT              the login was not finished in time, or not watched or polled for too long
     LOGIN_INTERRUPTED          WeChat's one-time answer was lost: the connection broke, or the service died, before
     it was stored
     QR_EXPIRED                 five replacements of the QR code expired, too
-    QR_UNAVAILABLE             WeChat gave no QR code, or something that is no image
+    QR_UNAVAILABLE             WeChat returned no QR code, or something that is not an image
     EMAIL_NOT_BOUND            the official account has no e-mail bound and cannot log in
     LOGIN_REFUSED              WeChat refused the login
     APPROVAL_REFUSED           the administrator refused
     APPROVAL_TIMEOUT           the administrator did not answer
     LOGIN_NO_REDIRECT          the final answer has no redirect_url
     LOGIN_NEEDS_VERIFICATION   WeChat wants a further verification step
-    LOGIN_NO_SESSION           the final answer carries no session cookies (seen when WeChat suspects the address)
+    LOGIN_NO_SESSION           the final answer has no session cookies (seen when WeChat distrusts the address)
     LOGIN_NOT_JSON             the final answer is a page, not JSON
     WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
-    WECHAT_RATE_LIMITED        WeChat limits this address or account; wait for hours
+    WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
     WECHAT_UNREACHABLE         WeChat cannot be reached
-    WECHAT_BAD_ANSWER          WeChat answered something that is not understood
-    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has this very login's token
+    WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
+    OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
     INTERNAL                   a fault of FastMP
 
-    Access is checked for as long as something is open. Within a second of its end, running logins of the account fail
-    with ACCESS_ENDED and nothing is saved, and streams end with a failure of that reason as their last event, also when
-    the login had its cookie before and goes on.
+    Access is checked as long as a login or a stream is open. Within a second of the end of an account's access, its
+    running logins fail with ACCESS_ENDED and nothing is saved, and its streams end with a failure of that reason as their
+    last event, even if the login already has its cookie and continues.
 
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
-    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to repeat) and, by its access
+    fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry) and, by its access
     level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or
     PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further
     reasons are listed below.
