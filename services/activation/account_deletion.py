@@ -4,7 +4,7 @@ import uuid
 
 from sqlalchemy import Connection
 
-from services.activation.codes import codes
+from services.activation.codes import deletion
 from services.chassis.audit.recording import SERVICE_ACTOR, AuditLog, Event
 
 
@@ -16,6 +16,6 @@ class AccountDeletion:
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
         """Deletes the account's codes. Idempotent: where nothing is left to delete, nothing is recorded."""
-        if codes.remove_of_account(connection, account_id):
+        if deletion.remove_of_account(connection, account_id):
             actor = f"{SERVICE_ACTOR}activation"
             self._audit.record(connection, Event("codes_of_account_deleted", str(account_id), actor=actor))

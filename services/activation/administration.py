@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.activation.codes import codes
+from services.activation.codes import codes, deletion
 from services.activation.codes.codes import Code
 from services.activation.codes.export import Export, Exports
 from services.activation.codes.generation import Generation, generate
@@ -36,7 +36,7 @@ class CodeAdministration:
     random_bytes: Callable[[int], bytes]
 
     def generate(self, admin: uuid.UUID, valid_days: int, count: int, request_id: str | None) -> list[Code]:
-        """Makes codes; for a known request_id gives the first answer again. Raises RequestIdReusedError."""
+        """Makes codes; see generate(). Raises RequestIdReusedError."""
         wanted = Generation(admin, valid_days, count, request_id)
         with self.database.transaction() as connection:
             made = generate(connection, wanted, self.now(), self.random_bytes)
@@ -82,7 +82,7 @@ class CodeAdministration:
         Raises CodeNotFoundError.
         """
         with self.database.transaction() as connection:
-            code_id = codes.remove(connection, activation_code)
+            code_id = deletion.remove(connection, activation_code)
             # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
             job_id = self.jobs.enqueue(
                 connection,

@@ -112,7 +112,7 @@ generation_requests = Table(
     Column("valid_days", Integer, nullable=False),
     Column("code_count", Integer, nullable=False),
     Column("create_time", IsoTime, nullable=False),
-    # The first answer: for each code the 16 bytes of its id and the 16 of the code itself.
+    # The first answer: for each code the 16 bytes of its id and the 16 of the code itself; zeros where deleted.
     Column("codes", LargeBinary, nullable=False),
     CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
 )

@@ -34,7 +34,7 @@ def message_of(code: Code, now: datetime.datetime) -> pb.Code:
 
 def new_codes(codes: list[Code]) -> pb.GenerateCodesResponse:
     """Codes of one call, made at one time: ten thousand share its message."""
-    made = timestamp_of(codes[0].create_time)
+    made = timestamp_of(codes[0].create_time if codes else None)
     return pb.GenerateCodesResponse(
         codes=[
             pb.Code(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.activation.tables import activation_codes
 from services.chassis.errors import DomainError
@@ -114,22 +114,6 @@ def change(
         return code
     statement = update(activation_codes).where(found).values(**values, update_time=now).returning(*COLUMNS)
     return code_of(connection.execute(statement).one())
-
-
-def remove(connection: Connection, activation_code: str) -> uuid.UUID:
-    """Deletes the code and gives its id. Raises CodeNotFoundError."""
-    found = activation_codes.c.activation_code == activation_code
-    statement = delete(activation_codes).where(found).returning(activation_codes.c.id)
-    removed: uuid.UUID | None = connection.scalar(statement)
-    if removed is None:
-        raise CodeNotFoundError
-    return removed
-
-
-def remove_of_account(connection: Connection, account_id: uuid.UUID) -> int:
-    """Deletes the codes that an account has redeemed, which is gone, and counts them. Idempotent."""
-    statement = delete(activation_codes).where(activation_codes.c.account_id == account_id)
-    return connection.execute(statement).rowcount
 
 
 def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:

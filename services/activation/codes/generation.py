@@ -3,11 +3,11 @@
 import datetime
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 import grpc
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.activation.codes.codes import Code
@@ -18,6 +18,9 @@ from services.chassis.postgres.database import driver_connection
 
 ID_BYTES = 16
 CODE_BYTES = 16
+PIECE_BYTES = ID_BYTES + CODE_BYTES
+# Stands in a stored answer for a code that was deleted since.
+_BLANK = bytes(PIECE_BYTES)
 # A spreadsheet takes such a code for a number, and shows and saves it as one.
 _NUMBER = re.compile("[0-9]+e?[0-9]*")
 _COPY = """
@@ -59,7 +62,7 @@ def generate(
     now: datetime.datetime,
     random_bytes: Callable[[int], bytes],
 ) -> Generated:
-    """Makes the codes; for a known request_id gives the first answer again.
+    """Makes the codes; for a known request_id gives the first answer again, without codes that were deleted since.
 
     Needs a transaction. When equal request_ids arrive together the table's key decides, and the others wait
     for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
@@ -80,12 +83,29 @@ def generate(
 
 def draw(count: int, random_bytes: Callable[[int], bytes]) -> bytes:
     """For each code the bytes of its id and of the code, which no spreadsheet takes for a number."""
-    width = ID_BYTES + CODE_BYTES
-    drawn = bytearray(random_bytes(count * width))
-    for end in range(width, len(drawn) + 1, width):
+    drawn = bytearray(random_bytes(count * PIECE_BYTES))
+    for end in range(PIECE_BYTES, len(drawn) + 1, PIECE_BYTES):
         while _NUMBER.fullmatch(drawn[end - CODE_BYTES : end].hex()):
             drawn[end - CODE_BYTES : end] = random_bytes(CODE_BYTES)
     return bytes(drawn)
+
+
+def blank_answers(connection: Connection, codes: Set[str], create_times: Set[datetime.datetime]) -> None:
+    """Blanks deleted codes, made at `create_times`, in the stored answers. Needs a transaction. Idempotent."""
+    gone = {bytes.fromhex(code) for code in codes}
+    answer = generation_requests.c
+    # In one order, so that concurrent deletions do not deadlock.
+    answers = (
+        select(answer.request_id, answer.codes)
+        .where(answer.create_time.in_(create_times))
+        .order_by(answer.request_id)
+        .with_for_update()
+    )
+    for request_id, drawn in connection.execute(answers).all():
+        kept = b"".join(_BLANK if piece[ID_BYTES:] in gone else piece for piece in _pieces(drawn))
+        if kept != drawn:
+            blanked = update(generation_requests).where(answer.request_id == request_id).values(codes=kept)
+            connection.execute(blanked)
 
 
 def _first_answer(connection: Connection, wanted: Generation, request_id: str) -> list[Code] | None:
@@ -120,10 +140,16 @@ def _remember(
     return connection.execute(statement).one_or_none() is not None
 
 
+def _pieces(drawn: bytes) -> Iterator[bytes]:
+    return (drawn[start : start + PIECE_BYTES] for start in range(0, len(drawn), PIECE_BYTES))
+
+
 def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]:
-    width = ID_BYTES + CODE_BYTES
-    pieces = (drawn[start : start + width] for start in range(0, len(drawn), width))
-    made = [(uuid.UUID(bytes=piece[:ID_BYTES], version=4), piece[ID_BYTES:].hex()) for piece in pieces]
+    made = [
+        (uuid.UUID(bytes=piece[:ID_BYTES], version=4), piece[ID_BYTES:].hex())
+        for piece in _pieces(drawn)
+        if piece != _BLANK
+    ]
     made.sort(reverse=True)
     return [Code(id_, code, valid_days, "pending", None, None, None, None, time, time) for id_, code in made]
 

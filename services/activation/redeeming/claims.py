@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.activation.codes import codes
+from services.activation.codes import codes, deletion
 from services.activation.codes.codes import COLUMNS, Code
 from services.activation.codes.iso_time import TO_CHAR, IsoTime
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
@@ -168,7 +168,7 @@ def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
 
 def delete_claimed(connection: Connection, claim: Claim) -> None:
     """Deletes the code that is claimed. Idempotent."""
-    connection.execute(activation_codes.delete().where(_is(claim)))
+    deletion.remove_matching(connection, _is(claim))
 
 
 def revoke_claimed(connection: Connection, claim: Claim) -> None:

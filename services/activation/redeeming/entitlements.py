@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
-from services.activation.codes import codes
+from services.activation.codes import deletion
 from services.activation.codes.codes import CodeNotFoundError
 from services.activation.redeeming import claims
 from services.activation.redeeming.claims import Claim, CodeAlreadyUsedError
@@ -92,7 +92,7 @@ class Entitlements:
     def _give_up(self, claim: Claim, reason: str) -> None:
         with self._database.transaction() as connection:
             if reason == ACCOUNT_NOT_FOUND:
-                codes.remove_of_account(connection, claim.account_id)
+                deletion.remove_of_account(connection, claim.account_id)
             elif reason == ACTIVATION_CLEARED:
                 claims.delete_claimed(connection, claim)
             elif reason == ACTIVATION_APPLIED_ELSEWHERE:

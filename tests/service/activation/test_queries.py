@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.codes import codes
+from services.activation.codes import codes, deletion
 from services.activation.codes.listing import Filter, read_page
 from services.activation.redeeming import claims
 from services.activation.redeeming.claims import Claims
@@ -64,7 +64,7 @@ def test_each_call_makes_as_few_statements_as_it_needs(
         (lambda: replica.list(admin, email="example"), 3),
         (lambda: replica.update(admin, unused, valid_days=9), 3),
         (lambda: replica.revoke(admin, unused), 2),
-        (lambda: replica.delete(admin, unused), 4),
+        (lambda: replica.delete(admin, unused), 5),
         # The codes themselves go by COPY.
         (lambda: replica.generate(admin, 500), 1),
         (lambda: replica.stub.GenerateCodes(generate, metadata=admin.bearer), 3),
@@ -129,8 +129,8 @@ HOT: dict[str, Callable[[Connection, Claims], object]] = {
     "get": lambda connection, _bare: codes.get(connection, UNKNOWN_CODE),
     "revoke": lambda connection, _bare: codes.revoke(connection, UNKNOWN_CODE, NOW),
     "change": lambda connection, _bare: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
-    "remove": lambda connection, _bare: codes.remove(connection, UNKNOWN_CODE),
-    "cascade": lambda connection, _bare: codes.remove_of_account(connection, ACCOUNT),
+    "remove": lambda connection, _bare: deletion.remove(connection, UNKNOWN_CODE),
+    "cascade": lambda connection, _bare: deletion.remove_of_account(connection, ACCOUNT),
     "resync": lambda connection, _bare: next(codes.redeeming_accounts(connection)),
     "claimed": lambda connection, _bare: claims.claimed(connection, ACCOUNT),
     "first page": _page(Filter()),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.codes import codes
+from services.activation.codes import deletion
 from services.activation.codes.generation import Generation, generate
 from services.activation.redeeming.claims import Claim, Claims
 from services.activation.redeeming.guessing import Guesser
@@ -105,7 +105,7 @@ class Story:
     def delete(self, number: int) -> None:
         if number < len(self.claimed) and (code := self.claimed[number].activation_code) not in self.deleted:
             with self.both.activation.transaction() as connection:
-                codes.remove(connection, code)
+                deletion.remove(connection, code)
             self.deleted.add(code)
 
     def clear(self, number: int) -> None:

@@ -108,8 +108,8 @@ class ActivationServiceServicer:
     def GenerateCodes(self, request, context):
         """Generates `count` pending codes of `valid_days` each.
 
-        Idempotent by request_id, if given: a retry returns the first answer again; with other values it fails with
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
+        since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,8 +45,8 @@ class ActivationServiceStub:
     GenerateCodes: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GenerateCodesRequest, _activation_service_pb2.GenerateCodesResponse]
     """Generates `count` pending codes of `valid_days` each.
 
-    Idempotent by request_id, if given: a retry returns the first answer again; with other values it fails with
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
+    since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     ListCodes: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.ListCodesRequest, _activation_service_pb2.ListCodesResponse]
     """Lists codes, newest first. Reads only.
@@ -114,8 +114,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     GenerateCodes: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GenerateCodesRequest, _activation_service_pb2.GenerateCodesResponse]  # type: ignore[assignment]
     """Generates `count` pending codes of `valid_days` each.
 
-    Idempotent by request_id, if given: a retry returns the first answer again; with other values it fails with
-    ALREADY_EXISTS (REQUEST_ID_REUSED).
+    Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
+    since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
     ListCodes: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.ListCodesRequest, _activation_service_pb2.ListCodesResponse]  # type: ignore[assignment]
     """Lists codes, newest first. Reads only.
@@ -185,8 +185,8 @@ class ActivationServiceServicer:
     ) -> _typing.Union[_activation_service_pb2.GenerateCodesResponse, _abc.Awaitable[_activation_service_pb2.GenerateCodesResponse]]:
         """Generates `count` pending codes of `valid_days` each.
 
-        Idempotent by request_id, if given: a retry returns the first answer again; with other values it fails with
-        ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
+        since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     def ListCodes(
