@@ -1,6 +1,7 @@
-"""Hands a cookie to a worker process and reports how it fared there.
+"""Hands a cookie to a worker process and reports its outcome.
 
-The worker needs nothing of FastMP, not even a certificate: it gets what to send, and says what WeChat answered.
+The worker needs neither FastMP's packages nor a certificate: it gets the request to send, and returns WeChat's
+answer.
 
     python examples/hand_cookie_to_worker.py --tls var/certificates --owner alice@example.com 人民日报 新华社
 """
@@ -21,7 +22,7 @@ SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Job:
-    """One search. It goes through a pipe: a command line or an environment could be read by others."""
+    """One search. It is sent through a pipe, because other users could read a command line or an environment."""
 
     query: str
     wechat_url: str
@@ -32,14 +33,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """The names found, and WeChat's `base_resp.ret`: 0, or why it refused."""
+    """The names found, and WeChat's `base_resp.ret`: 0, or the code of a refusal."""
 
     ret: int
     names: tuple[str, ...] = ()
 
 
 def work(job: Job) -> Result:
-    """Runs in the worker: one search with the cookie. Raises requests' exceptions."""
+    """Makes one search with the cookie, in the worker. Raises requests' exceptions."""
     answer = requests.get(
         f"{job.wechat_url}/cgi-bin/searchbiz",
         params={"action": "search_biz", "query": job.query, "token": job.token, "f": "json", "count": "5"},
@@ -54,7 +55,7 @@ def work(job: Job) -> Result:
 
 
 def main() -> int:
-    """The exit status: 0 when WeChat answered every search."""
+    """Runs the example and returns the exit status: 0 if WeChat answered every search."""
     parser = argparse.ArgumentParser(description="Search in a worker process with a FastMP account's cookie.")
     parser.add_argument("queries", nargs="+", help="official accounts' names")
     parser.add_argument("--owner", required=True, help="e-mail of the FastMP account whose cookie to use")
@@ -67,7 +68,7 @@ def main() -> int:
     arguments = parser.parse_args()
     tls = TlsFiles.in_folder(arguments.tls, "collector")
     outcome: Outcome = "ok"
-    # A fork of a process that uses gRPC would hang.
+    # Spawned, because a fork of a process that uses gRPC would hang.
     context = multiprocessing.get_context("spawn")
     try:
         with (
@@ -81,7 +82,7 @@ def main() -> int:
                 outcome = outcome_of(result.ret)
                 if outcome != "ok":
                     break
-                print(f"{query}: {', '.join(result.names) or 'nobody'}")
+                print(f"{query}: {', '.join(result.names) or 'none found'}")
             print(f"reported {outcome}: the cookie is now {cookie.report(outcome)}")
     except (FastMPError, requests.RequestException) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

@@ -1,7 +1,7 @@
 """Searches the articles of an official account with the cookie of a FastMP account.
 
-What an internal program does: acquire the owner's current cookie over gRPC, call WeChat with it, and report how
-it fared, so that a dead one is not handed out again. It needs a client certificate that names it "collector".
+An internal program acquires the owner's current cookie over gRPC, calls WeChat with it, and reports the outcome, so
+that a dead cookie is not handed out again. It needs a client certificate with the name "collector".
 
     python examples/search_articles.py --tls var/certificates --owner alice@example.com 人民日报
 """
@@ -31,19 +31,19 @@ class Articles:
         self._base_url = base_url.rstrip("/")
         self._cookie = cookie
         self._session = requests.Session()
-        # Given with each request: the environment's CA bundle overrides a session's, but not a request's.
+        # Passed with each request: the environment's CA bundle overrides a session's, but not a request's.
         self._verify = ca_file or True
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Referer"] = f"{self._base_url}/"
         self._session.headers["Cookie"] = cookie.header
 
     def accounts(self, query: str, count: int = 5) -> list[dict[str, Any]]:
-        """The official accounts that match `query`: fakeid, nickname, alias …"""
+        """Returns the official accounts that match `query`: fakeid, nickname, alias …"""
         answer = self._get("searchbiz", action="search_biz", begin=0, count=count, query=query)
         return list(answer["list"])
 
     def published(self, fakeid: str, begin: int = 0, count: int = 5) -> Iterator[dict[str, Any]]:
-        """The articles of `count` messages from `begin` on: title, link, digest, create_time …"""
+        """Yields the articles of `count` messages from `begin` on: title, link, digest, create_time …"""
         answer = self._get(
             "appmsgpublish",
             sub="list",
@@ -56,7 +56,7 @@ class Articles:
             free_publish_type=1,
             sub_action="list_ex",
         )
-        # A JSON string inside the JSON, and again inside that.
+        # The answer contains JSON in a string, which contains JSON in strings.
         for message in json.loads(answer["publish_page"])["publish_list"]:
             if message["publish_info"]:
                 yield from json.loads(message["publish_info"])["appmsgex"]
@@ -73,7 +73,7 @@ class Articles:
 
 
 def print_newest(articles: Articles, query: str) -> bool:
-    """Prints the newest articles of the first account found. Returns whether there is one."""
+    """Prints the newest articles of the first account found. Returns whether one was found."""
     found = articles.accounts(query)
     for account in found[:1]:
         print(f"{account['nickname']} ({account['alias']})")
@@ -83,7 +83,7 @@ def print_newest(articles: Articles, query: str) -> bool:
 
 
 def main() -> int:
-    """The exit status: 0 when there is such an account."""
+    """Runs the example and returns the exit status: 0 if an account was found."""
     parser = argparse.ArgumentParser(description="Search articles with a FastMP account's cookie.")
     parser.add_argument("query", help="the official account's name")
     parser.add_argument("--owner", required=True, help="e-mail of the FastMP account whose cookie to use")
@@ -96,7 +96,7 @@ def main() -> int:
     arguments = parser.parse_args()
     tls = TlsFiles.in_folder(arguments.tls, "collector")
     try:
-        # How the block ends is what is reported of the cookie.
+        # The outcome of the block is reported for the cookie.
         with (
             WeChatCookieClient(arguments.address, tls) as client,
             client.cookie(owner_email=arguments.owner) as cookie,

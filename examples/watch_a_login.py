@@ -1,7 +1,7 @@
-"""Starts a login of an official account and follows it to its end, through restarts of replicas too.
+"""Starts a login of an official account and follows it to its end, also when replicas restart.
 
-The login belongs to the account whose access token is in the environment variable FASTMP_TOKEN: a command line
-can be read by others.
+The login belongs to the account whose access token is in the environment variable FASTMP_TOKEN. It is not an
+argument, because other users could read the command line.
 
     FASTMP_TOKEN=… python examples/watch_a_login.py --tls var/certificates
 """
@@ -15,7 +15,7 @@ from fastmp.client import FastMPError, LoginStream, TlsFiles, WeChatCookieClient
 
 
 def follow(login: LoginStream) -> bool:
-    """Prints what happens. Returns whether it ended with a cookie. Raises FastMPError."""
+    """Prints the events. Returns whether the login has succeeded. Raises FastMPError if a call fails."""
     for event in login:
         if event.HasField("qr_code"):
             print(
@@ -34,7 +34,7 @@ def follow(login: LoginStream) -> bool:
 
 
 def main() -> int:
-    """The exit status: 0 when the login ended with a cookie."""
+    """Runs the example and returns the exit status: 0 if the login has succeeded."""
     parser = argparse.ArgumentParser(description="Start a login and follow it.")
     parser.add_argument("--login-key", help="follow this login instead of starting one")
     parser.add_argument("--address", default="127.0.0.1:50053", help="where WeChatCookie listens")

@@ -1,1 +1,1 @@
-"""The command line `fastmp`: what people do at FastMP's gateway, from a terminal or a script."""
+"""The command line `fastmp`, a client of FastMP's gateway for terminals and scripts."""

@@ -1,10 +1,10 @@
-"""`fastmp`, also as `python -m fastmp.cli`."""
+"""The entry point of `fastmp` and of `python -m fastmp.cli`."""
 
 from fastmp.cli.application import application
 
 
 def main() -> None:
-    """Runs the command that sys.argv names, and exits with its status."""
+    """Runs the command in sys.argv and exits with its status."""
     application(prog_name="fastmp")
 
 

@@ -21,7 +21,7 @@ ENVIRONMENT_HELP = (
 )
 
 
-# The wheel that callers install; and the checkout, which holds everything.
+# The client's wheel, and the repository's own distribution.
 DISTRIBUTIONS = ("fastmp-client", "fastmp")
 
 
@@ -52,9 +52,9 @@ def _group(parent: typer.Typer, name: str, words: str) -> typer.Typer:
 
 
 def _build() -> typer.Typer:
-    # A traceback in colours would show the values of variables: tokens and passwords are among them.
+    # Typer's tracebacks show the values of variables, such as tokens and passwords.
     built = typer.Typer(cls=GuardedGroup, no_args_is_help=True, pretty_exceptions_enable=False)
-    # An empty line is where typer begins a new one.
+    # Typer joins lines that are not separated by an empty one.
     built.callback(epilog="\n\n".join([*EXIT_CODE_HELP, *ENVIRONMENT_HELP]))(_root)
     account.add_to(built)
     cookie_group = _group(built, "cookie", "Your official accounts: scan, list, use, delete.")

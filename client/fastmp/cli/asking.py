@@ -1,4 +1,4 @@
-"""Prompts for passwords, codes and confirmations; never from the command line, which other users can read."""
+"""Prompts for passwords, codes and confirmations. Passwords are never arguments, which other users can read."""
 
 import sys
 
@@ -11,9 +11,9 @@ LONGEST_LINE = 4096
 
 
 def password(question: str, *, from_stdin: bool, twice: bool = False) -> str:
-    """A password: the first line of standard input, or typed at a prompt without being shown.
+    """Returns a password: the first line of standard input, or what is typed at a prompt without echo.
 
-    Raises UsageError when there is neither.
+    Raises UsageError if standard input is neither requested nor a terminal.
     """
     if from_stdin:
         return _line_of_input("password")
@@ -23,7 +23,10 @@ def password(question: str, *, from_stdin: bool, twice: bool = False) -> str:
 
 
 def activation_code(given: str | None) -> str:
-    """The code that was given, or typed at a prompt, or the first line of standard input. Raises UsageError."""
+    """Returns the code given, or asks for it at a prompt, or reads the first line of standard input.
+
+    Raises UsageError if standard input has no such line.
+    """
     if given is not None:
         return trimmed(given)
     if sys.stdin.isatty():
@@ -32,7 +35,7 @@ def activation_code(given: str | None) -> str:
 
 
 def confirm(question: str, *, is_sure: bool) -> bool:
-    """Whether the answer is yes; with `is_sure` it is not asked. Raises UsageError when there is no terminal."""
+    """Returns whether the answer is yes; does not ask if `is_sure`. Raises UsageError if there is no terminal."""
     if is_sure:
         return True
     if not sys.stdin.isatty():
@@ -42,7 +45,7 @@ def confirm(question: str, *, is_sure: bool) -> bool:
 
 def _line_of_input(what: str) -> str:
     try:
-        # Programs on Windows begin what they pipe with a byte order mark.
+        # Programs on Windows write a byte order mark at the beginning of piped text.
         line = sys.stdin.readline(LONGEST_LINE).removeprefix("\ufeff").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"the {what} on standard input is not text in {error.encoding}") from error

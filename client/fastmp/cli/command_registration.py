@@ -1,4 +1,4 @@
-"""Registration of commands: each takes --server, --profile and --json, and reports failures alike."""
+"""Registration of commands: each has --server, --profile and --json, and reports failures in the same way."""
 
 import functools
 import inspect
@@ -37,7 +37,7 @@ ProfileOption = Annotated[
         help="Who is signed in where. Else FASTMP_PROFILE, or 'default'.",
         rich_help_panel=PANEL,
         show_default=False,
-        autocompletion=lambda: Profiles.of_this_person().names(),
+        autocompletion=lambda: Profiles.of_user().names(),
     ),
 ]
 JsonOption = Annotated[
@@ -53,7 +53,10 @@ _NOT_GIVEN = {"server": None, "profile": None, "json": False}
 def command(
     group: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Invocation, P], None]], Callable[Concatenate[Invocation, P], None]]:
-    """Makes a function a command of `group`: its docstring is the help, its further parameters the options."""
+    """Returns a decorator that registers a function as the command `name` of `group`.
+
+    The function's docstring is the help, its parameters after the first are the arguments and options.
+    """
 
     def register(
         function: Callable[Concatenate[Invocation, P], None],

@@ -1,4 +1,4 @@
-"""A text/event-stream as the JSON objects that its events carry."""
+"""Parsing of a text/event-stream whose events are JSON objects."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,12 +8,12 @@ import sseclient
 
 from fastmp.cli.failures import UnreachableError
 
-# An event holds a picture of a few hundred kilobytes at most.
+# The largest events contain a picture of a few hundred kilobytes.
 LARGEST_EVENT_BYTES = 4 * 1024 * 1024
 
 
 class _Bounded:
-    """The pieces of a stream, as long as no event is larger than it may be."""
+    """The pieces of a stream. Raises UnreachableError if an event is larger than LARGEST_EVENT_BYTES."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = pieces
@@ -28,9 +28,9 @@ class _Bounded:
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The events, each as soon as it is whole. Ends when the stream does.
+    """Yields the events, each when it is complete, until the stream ends.
 
-    Raises UnreachableError when an event is no JSON object, as the last one of a stream that was cut off.
+    Raises UnreachableError if an event is not a JSON object, such as an incomplete last one.
     """
     bounded = _Bounded(pieces)
     try:
@@ -41,5 +41,5 @@ def events(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
                 raise UnreachableError("the server sent an event that is not understood")
             yield content
     except (ValueError, RecursionError) as error:
-        # Also what is no UTF-8.
+        # Also raised for text that is not UTF-8.
         raise UnreachableError("the event stream was cut off") from error

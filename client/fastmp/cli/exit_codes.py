@@ -1,11 +1,11 @@
-"""The exit codes, which scripts rely on."""
+"""The exit codes. Scripts rely on them."""
 
 import enum
 import http
 
 
 class ExitCode(enum.IntEnum):
-    """How a command ended."""
+    """The exit code of a command."""
 
     OK = 0
     REFUSED = 1
@@ -29,7 +29,7 @@ EXIT_CODE_HELP = (
 
 
 def for_http_status(status: int) -> ExitCode:
-    """The exit code of an answer that is no success."""
+    """Returns the exit code for an HTTP status other than 200."""
     match status:
         case http.HTTPStatus.UNAUTHORIZED:
             return ExitCode.NOT_SIGNED_IN

@@ -1,4 +1,4 @@
-"""The report of a failure on standard error, in words or as JSON."""
+"""The report of a failure on standard error, as text or JSON."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from fastmp.cli.plain_text import plain
 
 
 def report(error: CommandError, output: Output) -> None:
-    """Writes the server's message and reason, what to do next, and the request's id."""
+    """Writes the message and reason of the failure, what to do next, and the request's id."""
     if output.as_json:
         document = output.json({"error": _facts(error)}, output.messages)
         output.messages.print(document, soft_wrap=True)

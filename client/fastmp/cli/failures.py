@@ -1,4 +1,4 @@
-"""Failures of a command: the message, the hint and the exit code."""
+"""The exceptions with which commands fail. Each has a message, a hint and an exit code."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from fastmp.cli.exit_codes import ExitCode, for_http_status
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked for. `hint` is what to do next, where that is known."""
+    """A command failed. `hint` says what to do next; it may be ""."""
 
     exit_code = ExitCode.REFUSED
 
@@ -17,7 +17,7 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The command was called wrongly."""
+    """The command was called with wrong arguments."""
 
     exit_code = ExitCode.USAGE
 
@@ -29,26 +29,26 @@ class NotSignedInError(CommandError):
 
 
 class UnreachableError(CommandError):
-    """There was no answer, or not a whole one."""
+    """The server sent no answer, or an incomplete one."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error answer of the gateway. `reason` is one of the contract's, "" when the answer has another shape."""
+    """An error answer of the gateway. `reason` is a reason of the contract; "" if the answer has another format."""
 
     status: int
     reason: str
     message: str
-    # "field: what is wrong with it".
+    # Each is "field: description".
     fields: tuple[str, ...] = ()
     retry_after_seconds: float = 0
     request_id: str = ""
 
     @property
     def is_final(self) -> bool:
-        """Whether the same call, repeated, would be refused again."""
+        """Whether a retry of the same call would be refused again."""
         return 400 <= self.status < 500 and self.status not in {408, 429}  # noqa: PLR2004 - HTTP's numbers
 
 

@@ -1,4 +1,4 @@
-"""One run of a command: for whom, at which server, and how it answers."""
+"""One run of a command: its profile, server, access token and output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from fastmp.cli.rest import RestSession
 
 @dataclass(frozen=True)
 class Choices:
-    """The options that every command has, as they were given."""
+    """The values of the options that every command has."""
 
     server: str | None = None
     profile: str | None = None
     as_json: bool = False
 
     def narrowed(self, inner: "Choices") -> "Choices":
-        """These, overruled by those given further right on the command line."""
+        """Returns these options, overridden by those of `inner`, further right on the command line."""
         return Choices(
             inner.server or self.server, inner.profile or self.profile, inner.as_json or self.as_json
         )
@@ -29,23 +29,23 @@ class Choices:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a command works with. `profile` is None without a sign-in under `profile_name`."""
+    """The context of a command. `profile` is None if there is no profile called `profile_name`."""
 
     profile_name: str
     profiles: Profiles
     profile: Profile | None
     server: str
-    # FASTMP_TOKEN; it is used instead of the profile's.
+    # The value of FASTMP_TOKEN, which is used instead of the profile's token.
     given_token: str | None = field(repr=False)
     output: Output
 
     @classmethod
     def of(cls, choices: Choices, environment: Mapping[str, str]) -> Self:
-        """Options come before environment variables, those before the profile, that before the default.
+        """Combines options, environment variables, the profile and defaults, in this order of precedence.
 
-        Raises UsageError, and CommandError for a profile that cannot be used.
+        Raises UsageError for an invalid value, and CommandError for a profile that cannot be used.
         """
-        store = Profiles.of_this_person()
+        store = Profiles.of_user()
         name = choices.profile or trimmed(environment.get("FASTMP_PROFILE", "")) or profiles.DEFAULT
         profile = store.load(name)
         kept = profile.server if profile else server_address.DEFAULT
@@ -61,15 +61,15 @@ class Invocation:
         )
 
     def anonymous(self) -> RestSession:
-        """Calls without a token."""
+        """Returns a session without a token."""
         return RestSession(self.server)
 
     def signed_in(self) -> RestSession:
-        """Calls as the person who is signed in. Raises NotSignedInError."""
+        """Returns a session with the user's access token. Raises NotSignedInError if there is none."""
         return RestSession(self.server, self._token())
 
     def show(self, document: Mapping[str, Any], words: str) -> None:
-        """The answer: the document for programs, the words for people."""
+        """Writes the result: the document if the output is JSON, else the words."""
         if self.output.as_json:
             self.output.document(document)
         else:
@@ -82,7 +82,7 @@ class Invocation:
         if self.profile is None or self.profile.token is None:
             raise NotSignedInError(f"not signed in under the profile {self.profile_name!r}", hint)
         if self.profile.server != self.server:
-            # A token goes to the server that gave it out, and to no other.
+            # A token is sent only to the server that issued it.
             raise NotSignedInError(
                 f"the profile {self.profile_name!r} is signed in at {self.profile.server}, not at {self.server}",
                 f"{hint} --server {self.server}",

@@ -1,4 +1,4 @@
-"""A list of the gateway as a command shows it: one page, or all of it."""
+"""The output of a paginated list of the gateway: one page or all pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Every = Annotated[
 
 @dataclass(frozen=True)
 class Listing:
-    """Where a list comes from and what a row of it shows of an item."""
+    """A list of the gateway: its path, the columns of its table, and a function from an item to a row."""
 
     path: str
     columns: Sequence[str]
@@ -27,7 +27,7 @@ class Listing:
     def show_page(
         self, call: Invocation, filters: Mapping[str, str | None], size: int, page_token: str | None
     ) -> None:
-        """One page: the server's document, or a table and how to see more."""
+        """Writes one page: the server's JSON document, or a table and how to see the next page."""
         with call.signed_in() as rest:
             answer = rest.get(self.path, **filters, size=size, page_token=page_token)
         if call.output.as_json:
@@ -40,7 +40,7 @@ class Listing:
             call.output.note(f"Go on with --page-token {token}, or see --all")
 
     def show_all(self, call: Invocation, filters: Mapping[str, str | None]) -> None:
-        """Every item: a JSON line each, as the pages come, or one table."""
+        """Writes every item: one JSON line each, as the pages arrive, or one table."""
         with call.signed_in() as rest:
             items = (item for page in every_page(rest, self.path, **filters) for item in page["items"])
             if call.output.as_json:

@@ -1,4 +1,4 @@
-"""A WeChat login as events that outlive their connection."""
+"""The events of a WeChat login over REST, reconnecting when the connection breaks."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ WATCH = "/cookie/watch"
 SILENCE_SECONDS = 35.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
-# A login that has ended can be watched for 10 minutes; after that there is nothing to come back to.
+# A login that has ended can be watched for 10 minutes.
 GIVE_UP_SECONDS = 600.0
 
 Event = Mapping[str, Any]
@@ -30,7 +30,7 @@ class LoginFollower:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_connection` is called with False when the stream broke, and with True when it stands again."""
+        """`on_connection` is called with False when the stream breaks, and with True when it is restored."""
         self.login_key: str | None = None
         self._rest = rest
         self._on_connection = on_connection
@@ -39,16 +39,16 @@ class LoginFollower:
         self._sequence = 0
 
     def follow(self) -> Iterator[Event]:
-        """Each event once and in order, without heartbeats. Ends after the one that says success or failure.
+        """Yields each event once and in order, without heartbeats, up to the success or failure.
 
-        Raises RefusedError and UnreachableError when the login cannot be started or no longer be picked up.
+        Raises RefusedError or UnreachableError if the login cannot be started or can no longer be followed.
         """
         pause_seconds = FIRST_PAUSE_SECONDS
-        heard = self._clock()
+        last_event_at = self._clock()
         while True:
             try:
                 for event in self._attached():
-                    pause_seconds, heard = FIRST_PAUSE_SECONDS, self._clock()
+                    pause_seconds, last_event_at = FIRST_PAUSE_SECONDS, self._clock()
                     if event["sequence"] <= self._sequence:
                         continue
                     self._sequence = event["sequence"]
@@ -56,11 +56,11 @@ class LoginFollower:
                     if "success" in event or "failure" in event:
                         return
             except (UnreachableError, RefusedError) as error:
-                # Starting a login is not safe to repeat: without its key it is unknown whether one exists.
+                # Starting a login is not safe to retry: without its key, it is unknown whether one was started.
                 is_final = isinstance(error, RefusedError) and error.refusal.is_final
-                if self.login_key is None or is_final or self._clock() - heard > GIVE_UP_SECONDS:
+                if self.login_key is None or is_final or self._clock() - last_event_at > GIVE_UP_SECONDS:
                     raise
-                pause_seconds = max(pause_seconds, _asked_pause(error))
+                pause_seconds = max(pause_seconds, _requested_pause(error))
             self._on_connection(False)
             self._pause(pause_seconds)
             pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
@@ -79,5 +79,5 @@ class LoginFollower:
         raise UnreachableError("the event stream ended before the login did")
 
 
-def _asked_pause(error: UnreachableError | RefusedError) -> float:
+def _requested_pause(error: UnreachableError | RefusedError) -> float:
     return error.refusal.retry_after_seconds if isinstance(error, RefusedError) else 0

@@ -1,4 +1,4 @@
-"""The outermost handler of errors: no run ends in a traceback, and none shows a secret."""
+"""The outermost error handler, which prevents tracebacks and secrets in the output."""
 
 import io
 import os
@@ -21,35 +21,35 @@ DEBUG_VARIABLE = "FASTMP_DEBUG"
 
 
 class GuardedGroup(TyperGroup):
-    """All commands; exits with one of the documented codes whatever the run raises."""
+    """The group of all commands. It exits with one of the documented codes whatever the run raises."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Runs the command that the arguments name, and exits."""
+        """Runs the command in the arguments and exits."""
         _make_streams_safe()
         sys.exit(guarded(lambda: super(GuardedGroup, self).main(*arguments, **options)))
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """Reads the options before the command's name."""
+        """Parses the options before the command's name."""
         return _with_scrubbed_message(lambda: super(GuardedGroup, self).make_context(*arguments, **options))
 
     def invoke(self, *arguments: Any, **options: Any) -> Any:
-        """Reads the rest of the arguments, and runs the command."""
+        """Parses the other arguments and runs the command."""
         return _with_scrubbed_message(lambda: super(GuardedGroup, self).invoke(*arguments, **options))
 
 
 def guarded(run: Callable[[], object]) -> int:
-    """The exit code of `run`. An exception becomes one line on standard error, without any of its values."""
+    """Calls `run` and returns the exit code. Reports an exception in one line, without its message or arguments."""
     try:
         try:
             run()
             code = int(ExitCode.OK)
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ExitCode.OK)
-        # Here an error has an exit code; the interpreter's own flush at the end would print a traceback.
+        # If the interpreter's flush at exit failed, it would print a traceback.
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - that is its purpose
+    except Exception as error:  # noqa: BLE001 - the outermost handler
         return _failed(error)
     return code
 
@@ -57,12 +57,12 @@ def guarded(run: Callable[[], object]) -> int:
 def _failed(error: Exception) -> int:
     _discard_unwritten(sys.stdout)
     if isinstance(error, BrokenPipeError):
-        # The reader of a pipe has left, which it may.
+        # The reader closed the pipe; nothing is reported.
         return ExitCode.REFUSED
     message = f"something unexpected happened ({type(error).__name__})"
     if isinstance(error, OSError) and error.strerror:
         message += f": {error.strerror}"
-    _tell(f"fastmp: {message}\n  {_debug_words(error)}\n")
+    _write_error(f"fastmp: {message}\n  {_debug_words(error)}\n")
     return ExitCode.REFUSED
 
 
@@ -77,7 +77,7 @@ def _debug_words(error: Exception) -> str:
 
 
 def _places(error: BaseException) -> str:
-    """The traceback of the error and its causes: types, files and lines. The messages may hold secrets."""
+    """Returns the traceback of the error and its causes without their messages, which may contain secrets."""
     chain: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
@@ -90,7 +90,7 @@ def _with_scrubbed_message(step: Callable[[], Any]) -> Any:
     try:
         return step()
     except Exception as error:
-        # Wrong usage, which typer reports with the words of the command line. Its class has no public name.
+        # A usage error, whose class is not public. Its message quotes the command line.
         if isinstance(message := getattr(error, "message", None), str):
             error.message = scrubbed(message)  # type: ignore[attr-defined]
         raise
@@ -103,20 +103,20 @@ def _make_streams_safe() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, io.StringIO())
-    # What the encoding lacks is shown as "?". Standard error escapes it by itself.
+    # Characters that the encoding lacks are written as "?". Standard error escapes them.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
 
 
 def _discard_unwritten(stream: TextIO) -> None:
-    # As Python's documentation advises: else the interpreter tries once more at its end, and prints a traceback.
+    # As Python's documentation advises: otherwise the interpreter flushes again at exit, and prints a traceback.
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
 
 
-def _tell(text: str) -> None:
+def _write_error(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The results of a command: words and tables for people, JSON for programs."""
+"""The output of commands: text and tables for people, JSON for programs."""
 
 import json
 import sys
@@ -17,41 +17,41 @@ from fastmp.cli.plain_text import plain, plain_json
 
 
 class Output:
-    """Results on standard output, in words or as JSON. Messages and progress on standard error."""
+    """Writes results to standard output, as text or JSON, and messages and progress to standard error."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        # Names and messages are not markup.
+        # Names and messages must not be interpreted as markup.
         self.console = Console(markup=False, emoji=False, highlight=False)
         self.messages = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
     def document(self, value: Mapping[str, Any]) -> None:
-        """Writes the one JSON document of a command."""
+        """Writes the JSON document that is the whole result."""
         _write(self.json(value, self.console, indent=2))
 
     def line(self, value: Mapping[str, Any]) -> None:
-        """Writes one of a command's JSON lines."""
+        """Writes one JSON line of a result of many."""
         _write(self.json(value, self.console))
 
     @staticmethod
     def json(value: Mapping[str, Any], console: Console, indent: int | None = None) -> str:
-        """The JSON text of `value`; all in ASCII where the console's encoding lacks one of its characters."""
+        """Returns `value` as JSON, escaped to ASCII if the console's encoding lacks one of its characters."""
         text = json.dumps(value, ensure_ascii=False, indent=indent)
         if not can_show(console, text):
             text = json.dumps(value, indent=indent)
         return plain_json(scrubbed(text))
 
     def sentence(self, text: str) -> None:
-        """Writes a result in words."""
+        """Writes a result as text."""
         self.console.print(_shown(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Writes a remark on standard error, unless the result is JSON."""
+        """Writes a remark to standard error, unless the result is JSON."""
         if not self.as_json:
             self.messages.print(_shown(text), soft_wrap=True)
 
     def facts(self, facts: Mapping[str, object]) -> None:
-        """Writes named values below each other."""
+        """Writes named values, one a line."""
         width = max(len(name) for name in facts)
         for name, value in facts.items():
             self.console.print(f"{name:<{width}}  {_shown(value)}", soft_wrap=True)
@@ -64,7 +64,7 @@ class Output:
             return
         table = Table(box=box.SIMPLE_HEAD)
         for column in columns:
-            # Nothing of a value is left out: people copy from here.
+            # Values are wrapped, not truncated, so that they can be copied.
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(Text(_shown(cell)) for cell in row))
@@ -72,7 +72,7 @@ class Output:
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator["Bar"]:
-        """A bar on standard error while the block runs, if that is a terminal."""
+        """Shows a progress bar on standard error, if it is a terminal, while the block runs."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         progress = Progress(
             *columns, console=self.messages, transient=True, disable=not self.messages.is_terminal
@@ -89,7 +89,7 @@ class Bar:
         self._task = task
 
     def advance(self, count: int) -> None:
-        """Adds `count` to what is done."""
+        """Adds `count` to the number of completed items."""
         self._progress.advance(self._task, count)
 
 
@@ -108,5 +108,5 @@ def _shown(value: object) -> str:
 
 def _write(text: str) -> None:
     sys.stdout.write(text + "\n")
-    # A program that reads lines as they come must not wait for a full buffer.
+    # A program that reads the output line by line must not wait for a full buffer.
     sys.stdout.flush()

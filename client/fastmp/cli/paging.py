@@ -1,4 +1,4 @@
-"""Lists that come page by page."""
+"""Iteration over the pages of a list."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,10 @@ LARGEST_PAGE = 200
 
 
 def every_page(rest: RestSession, path: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
-    """The pages one after the other, each as large as can be, each asked for when it is needed."""
+    """Yields the pages of a list in order, of the largest size, each requested when it is needed.
+
+    Raises UnreachableError if the server returns the same page token twice in a row.
+    """
     token: str | None = None
     while True:
         page = rest.get(path, **query, size=LARGEST_PAGE, page_token=token)

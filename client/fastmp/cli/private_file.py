@@ -1,4 +1,4 @@
-"""Files that only their owner can read, written whole or not at all."""
+"""Files that only their owner can read, written atomically."""
 
 import os
 import tempfile
@@ -11,19 +11,19 @@ from fastmp.cli.failures import CommandError
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replaces `path` by `content`, mode 0600. Raises CommandError when it cannot be written."""
+    """Replaces `path` atomically by a file with `content`, mode 0600. Raises CommandError if it cannot."""
     with replacing(path) as file:
         file.write(content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path`, mode 0600, when the block ends well, and is gone when it does not.
+    """Yields a temporary file, mode 0600, that replaces `path` when the block ends and is deleted if it raises.
 
-    Raises CommandError when it cannot be written.
+    Raises CommandError if the file cannot be written.
     """
     try:
-        # mkstemp makes files that only their owner can read.
+        # mkstemp creates files with mode 0600.
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
             with os.fdopen(descriptor, "wb") as file:

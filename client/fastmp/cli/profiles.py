@@ -1,4 +1,4 @@
-"""Profiles: an account at a server and its access token, each in a file that only its owner can read."""
+"""Profiles: the account, server and access token of a sign-in, in files that only their owner can read."""
 
 import json
 import os
@@ -18,7 +18,7 @@ DEFAULT = "default"
 PRIVATE_FOLDER = 0o700
 LONGEST_FILE = 65536
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# A name becomes a file's name.
+# A profile's name is used as a file name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -38,18 +38,19 @@ class Profiles:
         self._folder = folder
 
     @classmethod
-    def of_this_person(cls) -> Self:
-        """Those in the platform's folder for settings."""
+    def of_user(cls) -> Self:
+        """Returns the profiles in the platform's folder for the user's settings."""
         return cls(Path(typer.get_app_dir("fastmp")) / "profiles")
 
     def names(self) -> list[str]:
-        """The profiles there are."""
+        """Returns the names of the profiles, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.json") if _NAME.fullmatch(path.stem))
 
     def load(self, name: str) -> Profile | None:
-        """The profile; None when there is none.
+        """Returns the profile, or None if there is none.
 
-        Raises UsageError for a name that cannot be one, CommandError when others could have read or written it.
+        Raises UsageError if the name is invalid, and CommandError if the file cannot be read, is damaged, or is
+        open to other users.
         """
         path = self._path(name)
         try:
@@ -65,7 +66,7 @@ class Profiles:
         return profile
 
     def save(self, name: str, profile: Profile) -> None:
-        """Writes the profile, whole or not at all, mode 0600 in a folder of mode 0700."""
+        """Writes the profile atomically, mode 0600, in a folder of mode 0700. Raises CommandError if it cannot."""
         path = self._path(name)
         try:
             self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def _profile(content: object) -> Profile:
 
 
 def _refuse_if_open_to_others(path: Path, status: os.stat_result) -> None:
-    # Elsewhere the mode does not say who may read a file.
+    # On other systems, the mode does not determine who may read a file.
     if os.name == "posix" and (status.st_mode & _OTHERS or status.st_uid != os.geteuid()):
         raise CommandError(
             f"{path} is open to others, so its access token is no secret",

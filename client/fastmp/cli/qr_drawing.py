@@ -1,4 +1,4 @@
-"""QR codes drawn with characters: two modules in each, or two characters for a module where blocks are missing."""
+"""QR codes drawn with characters: block characters for two modules each, or two ASCII characters for one."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -7,14 +7,14 @@ import qrcode
 from rich.style import Style
 from rich.text import Text
 
-# The standard asks for four light modules around the code; phones read two.
+# The standard requires four light modules around the code; two are enough for phones.
 BORDER_MODULES = 2
 _DARK, _LIGHT = "#000000", "#ffffff"
 BLOCKS = "█▀▄"
 
 
 def in_colour(content: str) -> Text:
-    """Black on white, whatever the terminal's own colours are."""
+    """Draws the code black on white, whatever the terminal's colours are."""
     drawing = Text(no_wrap=True, overflow="ignore", end="")
     for upper_row, lower_row in _row_pairs(content):
         for (upper, lower), alike in groupby(zip(upper_row, lower_row, strict=True)):
@@ -25,7 +25,7 @@ def in_colour(content: str) -> Text:
 
 
 def in_blocks(content: str, *, dark_on_light: bool) -> Text:
-    """Without colours, for light characters on a dark ground; with `dark_on_light` for the reverse."""
+    """Draws the code without colours, for a dark terminal, or with `dark_on_light` for a light one."""
     drawing = Text(no_wrap=True, overflow="ignore", end="")
     for upper_row, lower_row in _row_pairs(content):
         cells = zip(upper_row, lower_row, strict=True)
@@ -37,7 +37,7 @@ def in_blocks(content: str, *, dark_on_light: bool) -> Text:
 
 
 def in_ascii(content: str, *, dark_on_light: bool, with_colours: bool) -> Text:
-    """Two ASCII characters a module: coloured blanks, else "##" for light modules, dark ones if `dark_on_light`."""
+    """Draws two ASCII characters a module: coloured blanks, or "##" for light (`dark_on_light`: dark) modules."""
     drawing = Text(no_wrap=True, overflow="ignore", end="")
     for row in _modules(content):
         for is_dark, alike in groupby(row):
@@ -49,7 +49,7 @@ def in_ascii(content: str, *, dark_on_light: bool, with_colours: bool) -> Text:
 
 
 def columns(drawing: Text) -> int:
-    """The width of a drawing."""
+    """Returns the width of a drawing in characters."""
     return drawing.plain.index("\n")
 
 

@@ -1,4 +1,4 @@
-"""Calls of the gateway's REST paths, and its one error shape."""
+"""A client of the gateway's REST API, with its error format."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from fastmp.cli.failures import Refusal, RefusedError, UnreachableError
 from fastmp.cli.server_address import is_local
 
 CONNECT_SECONDS = 5.0
-# Longer than the gateway waits for a service, so that it is the gateway that gives up first.
+# Longer than the gateway's timeout for a service, so that the gateway answers first.
 ANSWER_SECONDS = 60.0
 Query = Mapping[str, str | int | None]
 
 
 class _Bearer(AuthBase):
-    """The access token, or nothing at all: without this, requests would look for a password in ~/.netrc."""
+    """Adds the access token, if any. Without an auth object, requests would use a password from ~/.netrc."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -33,21 +33,24 @@ class _Bearer(AuthBase):
 
 @dataclass(frozen=True)
 class StreamedBody:
-    """An answer that is read piece by piece. `headers` ignores case."""
+    """An answer that is read piece by piece. `headers` is case-insensitive."""
 
     headers: Mapping[str, str]
     pieces: Iterator[bytes]
 
 
 class RestSession:
-    """One caller at one gateway. Every call raises RefusedError and UnreachableError."""
+    """A session of one caller at one gateway.
+
+    Every call raises RefusedError for an error answer, and UnreachableError if there is no complete answer.
+    """
 
     def __init__(self, server: str, token: str | None = None) -> None:
-        """`server` as server_address.checked returns it. Without a token, for public paths only."""
+        """`server` is an address from server_address.checked. Without a token, only public paths can be called."""
         self._server = server
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
-        # A proxy is for the world outside.
+        # The environment's proxy must not be used for this machine.
         self._session.trust_env = not is_local(server)
 
     def __enter__(self) -> Self:
@@ -59,33 +62,33 @@ class RestSession:
         self._session.close()
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
-        """The JSON answer of GET; what is None in the query is left out."""
+        """Returns the JSON answer of GET; query parameters that are None are left out."""
         return self._answer("GET", path, params=query)
 
     def post(self, path: str, **body: str | int | None) -> dict[str, Any]:
-        """The JSON answer of POST; what is None in the body is left out."""
+        """Returns the JSON answer of POST; fields of the body that are None are left out."""
         return self._answer("POST", path, json=_given(body))
 
     def put(self, path: str, **body: str | int | None) -> dict[str, Any]:
-        """The JSON answer of PUT; what is None in the body is left out."""
+        """Returns the JSON answer of PUT; fields of the body that are None are left out."""
         return self._answer("PUT", path, json=_given(body))
 
     def delete(self, path: str) -> dict[str, Any]:
-        """The JSON answer of DELETE."""
+        """Returns the JSON answer of DELETE."""
         return self._answer("DELETE", path)
 
     @contextmanager
     def stream(
         self, path: str, query: Query, silence_seconds: float = ANSWER_SECONDS
     ) -> Iterator[StreamedBody]:
-        """The answer of GET as it arrives. Its pieces raise UnreachableError after `silence_seconds` of silence."""
+        """Yields the answer of GET as a stream. It raises UnreachableError after `silence_seconds` without data."""
         response = self._send("GET", path, silence_seconds, params=query, stream=True)
         with response:
             yield StreamedBody(response.headers, self._pieces(response))
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         try:
-            # Without a chunk size each piece is passed on when it arrives.
+            # Without a chunk size, data is passed on as it arrives.
             yield from response.iter_content(chunk_size=None)
         except OSError as error:
             raise UnreachableError(f"the connection to {self._server} broke") from error
@@ -105,12 +108,12 @@ class RestSession:
                 method,
                 self._server + path,
                 timeout=(CONNECT_SECONDS, answer_seconds),
-                # The token is for this server and no other.
+                # The token must not be sent to another server.
                 allow_redirects=False,
                 **options,
             )
         except (OSError, ValueError) as error:
-            # Also what requests lets through: a name that IDNA refuses, a file of certificates that is missing.
+            # requests does not wrap all errors, such as an invalid IDNA name or a missing certificate file.
             raise UnreachableError(
                 f"cannot reach {self._server} ({_words(error)})", "Is the address right? See --server"
             ) from error
@@ -153,13 +156,13 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _seconds(duration: object) -> float:
-    """A google.protobuf.Duration in JSON, "1.5s"; 0 for anything else."""
+    """Parses a google.protobuf.Duration in JSON, such as "1.5s"; returns 0 for anything else."""
     found = re.fullmatch(r"(\d{1,9}(\.\d{1,9})?)s", str(duration), re.ASCII)
     return float(found[1]) if found else 0.0
 
 
 def _words(error: Exception) -> str:
-    # In this order: each is a kind of the last one.
+    # ConnectionError comes last, because the others are subclasses of it.
     for kind, words in (
         (requests.exceptions.SSLError, "its certificate is not trusted"),
         (requests.exceptions.ProxyError, "the proxy refuses"),

@@ -1,4 +1,4 @@
-"""The display of a login in a terminal: the QR code, its stages as they come, a line with the time left."""
+"""The display of a login in a terminal: the QR code, the stages as they are reached, and the time left."""
 
 import time
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from fastmp.cli.output import Output, can_show
 from fastmp.cli.plain_text import plain
 
 SCANNABLE = {"waiting_for_scan", "no_account"}
-# Below the drawing: the line with the time left, and one for the cursor.
+# The rows below the drawing: the line with the time left, and one for the cursor.
 ROWS_BESIDES = 2
-# The whole drawing goes over the line each time, which may be a slow one.
+# Low, because each refresh sends the whole drawing, perhaps over a slow connection.
 REFRESHES_PER_SECOND = 2
 BAR_COLUMNS = 20
 # One of the characters of rich's spinner "dots".
@@ -28,12 +28,12 @@ DOT_PATTERN = "⠋"
 
 
 class ScanDisplay:
-    """Shows one login: on a terminal drawing and last line change in place, elsewhere all is lines of text."""
+    """Shows one login. On a terminal, the drawing and the last line are updated in place."""
 
     def __init__(
         self, output: Output, *, dark_on_light: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """With JSON on standard output nothing is drawn; a broken connection is reported on standard error."""
+        """If `output` is JSON, nothing is drawn; a broken connection is reported on standard error."""
         self._output = output
         self._console = output.console
         self._dark_on_light = dark_on_light
@@ -41,7 +41,7 @@ class ScanDisplay:
         self._bullet = "•" if can_show(self._console, "•") else "*"
         self._dots = "…" if can_show(self._console, "…") else "..."
         self._message = self._dots
-        self._stands = True
+        self._is_connected = True
         self._drawing: Text | None = None
         self._lifetime = 0.0
         self._ends_at = 0.0
@@ -69,20 +69,20 @@ class ScanDisplay:
             self._show_qr_code(event)
         elif "progress" in event:
             if event["progress"]["stage"] not in SCANNABLE:
-                # What was scanned, or is being replaced, must not be scanned again.
+                # A code that was scanned or is being replaced must not be scanned again.
                 self._drawing, self._lifetime = None, 0.0
             self._message = plain(event["progress"]["message"])
-            # Printing above the changing lines repeats them as they were drawn last.
+            # Printing above the live display repeats it as it was last drawn.
             self._refresh()
             self._console.print(f"{self._bullet} {self._message}")
         self._refresh()
 
-    def show_connection(self, stands: bool) -> None:
-        """Shows that the stream broke and is being resumed, or stands again."""
-        if self._stands and not stands:
+    def show_connection(self, is_connected: bool) -> None:
+        """Shows that the stream broke and is being resumed, or that it was restored."""
+        if self._is_connected and not is_connected:
             console = self._console if self._live.is_started else self._output.messages
             console.print(f"{self._dots} the connection broke; coming back to the login")
-        self._stands = stands
+        self._is_connected = is_connected
 
     def _show_qr_code(self, event: Event) -> None:
         code = event["qr_code"]
@@ -96,7 +96,7 @@ class ScanDisplay:
         if self._console.is_terminal and wide > self._console.width:
             self._console.print(f"The terminal is too narrow for the QR code: it needs {wide} columns.")
             return
-        # Both are the server's times, so this machine's clock may be wrong.
+        # Both times are the server's, so that this machine's clock does not matter.
         span = times.parse(code["expire_time"]) - times.parse(event["time"])
         self._lifetime = max(span.total_seconds(), 0.0)
         self._ends_at = self._clock() + self._lifetime
@@ -122,13 +122,13 @@ class ScanDisplay:
 
     def _changing(self) -> RenderableType:
         line = Table.grid(padding=(0, 1))
-        words = self._message if self._stands else "connection lost, coming back"
+        words = self._message if self._is_connected else "connection lost, coming back"
         cells: list[RenderableType] = [self._spinner, Text(words)]
         if self._lifetime:
             seconds = max(self._ends_at - self._clock(), 0.0)
             cells.append(ProgressBar(self._lifetime, seconds, width=BAR_COLUMNS))
             cells.append(Text(f"{times.countdown(seconds)} left"))
         line.add_row(*cells)
-        # Read once: this runs on the thread that refreshes.
+        # Read once, because this runs on the refreshing thread.
         drawing = self._drawing
         return line if drawing is None else Group(drawing, line)

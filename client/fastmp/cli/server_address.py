@@ -1,4 +1,4 @@
-"""The gateway's address, and whether an access token may travel there."""
+"""Validation of the gateway's address, and whether access tokens may be sent to it."""
 
 import ipaddress
 import re
@@ -12,14 +12,14 @@ _PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
 def checked(address: str, *, allow_http: bool = False) -> str:
-    """`address` as scheme, host, port and path prefix, without a final slash.
+    """Returns `address` (scheme, host, port and path prefix) without a final slash.
 
-    Raises UsageError for anything but https://, and http:// to this machine; with `allow_http`, to any.
+    Raises UsageError unless it is https://, or http:// to this machine, or with `allow_http` to any machine.
     """
     try:
         parts = urlsplit(address)
         port_is_valid = parts.port != 0
-        # A name of other letters becomes ASCII in the request.
+        # An internationalized name becomes ASCII in the request.
         host = (parts.hostname or "").encode("idna").decode()
     except ValueError:
         raise _not_an_address() from None
@@ -36,12 +36,12 @@ def checked(address: str, *, allow_http: bool = False) -> str:
 
 
 def _not_an_address() -> UsageError:
-    # The text itself may hold a password, or be something else by mistake.
+    # The text is not shown: it may contain a password.
     return UsageError("that is not the address of a server", "Give it like https://fastmp.example")
 
 
 def is_local(address: str) -> bool:
-    """Whether the address is this machine's loopback."""
+    """Whether the address is a loopback address."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""Moments and time spans: read from the server's form, written for people and for the server."""
+"""Parsing and formatting of times and durations."""
 
 import datetime
 
@@ -11,7 +11,7 @@ MARGIN = datetime.timedelta(days=2)
 
 
 def parse(moment: str) -> datetime.datetime:
-    """The moment that RFC 3339 text says. Raises ValueError."""
+    """Parses an RFC 3339 time. Raises ValueError if it is invalid or has no offset from UTC."""
     parsed = datetime.datetime.fromisoformat(moment)
     if parsed.tzinfo is None:
         raise ValueError("a moment needs its offset from UTC")
@@ -19,23 +19,20 @@ def parse(moment: str) -> datetime.datetime:
 
 
 def shown(moment: str | None) -> str:
-    """A moment in local time, or with its own offset where local time has no such year; "" for none."""
+    """Formats a time in local time, or with its own offset if local time has no such year; "" for None."""
     if not moment:
         return ""
     parsed, zone = parse(moment), ""
     try:
         parsed = parsed.astimezone()
     except (OverflowError, ValueError, OSError):
-        # In local time it would be before the first year or after the last one.
+        # In local time, the year would be less than 1 or greater than 9999.
         zone = parsed.strftime(" %Z")
     return parsed.replace(tzinfo=None).isoformat(" ", "minutes") + zone
 
 
 def for_server(local: datetime.datetime) -> str:
-    """RFC 3339 text in UTC for a moment that was given in local time.
-
-    Raises UsageError when its year in UTC is before 1 or after 9999.
-    """
+    """Converts a local time to RFC 3339 in UTC. Raises UsageError if its year in UTC is not from 1 to 9999."""
     try:
         moment = local - _offset(local)
     except OverflowError as error:
@@ -44,7 +41,7 @@ def for_server(local: datetime.datetime) -> str:
 
 
 def _offset(local: datetime.datetime) -> datetime.timedelta:
-    # Python looks a day around the time for changes of the offset, and fails at the ends of the calendar.
+    # Python examines the days around the time for changes of the offset, and fails at the ends of the calendar.
     nearest = local.replace(tzinfo=None)
     nearest = min(max(nearest, datetime.datetime.min + MARGIN), datetime.datetime.max - MARGIN)  # noqa: DTZ901
     offset = nearest.astimezone().utcoffset()
@@ -54,7 +51,7 @@ def _offset(local: datetime.datetime) -> datetime.timedelta:
 
 
 def left(moment: str | None, now: datetime.datetime) -> str:
-    """How long it is until a moment, in its two greatest units; "" for none."""
+    """Formats the time from `now` to `moment` in its two greatest units; "" for None."""
     if not moment:
         return ""
     seconds = int((parse(moment) - now).total_seconds())
@@ -68,11 +65,11 @@ def left(moment: str | None, now: datetime.datetime) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """Minutes and seconds, "4:07"."""
+    """Formats seconds as minutes and seconds, such as "4:07"."""
     whole = max(0, int(seconds))
     return f"{whole // MINUTE}:{whole % MINUTE:02}"
 
 
 def now() -> datetime.datetime:
-    """The present moment."""
+    """Returns the current time in UTC."""
     return datetime.datetime.now(datetime.UTC)

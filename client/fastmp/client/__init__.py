@@ -1,7 +1,7 @@
-"""Calls FastMP's services from Python, without reading their code.
+"""A Python client of FastMP's services.
 
-`WeChatCookieClient` is for programs that work with cookies or follow logins; `channel` opens a channel to any of
-the three services for its generated stub (`fastmp.identity.v1`, `fastmp.activation.v1`, `fastmp.wechat_cookie.v1`).
+`WeChatCookieClient` is for programs that use cookies or follow logins; `channel` opens a channel to any of the
+three services for its generated stub (`fastmp.identity.v1`, `fastmp.activation.v1`, `fastmp.wechat_cookie.v1`).
 """
 
 from fastmp.client.borrowed_cookie import BorrowedCookie, Outcome, WeChatRefusedError, outcome_of

@@ -1,4 +1,4 @@
-"""A cookie in the hands of an internal program: how to send it, and how to tell how it fared."""
+"""A cookie that is handed out to an internal program, and the report of its outcome."""
 
 import datetime
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from fastmp.client.errors import FastMPError
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 
-# "error" says nothing of the cookie; "rate_limited" lets it cool down; "dead" ends it.
+# "error" does not change the cookie's health; "rate_limited" lets it cool down; "dead" ends it.
 Outcome = Literal["ok", "dead", "rate_limited", "error"]
 _OUTCOMES: dict[int, Outcome] = {0: "ok", 200003: "dead", 200040: "dead", 200013: "rate_limited"}
 
 
 def outcome_of(ret: int) -> Outcome:
-    """What a `base_resp.ret` of mp.weixin.qq.com says of the cookie that was sent."""
+    """Returns the outcome to report for a `base_resp.ret` of mp.weixin.qq.com."""
     return _OUTCOMES.get(ret, "error")
 
 
@@ -31,7 +31,7 @@ class WeChatRefusedError(Exception):
 
     @property
     def outcome(self) -> Outcome:
-        """What that says of the cookie."""
+        """The outcome to report."""
         return outcome_of(self.ret)
 
 
@@ -48,7 +48,7 @@ class BorrowedCookie:
 
     @property
     def acquisition_id(self) -> str:
-        """Names this hand-out in ReportCookie."""
+        """The id of this hand-out, for ReportCookie."""
         return self._acquired.acquisition_id
 
     @property
@@ -58,17 +58,17 @@ class BorrowedCookie:
 
     @property
     def token(self) -> str:
-        """The `token` parameter that mp.weixin.qq.com wants beside the cookie: digits."""
+        """The `token` parameter that mp.weixin.qq.com requires with the cookie: digits."""
         return self._acquired.cookie.token
 
     @property
     def account_name(self) -> str:
-        """The official account's name; empty when WeChat did not tell it."""
+        """The official account's name; empty if WeChat did not return it."""
         return self._acquired.cookie.name
 
     @property
     def expire_time(self) -> datetime.datetime:
-        """When the cookie ends by itself."""
+        """When the cookie expires."""
         return self._acquired.cookie.expire_time.ToDatetime(tzinfo=datetime.UTC)
 
     @property
@@ -83,9 +83,9 @@ class BorrowedCookie:
             raise WeChatRefusedError(ret)
 
     def report(self, outcome: Outcome) -> str:
-        """Tells how the cookie fared and gives its health: "ok", "dead" or "cooling_down".
+        """Reports the outcome of using the cookie and returns its health: "ok", "dead" or "cooling_down".
 
-        The first report of a hand-out counts, so a repeat is safe. Raises FastMPError.
+        The first report of a hand-out counts, so a retry is safe. Raises FastMPError if the call fails.
         """
         request = pb.ReportCookieRequest(acquisition_id=self.acquisition_id, outcome=outcome)
         health = self._stub.ReportCookie(request).health
@@ -97,11 +97,11 @@ class BorrowedCookie:
 def borrowed(
     stub: pb_grpc.WeChatCookieServiceStub, request: pb.AcquireCookieRequest
 ) -> Iterator[BorrowedCookie]:
-    """A cookie for the length of a block, reported at its end unless report() was called in it.
+    """Acquires a cookie for a block and reports its outcome at the end, unless report() was called in the block.
 
-    A block that ends well is "ok", one that WeChatRefusedError leaves is what that says, any other exception is
-    "error". Raises FastMPError when there is no cookie; and for the report, unless the block failed itself: then
-    its exception only gets a note.
+    The outcome is "ok" if the block ends normally, that of a WeChatRefusedError which it raises, and "error" for
+    any other exception. Raises FastMPError if the cookie cannot be acquired or reported; if the block raised and
+    the report fails, a note is added to the block's exception instead.
     """
     cookie = BorrowedCookie(stub, stub.AcquireCookie(request))
     try:
@@ -111,7 +111,7 @@ def borrowed(
             try:
                 cookie.report(error.outcome if isinstance(error, WeChatRefusedError) else "error")
             except FastMPError as failure:
-                error.add_note(f"How the cookie fared could not be reported: {failure}")
+                error.add_note(f"The cookie's outcome could not be reported: {failure}")
         raise
     if not cookie.is_reported:
         cookie.report("ok")

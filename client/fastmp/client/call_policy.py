@@ -1,4 +1,4 @@
-"""What holds for every call on a channel: whose it is, its deadline, and that it fails with a FastMPError."""
+"""An interceptor for all calls on a channel: access token, default deadline, and FastMPError for failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +20,12 @@ class _Details(grpc.ClientCallDetails):
 
 
 class CallPolicy(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Gives calls without a `timeout` a deadline, sends the access token, and makes all calls raise FastMPError.
+    """Sets a deadline for calls without a `timeout`, sends the access token, and makes calls raise FastMPError.
 
-    The token is metadata and not grpc.CallCredentials: those are released by a thread of gRPC's that needs the
-    interpreter's lock, which closing the last channel of a process holds while it waits for that thread (as of
-    1.85; https://github.com/grpc/grpc/pull/42247). The channel has mutual TLS, so the token is sent to no stranger.
+    The token is metadata and not grpc.CallCredentials, because those can cause a deadlock: a thread of gRPC needs
+    the interpreter's lock to release them, and closing the last channel of a process holds the lock while it waits
+    for that thread (as of 1.85; https://github.com/grpc/grpc/pull/42247). Mutual TLS ensures that only FastMP gets
+    it.
     """
 
     def __init__(self, call_seconds: float, stream_seconds: float, access_token: str | None) -> None:
@@ -50,7 +51,7 @@ class CallPolicy(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterce
 
 
 class TypedCall:
-    """A grpc.Call, with its Future or its iterator, that raises FastMPError where that raises grpc.RpcError."""
+    """A grpc.Call, with its Future or iterator, that raises FastMPError instead of grpc.RpcError."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
@@ -68,17 +69,17 @@ class TypedCall:
             raise typed(error) from error
 
     def result(self, timeout: float | None = None) -> Any:
-        """As grpc.Future.result."""
+        """See grpc.Future.result."""
         try:
             return self._call.result(timeout)
         except grpc.RpcError as error:
             raise typed(error) from error
 
     def exception(self, timeout: float | None = None) -> Exception | FastMPError | None:
-        """As grpc.Future.exception."""
+        """See grpc.Future.exception."""
         error: Exception | None = self._call.exception(timeout)
         return typed(error) if isinstance(error, grpc.RpcError) else error
 
     def add_done_callback(self, fn: Callable[[Self], None]) -> None:
-        """As grpc.Future.add_done_callback."""
+        """See grpc.Future.add_done_callback."""
         self._call.add_done_callback(lambda _: fn(self))

@@ -1,4 +1,4 @@
-"""Channels to FastMP's services: mutual TLS, all replicas, keepalive, deadlines, retries where a repeat is safe."""
+"""Channels to FastMP's services: mutual TLS, load balancing, keepalive, deadlines, retries of idempotent calls."""
 
 import json
 from typing import Literal
@@ -25,16 +25,16 @@ def channel(
     call_seconds: float = CALL_SECONDS,
     stream_seconds: float = STREAM_SECONDS,
 ) -> grpc.Channel:
-    """A channel to the replicas of `service` for its generated stub; close it, or use it as a context manager.
+    """Returns a channel to the replicas of `service`, for its generated stub. Close it after use.
 
-    `addresses` is one "host:port" or several, separated by commas, which take turns: several must be IPv4
-    addresses, one name may stand for many replicas. The server's certificate must carry the service's name.
-    With `access_token` all calls are made as that account.
+    `addresses` is one "host:port" or several, separated by commas; calls are distributed round-robin. A single host
+    name may resolve to many replicas; several addresses must be IPv4 addresses. The server's certificate must have
+    the service's name. With `access_token`, all calls are made as that account.
 
     A call without a `timeout` ends after `call_seconds`, a stream after `stream_seconds`. Calls raise FastMPError.
-    Those that the protos declare idempotent are sent up to three times while no server answers. Nothing is
-    connected before the first call. A proxy that the environment names is not used. Raises OSError when a
-    certificate file cannot be read.
+    Calls that the protos declare idempotent are sent up to three times if the server is unavailable. The channel
+    connects on the first call. It does not use a proxy from the environment. Raises OSError if a certificate file
+    cannot be read.
     """
     secured = grpc.secure_channel(
         target_of(addresses),
@@ -53,13 +53,13 @@ def channel(
 
 
 def target_of(addresses: str) -> str:
-    """The gRPC target of `addresses` as channel() takes them."""
+    """Returns the gRPC target for the `addresses` of channel()."""
     several = [address.strip() for address in addresses.split(",") if address.strip()]
     return f"dns:///{several[0]}" if len(several) == 1 else "ipv4:" + ",".join(several)
 
 
 def service_config() -> str:
-    """gRPC's service config in JSON: replicas take turns, and idempotent calls are repeated."""
+    """Returns gRPC's service config as JSON: round-robin load balancing, and retries of idempotent calls."""
     names = [
         {"service": service, "method": method}
         for service, methods in IDEMPOTENT.items()

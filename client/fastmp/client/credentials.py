@@ -1,4 +1,4 @@
-"""Who a caller is: the files of its certificate."""
+"""The credentials of a caller: the files of its certificate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,10 @@ import grpc
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Paths of PEM files: the authority that is believed, the caller's certificate chain, and its key.
+    """Paths of PEM files: the trusted authority, the caller's certificate chain, and its key.
 
-    The certificate names the caller by its SPIFFE id `spiffe://fastmp/<name>`; each RPC's comment in the protos
-    says which names may call it.
+    The certificate identifies the caller by the SPIFFE id `spiffe://fastmp/<name>`; the option `callers` of an RPC
+    in the protos lists the names that may call it.
     """
 
     ca_file: Path
@@ -21,12 +21,12 @@ class TlsFiles:
 
     @classmethod
     def in_folder(cls, folder: Path, name: str) -> Self:
-        """The files ca.pem, `name`.pem and `name`.key, as `make run` keeps them in var/certificates."""
+        """Returns the paths of ca.pem, `name`.pem and `name`.key, as in var/certificates after `make run`."""
         return cls(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
 
 
 def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
-    """Credentials of a certificate. Raises OSError when a file cannot be read."""
+    """Returns gRPC credentials from the files. Raises OSError if one cannot be read."""
     return grpc.ssl_channel_credentials(
         root_certificates=files.ca_file.read_bytes(),
         private_key=files.key_file.read_bytes(),

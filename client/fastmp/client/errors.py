@@ -1,4 +1,4 @@
-"""What a call can fail with: one exception per gRPC code, with the reason that the service gave."""
+"""The exceptions that calls raise: one per gRPC code, with the reason from the service."""
 
 import datetime
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from grpc_status import rpc_status
 
 @dataclass(eq=False)
 class FastMPError(Exception):
-    """A call failed. The subclass says how; codes without one of their own raise this class.
+    """A call failed. There is a subclass for each usual code; other codes raise this class.
 
-    `reason` is for programs, UPPER_SNAKE as the protos list them; empty when no service answered. `message` is
-    for people: in Chinese from a service, else gRPC's. Neither holds a secret.
+    `reason` is for programs: one of the UPPER_SNAKE reasons in the protos; empty if no service answered. `message`
+    is for people: in Chinese from a service, else gRPC's own. Neither contains a secret.
     """
 
     code: grpc.StatusCode
     reason: str
     message: str
-    # How long to wait before a repeat can help, where the service said so.
+    # How long to wait before a retry, if the service specified it.
     retry_after: datetime.timedelta | None = None
-    # Further facts for programs, for example "health" and "cooling_until" of COOKIE_UNUSABLE.
+    # Further information for programs, for example "health" and "cooling_until" of COOKIE_UNUSABLE.
     metadata: Mapping[str, str] = field(default_factory=dict)
-    # What is wrong, by the request's field.
+    # Descriptions of the invalid values by the request's field.
     violations: Mapping[str, str] = field(default_factory=dict)
-    # The call's name in the service's log lines; empty when no service answered.
+    # The id of the call in the service's log; empty if no service answered.
     request_id: str = ""
 
     def __str__(self) -> str:
@@ -34,46 +34,46 @@ class FastMPError(Exception):
 
 
 class InvalidRequestError(FastMPError):
-    """INVALID_ARGUMENT: the request is wrong whatever the state is; `violations` names the fields."""
+    """INVALID_ARGUMENT: the request is invalid in any state; `violations` names the fields."""
 
 
 class UnauthenticatedError(FastMPError):
-    """UNAUTHENTICATED: the access token is missing, wrong, expired or revoked."""
+    """UNAUTHENTICATED: the access token is missing, invalid, expired or revoked."""
 
 
 class PermissionDeniedError(FastMPError):
-    """PERMISSION_DENIED: the account or the certificate's name may not do this."""
+    """PERMISSION_DENIED: the account or the certificate's name may not make this call."""
 
 
 class NotFoundError(FastMPError):
-    """NOT_FOUND: there is none, or none that is the caller's."""
+    """NOT_FOUND: the object does not exist, or does not belong to the caller."""
 
 
 class AlreadyExistsError(FastMPError):
-    """ALREADY_EXISTS: it clashes with something that is there."""
+    """ALREADY_EXISTS: the request conflicts with an existing object."""
 
 
 class FailedPreconditionError(FastMPError):
-    """FAILED_PRECONDITION: not in this state, for example COOKIE_UNUSABLE."""
+    """FAILED_PRECONDITION: not possible in the current state, for example COOKIE_UNUSABLE."""
 
 
 class AbortedError(FastMPError):
-    """ABORTED: it lost against another call and changed nothing; a repeat may succeed."""
+    """ABORTED: the call conflicted with a concurrent one and changed nothing; a retry may succeed."""
 
 
 class ThrottledError(FastMPError):
-    """RESOURCE_EXHAUSTED: too much at the moment; `retry_after` says when to come back."""
+    """RESOURCE_EXHAUSTED: a limit was reached; `retry_after` says when to retry."""
 
 
 class UnavailableError(FastMPError):
     """UNAVAILABLE: the service cannot be reached or cannot work now.
 
-    A call that is not idempotent may have been done all the same when `reason` is empty.
+    If `reason` is empty, the call may have taken effect.
     """
 
 
 class DeadlineExceededError(FastMPError):
-    """DEADLINE_EXCEEDED: no answer in time. A call that is not idempotent may have been done all the same."""
+    """DEADLINE_EXCEEDED: no answer in time. The call may have taken effect."""
 
 
 _BY_CODE: Mapping[grpc.StatusCode, type[FastMPError]] = {
@@ -91,7 +91,7 @@ _BY_CODE: Mapping[grpc.StatusCode, type[FastMPError]] = {
 
 
 def typed(error: grpc.RpcError) -> FastMPError:
-    """The exception that stands for a call's failure, filled in from its google.rpc.Status."""
+    """Returns the exception for a failed call, with the details of its google.rpc.Status."""
     failure = _BY_CODE.get(error.code(), FastMPError)(error.code(), "", error.details() or "")
     status = _status_of(error)
     if status is None:
@@ -116,5 +116,5 @@ def _status_of(error: grpc.RpcError) -> status_pb2.Status | None:
     try:
         return rpc_status.from_call(error)
     except ValueError:
-        # Something on the way replaced the code or the message: the details are those of another error.
+        # The details do not match the code or message, which were replaced by something in between.
         return None

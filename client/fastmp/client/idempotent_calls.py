@@ -1,8 +1,8 @@
-"""Which calls may be repeated when the server did not answer: those that the protos declare idempotent."""
+"""The calls that may be retried if the server is unavailable: those that the protos declare idempotent."""
 
 from collections.abc import Mapping
 
-# A closed list, held equal to the protos' idempotency_level by a test: a call that is not named here is sent once.
+# A test holds this list equal to the protos' idempotency_level. A call that is not listed is sent once.
 IDEMPOTENT: Mapping[str, frozenset[str]] = {
     "fastmp.identity.v1.IdentityService": frozenset(
         {

@@ -1,4 +1,4 @@
-"""The events of one login as an iterator that a broken connection does not end."""
+"""An iterator over the events of one login, which reconnects when the connection breaks."""
 
 import logging
 import random
@@ -20,31 +20,34 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reattachment:
-    """How a broken stream is picked up: pauses that double from `first_seconds` to `longest_seconds`, each
-    shortened at random by up to half, until nothing was heard for `patience_seconds`."""
+    """The policy for reconnecting a broken stream.
+
+    Pauses double from `first_seconds` to `longest_seconds`, each shortened at random by up to half.
+    `patience_seconds` is the timeout: the time without any event after which the stream fails.
+    """
 
     first_seconds: float = 0.2
     longest_seconds: float = 5.0
     patience_seconds: float = 60.0
 
     def pause(self, attempt: int) -> float:
-        """Seconds before the attempt, from 1."""
+        """Returns the seconds to wait before an attempt; attempts are counted from 1."""
         whole = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 32))
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - It spreads callers, and keeps no secret.
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - not for cryptography
 
 
 class LoginStream(Iterator[pb.LoginEvent]):
-    """The events of a login, each once and without gap, up to its success or failure.
+    """Iterates over the events of a login, each once and without gaps, up to its success or failure.
 
-    When the connection breaks or the replica stops, the next event comes from another replica through WatchLogin;
-    the caller notices nothing but the wait. Iterating raises FastMPError for anything else, and what broke the
-    stream last when it could not be picked up again in time; iterating again then tries once more.
+    When the connection breaks or the replica stops, the stream continues with WatchLogin at another replica; the
+    caller notices only a delay. Iterating raises FastMPError for any other failure, and the last failure if the
+    stream cannot be resumed within the timeout; iterating again then tries again.
 
-    The first event of a login that is started here must arrive before the stream can be picked up: if it does
-    not, UnavailableError is raised, the login may have been started, and iterating again starts another.
+    A stream that starts a login can be resumed only after its first event. If it breaks before, UnavailableError is
+    raised: the login may have been started, and iterating again starts another.
 
-    Closing it, or leaving it as a context manager, does not end the login. close() may be called from another
-    thread; everything else belongs to one.
+    Closing the stream, or leaving it as a context manager, does not end the login. close() may be called from
+    another thread; all other methods must be called from a single thread.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class LoginStream(Iterator[pb.LoginEvent]):
         heartbeats: bool = False,
         reattachment: Reattachment | None = None,
     ) -> None:
-        """Without `login_key` the first event starts a login. With `heartbeats` these are passed on, too."""
+        """Without `login_key`, iterating starts a login. With `heartbeats`, heartbeats are returned, too."""
         self._stub = stub
         self._login_key = login_key
         self._sequence = after_sequence
@@ -64,18 +67,18 @@ class LoginStream(Iterator[pb.LoginEvent]):
         self._reattachment = reattachment or Reattachment()
         self._call: Any = None
         self._attempts = 0
-        self._heard_at = time.monotonic()
+        self._last_event_at = time.monotonic()
         self._ended = False
         self._closed = threading.Event()
 
     @property
     def login_key(self) -> str:
-        """What PollLogin, WatchLogin and CancelLogin call the login; empty before its first event."""
+        """The login's key for PollLogin, WatchLogin and CancelLogin; empty before its first event."""
         return self._login_key
 
     @property
     def last_sequence(self) -> int:
-        """The sequence of the last event that was passed on: where another WatchLogin would go on."""
+        """The sequence of the last event returned, from which another WatchLogin can continue."""
         return self._sequence
 
     def __enter__(self) -> Self:
@@ -87,7 +90,7 @@ class LoginStream(Iterator[pb.LoginEvent]):
         self.close()
 
     def close(self) -> None:
-        """Hangs up; the iteration ends. Idempotent."""
+        """Disconnects and ends the iteration. Idempotent."""
         self._closed.set()
         call = self._call
         if call is not None:
@@ -109,13 +112,13 @@ class LoginStream(Iterator[pb.LoginEvent]):
         if self._call is None:
             self._call = self._attach()
             if self._closed.is_set():
-                # close() came too early to see the call.
+                # close() was called before the call existed.
                 self._call.cancel()
         try:
             event: pb.LoginEvent = next(self._call)
         except StopIteration:
-            raise _cut_short() from None
-        self._attempts, self._heard_at = 0, time.monotonic()
+            raise _ended_early() from None
+        self._attempts, self._last_event_at = 0, time.monotonic()
         self._login_key, self._sequence = event.login_key, event.sequence
         self._ended = event.HasField("success") or event.HasField("failure")
         return event
@@ -127,11 +130,12 @@ class LoginStream(Iterator[pb.LoginEvent]):
         return self._stub.WatchLogin(request)
 
     def _recover(self, error: FastMPError) -> None:
-        """Waits for the next attempt. Raises `error` when there is none to make."""
+        """Waits before the next attempt. Raises `error` if the stream cannot be resumed."""
         self._call = None
-        silence = time.monotonic() - self._heard_at
-        if not self._login_key or not self._passes(error) or silence > self._reattachment.patience_seconds:
-            self._attempts, self._heard_at = 0, time.monotonic()
+        silence = time.monotonic() - self._last_event_at
+        timeout = self._reattachment.patience_seconds
+        if not self._login_key or not self._is_transient(error) or silence > timeout:
+            self._attempts, self._last_event_at = 0, time.monotonic()
             raise error
         self._attempts += 1
         pause = self._reattachment.pause(self._attempts)
@@ -145,12 +149,12 @@ class LoginStream(Iterator[pb.LoginEvent]):
         )
         self._closed.wait(pause)
 
-    def _passes(self, error: FastMPError) -> bool:
-        # The server may count the broken stream for a while; a caller that opens its first one has too many.
+    def _is_transient(self, error: FastMPError) -> bool:
+        # The server may still count the broken stream; at the first attempt, the caller really has too many.
         too_many = isinstance(error, ThrottledError) and self._attempts > 0
         return too_many or isinstance(error, UnavailableError | DeadlineExceededError)
 
 
-def _cut_short() -> UnavailableError:
+def _ended_early() -> UnavailableError:
     code = grpc.StatusCode.UNAVAILABLE
     return UnavailableError(code, "", "the stream ended before the login did")

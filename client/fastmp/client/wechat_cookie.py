@@ -1,4 +1,4 @@
-"""WeChatCookie as its callers want it: cookies to work with, and logins to follow."""
+"""A client of WeChatCookie: cookies to use, and logins to follow."""
 
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -13,9 +13,9 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 
 
 class WeChatCookieClient:
-    """A connection to WeChatCookie's replicas, and a context manager that closes it. Thread-safe.
+    """A client of WeChatCookie's replicas; as a context manager, it is closed at the end. Thread-safe.
 
-    `stub` has every RPC; the methods here are what takes more than one call.
+    `stub` has every RPC; the methods here are for tasks of more than one call.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class WeChatCookieClient:
         access_token: str | None = None,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
-        """The arguments are those of channel(). Logins belong to an account, so they need `access_token`."""
+        """The arguments are those of channel(). Logins belong to an account and require `access_token`."""
         self._channel = channel(
             "wechat_cookie", addresses, tls, access_token=access_token, call_seconds=call_seconds
         )
@@ -41,17 +41,17 @@ class WeChatCookieClient:
         self.close()
 
     def close(self) -> None:
-        """Ends the calls under way. Idempotent."""
+        """Closes the connection and ends running calls. Idempotent."""
         self._channel.close()
 
     def cookie(
         self, *, owner_id: str | None = None, owner_email: str | None = None, token: str | None = None
     ) -> AbstractContextManager[BorrowedCookie]:
-        """The current cookie of the owner, or that with `token`, for the length of a `with` block.
+        """Returns a context manager that acquires the owner's current cookie, or the one with `token`, for a block.
 
-        Name the owner either by id or by e-mail: else ValueError. How the cookie fared is reported at the end of
-        the block, see borrowed(). Entering raises NotFoundError (COOKIE_NOT_FOUND), FailedPreconditionError
-        (COOKIE_UNUSABLE, OWNER_NOT_ACTIVE), and any other FastMPError.
+        The outcome is reported at the end of the block, see borrowed(). Raises ValueError unless exactly one of
+        `owner_id` and `owner_email` is given. Entering raises NotFoundError (COOKIE_NOT_FOUND),
+        FailedPreconditionError (COOKIE_UNUSABLE, OWNER_NOT_ACTIVE), and any other FastMPError.
         """
         request = pb.AcquireCookieRequest(token=token)
         if owner_id is not None and owner_email is None:
@@ -65,10 +65,10 @@ class WeChatCookieClient:
     def start_login(
         self, *, heartbeats: bool = False, reattachment: Reattachment | None = None
     ) -> LoginStream:
-        """Starts a login of the account and gives its events; nothing is sent before the first is asked for.
+        """Returns the events of a new login of the account, which starts when the iteration begins.
 
-        Each call is a login of its own. The errors come from the iteration, ThrottledError (TOO_MANY_LOGINS) among
-        them.
+        Each stream starts a login of its own. Iterating raises FastMPError, for example ThrottledError
+        (TOO_MANY_LOGINS).
         """
         return LoginStream(self.stub, heartbeats=heartbeats, reattachment=reattachment)
 
@@ -80,9 +80,9 @@ class WeChatCookieClient:
         heartbeats: bool = False,
         reattachment: Reattachment | None = None,
     ) -> LoginStream:
-        """The events of a login of the account after `after_sequence`. Reads only.
+        """Returns the events of a login of the account after `after_sequence`. Reads only.
 
-        The iteration raises NotFoundError (LOGIN_NOT_FOUND) for a login that is not the account's.
+        Iterating raises NotFoundError (LOGIN_NOT_FOUND) if the account has no such login.
         """
         return LoginStream(
             self.stub, login_key, after_sequence, heartbeats=heartbeats, reattachment=reattachment

@@ -1,4 +1,4 @@
-"""One's own account: register, sign in and out, see who one is, redeem a code."""
+"""Commands for one's own account: register, sign in and out, show the account, redeem a code."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -61,7 +61,7 @@ def _end_tokens(rest: RestSession) -> None:
     try:
         rest.post("/auth/logout")
     except RefusedError as error:
-        # A token that has ended already is what was asked for.
+        # The token is invalid already, so nothing is left to do.
         if not error.refusal.reason.startswith("TOKEN_"):
             raise
 

@@ -1,4 +1,4 @@
-"""The services' audit logs, for admins: who did what to whom, and whether a log is as it was written."""
+"""Commands for admins that list and verify the services' audit logs."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -97,14 +97,14 @@ def verify(
 
 def _newest(rest: RestSession, service: Service) -> int:
     items = rest.get(PATHS[service], size=1)["items"]
-    # Numbers of 64 bits are text in JSON.
+    # 64-bit integers are strings in JSON.
     return int(items[0]["position"]) if items else 0
 
 
 def _verdict(
     rest: RestSession, service: Service, anchor: Mapping[str, str | int | None], bar: Bar
 ) -> dict[str, Any]:
-    """The server's answer to the end of the log, or to the first fault; `checked` is the sum of its portions."""
+    """Verifies the log to its end or to the first fault. Returns the last answer, with `checked` summed up."""
     checked = 0
     after = "0"
     while True:

@@ -1,4 +1,4 @@
-"""All activation codes as one CSV file, for admins."""
+"""The command for admins that exports activation codes as a CSV file."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from fastmp.cli.private_file import replacing
 from fastmp.cli.rest import RestSession
 
 STANDARD_OUTPUT = Path("-")
-# The number of rows below the heading, from gateways that say it.
+# The header with the number of rows below the heading; older gateways do not send it.
 ROWS_HEADER = "x-fastmp-rows"
 
 
@@ -46,7 +46,7 @@ def export(
 
 
 def _copy(call: Invocation, rest: RestSession, filters: dict[str, str | None], target: BinaryIO) -> int:
-    """The number of codes that were written. Raises UnreachableError when not all of them came."""
+    """Writes the export to `target` and returns the number of codes. Raises UnreachableError if any is missing."""
     total = rest.get("/activation/list", **filters, size=1)["total"]
     lines = 0
     last = b""
@@ -54,19 +54,19 @@ def _copy(call: Invocation, rest: RestSession, filters: dict[str, str | None], t
         with rest.stream("/activation/export", filters) as body:
             for piece in body.pieces:
                 target.write(piece)
-                # No value holds a line break.
+                # No value contains a line break.
                 lines += piece.count(b"\n")
                 bar.advance(piece.count(b"\n"))
                 last = piece or last
         target.flush()
-    # The first one is the heading.
+    # The first line is the heading.
     rows = lines - 1
     _check_is_whole(rows, last, body.headers.get(ROWS_HEADER))
     return rows
 
 
 def _check_is_whole(rows: int, last: bytes, promised: str | None) -> None:
-    """Raises UnreachableError when fewer or more rows came than promised; an older gateway promises no number."""
+    """Raises UnreachableError if the rows received are not as many as promised (None from older gateways)."""
     if not last.endswith(b"\n"):
         raise UnreachableError("the export was cut off in the middle of a row")
     if promised is not None and promised != str(rows):

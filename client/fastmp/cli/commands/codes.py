@@ -1,4 +1,4 @@
-"""Activation codes, for admins."""
+"""Commands for admins that generate, list and revoke activation codes."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from fastmp.cli.invocation import Invocation
 from fastmp.cli.listing import Every, Listing, PageToken, Size
 from fastmp.cli.rest import RestSession
 
-# The server makes up to 10,000 in one call. Smaller portions show progress, and lose less when one fails.
+# The server generates up to 10,000 in one call. Smaller calls show progress, and less is lost if one fails.
 CODES_PER_CALL = 1000
 Status = Literal["pending", "active", "expired", "revoked"]
 StatusOption = Annotated[Status | None, typer.Option(show_default=False)]
@@ -58,7 +58,7 @@ def generate(
 
 def _portions(rest: RestSession, days: int, count: int, request: str) -> Iterator[list[dict[str, Any]]]:
     for begin in range(0, count, CODES_PER_CALL):
-        # Each portion has an id of its own, the same whenever the command is repeated.
+        # Each portion has an id of its own, which is the same when the command is repeated.
         portion = request if count <= CODES_PER_CALL else f"{request}-{begin // CODES_PER_CALL}"
         size = min(CODES_PER_CALL, count - begin)
         yield rest.post("/activation/generate", valid_days=days, count=size, request_id=portion)["codes"]

@@ -1,4 +1,4 @@
-"""The official accounts that are logged in: list them, choose the current one, delete."""
+"""Commands for the official accounts that are logged in: list them, choose the current one, delete."""
 
 from typing import Annotated, Any
 

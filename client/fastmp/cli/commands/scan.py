@@ -1,4 +1,4 @@
-"""Logging an official account in by scanning a QR code in the terminal."""
+"""The command that logs an official account in by a QR code in the terminal."""
 
 import base64
 from contextlib import suppress
@@ -51,14 +51,14 @@ def scan(call: Invocation, qr_file: QrFile = None, invert: Invert = False) -> No
                     display.show(last)
         except KeyboardInterrupt as error:
             if follower.login_key is not None:
-                # The login would end by itself in a few minutes; Ctrl-C works without an answer, too.
+                # Best effort: without it, the login times out after a few minutes.
                 with suppress(CommandError):
                     rest.post("/cookie/cancel", login_key=follower.login_key)
             raise typer.Exit(ExitCode.INTERRUPTED) from error
-    _tell(call, last)
+    _show_ending(call, last)
 
 
-def _tell(call: Invocation, last: Event) -> None:
+def _show_ending(call: Invocation, last: Event) -> None:
     if "failure" in last:
         failure = last["failure"]
         hint = "Start again: fastmp cookie scan" if failure["retryable"] else ""

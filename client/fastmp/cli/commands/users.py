@@ -1,4 +1,4 @@
-"""Accounts, for admins."""
+"""Commands for admins that list, show, edit and delete accounts."""
 
 import datetime
 import uuid
