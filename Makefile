@@ -1,4 +1,4 @@
-# Every command does its own set-up: it needs python3 (3.11 or newer) and make, and nothing else.
+# Every command sets up what it needs; only python3 (3.11 or newer) and make are required.
 PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
@@ -68,7 +68,7 @@ lint: ## Check style, types, imports, protos, generated code, migrations and the
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m deploy.lint
 
-pictures: ## Make docs/pictures anew from the running product
+pictures: ## Make docs/pictures again from the running product
 	$(DEVELOPMENT)
 	@$(BIN)/python -m deploy.chromium
 	@exec $(BIN)/python -m tests.pictures

@@ -1,10 +1,10 @@
-"""Makes the virtual environment `.venv` from nothing but a Python: `python3 deploy/bootstrap.py runtime`.
+"""Creates the virtual environment `.venv` with only the standard library: `python3 deploy/bootstrap.py runtime`.
 
-Layers: `runtime` is what the product runs with, `development` adds what tests, checks and the demo need.
-Running it again costs nothing until a requirements file, this file or the Python changes.
+The layer `runtime` has the packages of the product, `development` also those of tests, checks and the demo. A
+repeated run does nothing unless a requirements file, this file or the Python has changed.
 """
 
-# Pythons down to 3.7 must be able to parse and import this file, so that it can say what is wrong.
+# Python 3.7 and newer must be able to parse and import this file, so that it can print an error message.
 from __future__ import annotations
 
 import fcntl
@@ -24,13 +24,13 @@ STAMP = "fastmp-bootstrap.json"
 
 
 class BootstrapError(Exception):
-    """The environment could not be made. The message is for the terminal."""
+    """The environment could not be created. The message is for the terminal."""
 
 
 def bootstrap(root: Path, layer: str) -> None:
-    """Brings `root`/.venv up to `layer`, or keeps it at the wider layer that it already has.
+    """Installs `layer` into `root`/.venv; if it has the layer `development` already, that layer is updated.
 
-    Idempotent, and safe to run in two processes at the same time. Raises BootstrapError.
+    Idempotent, and safe to run in two processes concurrently. Raises BootstrapError if it fails.
     """
     environment = root / ".venv"
     stamp = environment / STAMP
@@ -44,7 +44,7 @@ def bootstrap(root: Path, layer: str) -> None:
         if stamped == wanted and (environment / "bin" / "python").exists():
             return
         print(f"Setting up .venv ({layer}) ...", flush=True)
-        # Without a stamp an interrupted run is done again.
+        # Without the stamp, the next run repeats an interrupted one.
         if stamp.exists():
             stamp.unlink()
         make_environment(environment)
@@ -54,7 +54,7 @@ def bootstrap(root: Path, layer: str) -> None:
 
 
 def read_stamp(stamp: Path) -> dict[str, str]:
-    """The content of the stamp that the last finished run wrote; empty when it cannot be read."""
+    """Returns the content of the stamp of the last completed run; empty if it cannot be read."""
     try:
         content = json.loads(stamp.read_text())
     except (OSError, ValueError):
@@ -63,7 +63,7 @@ def read_stamp(stamp: Path) -> dict[str, str]:
 
 
 def digest(root: Path, layer: str) -> str:
-    """A digest of the Python, the folder's path, and each file that `layer` is made from."""
+    """Returns a digest of the Python, the folder's path, and the files on which `layer` depends."""
     total = hashlib.sha256(repr((sys.version, sys.base_prefix, str(root))).encode())
     names = [f"requirements/{name}" for name in (INSTALLER_FILE, *LAYERS[layer])]
     for name in [*names, "pyproject.toml", "deploy/bootstrap.py"]:
@@ -72,13 +72,13 @@ def digest(root: Path, layer: str) -> str:
 
 
 def make_environment(environment: Path) -> None:
-    """Makes the virtual environment `environment`, unless it exists in its place and has this Python's version."""
+    """Creates the virtual environment, unless it exists at this path with this Python's version."""
     question = "import sys; print(*sys.version_info[:2], sys.prefix)"
     expected = " ".join(str(part) for part in (*sys.version_info[:2], environment))
     try:
         found = run([str(environment / "bin" / "python"), "-c", question])
     except OSError:
-        # There is none yet, or the Python that it was made with is gone.
+        # There is none yet, or its Python was removed.
         pass
     else:
         if found.stdout.strip() == expected:
@@ -91,7 +91,7 @@ def make_environment(environment: Path) -> None:
 
 
 def install(requirements: Path, environment: Path, layer: str) -> None:
-    """Installs the packages of `layer`, each checked against its hash. Raises BootstrapError."""
+    """Installs the packages of `layer`, and checks their hashes. Raises BootstrapError if that fails."""
     python = str(environment / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     files = [str(requirements / name) for name in LAYERS[layer]]
@@ -107,10 +107,10 @@ def install(requirements: Path, environment: Path, layer: str) -> None:
 
 
 def make_importable(root: Path, environment: Path) -> None:
-    """Installs the project as editable, without a build backend to download.
+    """Installs the project as editable, without downloading a build backend.
 
-    The folders become importable, importlib.metadata knows the version that pyproject.toml names, and the command
-    line is a program.
+    Makes the folders importable, provides importlib.metadata with the version in pyproject.toml, and installs the
+    program `fastmp`.
     """
     import tomllib  # noqa: PLC0415 - older Pythons do not have it, and never come here.
 
@@ -126,7 +126,7 @@ def make_importable(root: Path, environment: Path) -> None:
         metadata / "INSTALLER": "fastmp-bootstrap\n",
         program: f'#!/bin/sh\nexec {shlex.quote(str(environment / "bin" / "python"))} -m fastmp.cli "$@"\n',
     }
-    # By the record an installer can take it away again, as it does before the next set-up.
+    # With the record, an installer can uninstall it, as it does before the next installation.
     record = metadata / "RECORD"
     for file, content in files.items():
         file.write_text(content)
@@ -135,8 +135,8 @@ def make_importable(root: Path, environment: Path) -> None:
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs `command`, with standard error in its output. Raises OSError when there is no such program."""
-    # These would put the packages elsewhere or hide the environment's own.
+    """Runs `command`, with standard error in its output. Raises OSError if there is no such program."""
+    # These variables would change where packages are installed or found.
     dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     output = subprocess.STDOUT
@@ -146,7 +146,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> int:
-    """The exit code: 0 when the environment is ready, else 1 after a line that says why not."""
+    """Runs the command and returns the exit code: 0, or 1 after an error message."""
     if sys.version_info < OLDEST_PYTHON:
         found = f"{sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}"
         print(f"FastMP needs Python 3.11 or newer, and {found}: make PYTHON=python3.x ...", file=sys.stderr)

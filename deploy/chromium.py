@@ -1,6 +1,6 @@
-"""The browser that the console's tests drive: Debian's Chromium. `python -m deploy.chromium` installs it if it can.
+"""The browser of the console's tests: Debian's Chromium. `python -m deploy.chromium` installs it if possible.
 
-No wheel ships a Chromium that is kept up to date, and Playwright's own download is another host to depend on.
+There is no wheel with an up-to-date Chromium, and Playwright's own download would depend on another host.
 """
 
 import os
@@ -18,16 +18,16 @@ ADVICE = (
 
 
 def find() -> str | None:
-    """The program that $CHROMIUM names, else the first on the PATH; None when there is none."""
+    """Returns the path in $CHROMIUM, or the first program found on the PATH, or None."""
     return next(filter(None, map(shutil.which, (os.environ.get(VARIABLE, ""), *NAMES))), None)
 
 
 def install() -> bool:
-    """Installs the packages and returns whether that worked. Needs root and apt-get."""
+    """Installs the packages and returns whether it succeeded. Needs root and apt-get."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Another process may be installing at this moment.
+    # Another process may be running apt-get.
     apt = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
     install_all = (*apt, "install", "-y", "--no-install-recommends", *PACKAGES)
     for command in ((*apt, "update"), install_all):
@@ -46,7 +46,7 @@ def install() -> bool:
 
 
 def main() -> int:
-    """Always 0: without a browser the other tests are still worth running, and the console's fail by themselves."""
+    """Runs the command and returns 0, also without a browser: then only the console's tests fail."""
     if find() is None:
         print("Installing Chromium for the tests of the console ...", flush=True)
         if not install():

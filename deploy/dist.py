@@ -1,4 +1,4 @@
-"""`make dist`: the wheel of the client package in dist/, the same bytes from the same files whenever it is made."""
+"""`make dist`: builds the wheel of the client package into dist/, reproducibly."""
 
 import argparse
 import os
@@ -9,15 +9,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Wheels are ZIP files, whose time begins here. Files keep no times of their own in it.
+# The earliest time in a ZIP file, used for all files in the wheel so that it is reproducible.
 EPOCH = "315532800"
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.binpb", "*.egg-info")
 
 
 def build(target: Path) -> Path:
-    """Builds the wheel into `target`, made if need be, and gives its path. Raises CalledProcessError.
+    """Builds the wheel into `target`, created if missing, and returns its path. Raises CalledProcessError.
 
-    Nothing is downloaded: the build backend is that of this environment.
+    Downloads nothing: the build backend is that of this environment.
     """
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fastmp-dist-") as folder:
@@ -25,19 +25,19 @@ def build(target: Path) -> Path:
         assemble(source)
         command = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", "--wheel", "--offline"]
         command += ["--no-build-isolation", "--python", sys.executable, "--out-dir", str(built), str(source)]
-        # The modes of the files that the backend adds are those of this umask.
+        # The umask determines the modes of the files that the backend adds.
         subprocess.run(command, check=True, umask=0o022, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH})
         (wheel,) = built.glob("*.whl")
         return Path(shutil.copy(wheel, target / wheel.name))
 
 
 def assemble(source: Path) -> None:
-    """Copies the generated and the hand-written packages into one source tree at `source`, which is new."""
+    """Copies the generated and the hand-written packages into one source tree at `source`, which must not exist."""
     for top in (ROOT / "gen", ROOT / "client"):
         shutil.copytree(top / "fastmp", source / "fastmp", ignore=SKIPPED, dirs_exist_ok=True)
     for name in ("client/pyproject.toml", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    # `fastmp` is a namespace, so type checkers look for the marker in each package inside it.
+    # `fastmp` is a namespace package, so each package inside it needs the marker for type checkers.
     for package in (source / "fastmp").iterdir():
         (package / "py.typed").touch()
     for path in source.rglob("*"):
@@ -45,7 +45,7 @@ def assemble(source: Path) -> None:
 
 
 def main() -> int:
-    """The exit code: that of the build tool."""
+    """Runs the command and returns the exit code of the build tool."""
     parser = argparse.ArgumentParser(description="Build the wheel that callers install.")
     parser.add_argument("--to", type=Path, default=ROOT / "dist", help="folder for the wheel")
     try:

@@ -1,4 +1,4 @@
-"""`make lint`: every check that needs no running part. All run, and each one that fails shows its output."""
+"""`make lint`: runs all static checks and prints the output of those that fail."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sys.executable).parent
-# Written by a generator, or not ours.
+# Folders of generated files and files of others.
 NOT_HAND_WRITTEN = {"gen", "var", "dist", "node_modules"}
 
 
@@ -24,7 +24,7 @@ class Check:
 
 
 def checks() -> Iterator[Check]:
-    """The checks, the longest first. What is looked at is found in the tree, so nothing new is left out."""
+    """Yields the checks, the slowest first. The paths are searched for, so that new ones are included."""
     python_folders = sorted(folder.name for folder in ROOT.iterdir() if _holds_python(folder))
     yield Check("types (mypy)", ((_script("mypy"), *python_folders),))
     generate = (sys.executable, "protos/generate.py", "--check")
@@ -43,7 +43,7 @@ def checks() -> Iterator[Check]:
 
 
 def run(check: Check) -> tuple[bool, str]:
-    """Runs the check; returns whether it passed, and its output."""
+    """Runs the check and returns whether it passed, and its output."""
     printed = b""
     feed = b""
     for command in check.commands:
@@ -57,7 +57,7 @@ def run(check: Check) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """The exit code: 0 when every check passed."""
+    """Runs all checks and returns the exit code: 0 if all passed."""
     begin = time.monotonic()
     all_checks = list(checks())
     failed = 0

@@ -1,8 +1,8 @@
 """Issues the certificates of a compose stack: `python -m deploy.compose.certificates [--renew]`.
 
-The authority stays in /certificates/authority, which nothing else mounts; each name's folder gets its own
-certificate and key beside the authority's certificate, and is mounted by that service alone. With `--renew` the
-program goes on and renews hourly what ends soon.
+The authority is kept in /certificates/authority, which no other container mounts. Each name has a folder with its
+own certificate and key and the authority's certificate, which only that service mounts. With `--renew` the program
+keeps running and hourly renews the certificates that expire soon.
 """
 
 import datetime
@@ -20,19 +20,19 @@ RENEWAL_SECONDS = 3600.0
 
 
 def issue(root: Path, now: datetime.datetime) -> None:
-    """Makes or renews what is missing or near its end. Idempotent. Raises OSError for folders that are missing."""
+    """Issues certificates that are missing or expire soon. Idempotent. Raises OSError if a folder is missing."""
     authority = root / "authority"
     ensure_certificates(authority, NAMES, now)
     for name in NAMES:
         for file in (f"{AUTHORITY}.pem", f"{name}.key", f"{name}.pem"):
             content, copy = (authority / file).read_bytes(), root / name / file
-            # An unchanged file is not replaced: its readers would read it again.
+            # An unchanged file is not replaced, because its readers would reload it.
             if not copy.exists() or copy.read_bytes() != content:
                 write_private(copy, content)
 
 
 def main() -> None:
-    """Issues once, or with `--renew` until SIGTERM."""
+    """Issues the certificates once, or with `--renew` periodically until SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
     issue(ROOT, datetime.datetime.now(datetime.UTC))

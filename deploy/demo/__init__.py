@@ -1,1 +1,1 @@
-"""A scripted walk from register to a scanned cookie, on a real stack with an emulated WeChat."""
+"""A scripted demo from registration to a scanned cookie, on a real stack with an emulated WeChat."""

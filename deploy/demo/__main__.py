@@ -1,4 +1,4 @@
-"""`python -m deploy.demo`: starts a stack beside whatever runs already, walks through it, and removes it."""
+"""`python -m deploy.demo`: starts a stack of its own, runs the demo on it, and removes it."""
 
 import signal
 import sys
@@ -16,9 +16,9 @@ from deploy.wechat_emulator.control import EmulatorControl
 
 
 def main() -> int:
-    """The exit status: 0 only if every step did what it says."""
+    """Runs the demo and returns the exit status: 0 only if every step succeeded."""
     signal.signal(signal.SIGTERM, _interrupt)
-    # The demo is the same on every machine: what is exported for `make run` does not change it.
+    # Settings that are exported for `make run` must not change the demo.
     forget_settings()
     print("starting the three services, PostgreSQL, Envoy and an emulated WeChat", flush=True)
     with tempfile.TemporaryDirectory(prefix="fastmp-demo-") as folder:

@@ -12,7 +12,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 class RefusedError(Exception):
-    """The gateway answered with an error. `status` is HTTP's; `reason` is the ErrorInfo's."""
+    """The gateway answered with an error. `status` is the HTTP status; `reason` is that of the ErrorInfo."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         self.status = status
@@ -37,7 +37,7 @@ class RestCaller:
         self._session.close()
 
     def sign_in(self, email: str, password: str) -> None:
-        """Signs in and keeps the access token for the calls that follow."""
+        """Signs in and uses the access token for later calls."""
         token = self.post("/auth/login", email=email, password=password)["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -63,7 +63,7 @@ class RestCaller:
         ) as answer:
             if not answer.ok:
                 self._json(answer)
-            # Without a chunk size each piece is passed on when it arrives.
+            # Without a chunk size, data is passed on as it arrives.
             for event in sseclient.SSEClient(iter(answer.iter_content(chunk_size=None))).events():
                 yield json.loads(event.data)
 

@@ -1,4 +1,4 @@
-"""The steps of the demo. Each checks what it says; the first that does not hold ends the demo."""
+"""The steps of the demo. Each verifies what it prints; the first failure ends the demo."""
 
 import subprocess
 import sys
@@ -21,11 +21,11 @@ EXAMPLE = Path("examples/search_articles.py")
 
 
 class StepFailedError(Exception):
-    """A step did not do what it says."""
+    """A step of the demo failed."""
 
 
 class Walk:
-    """One walk through a running stack with a WeChat emulator. Raises StepFailedError."""
+    """One run of the demo on a running stack with a WeChat emulator. Raises StepFailedError if a step fails."""
 
     def __init__(self, stack: LocalStack, phone: EmulatorControl) -> None:
         self._stack = stack
@@ -33,7 +33,7 @@ class Walk:
         self._step = 0
 
     def run(self) -> None:
-        """All steps, in order."""
+        """Runs all steps in order."""
         with RestCaller(self._stack.gateway_url) as alice, RestCaller(self._stack.gateway_url) as admin:
             self._register(alice)
             self._activate(alice, self._generate_code(admin))
@@ -89,12 +89,12 @@ class Walk:
         return cookie
 
     def _scan_by_polling(self, alice: RestCaller) -> dict[str, Any]:
-        begun = alice.get("/cookie/get")
-        self._check(begun["status"] == "pending" and "qrcode_base64" in begun, "a QR code to poll for")
+        started = alice.get("/cookie/get")
+        self._check(started["status"] == "pending" and "qrcode_base64" in started, "a QR code to poll for")
         login = self._phone.pending_logins()[-1]
         self._phone.scan_and_confirm(login.uuid)
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        while (answer := alice.get("/cookie/poll", login_key=begun["login_key"]))["status"] == "pending":
+        while (answer := alice.get("/cookie/poll", login_key=started["login_key"]))["status"] == "pending":
             self._check(time.monotonic() < deadline, "the login ended in time")
             time.sleep(POLL_SECONDS)
         self._check(answer["status"] == "success", answer["message"])

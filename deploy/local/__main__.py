@@ -14,10 +14,10 @@ STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run() -> None:
-    """Runs the stack until a requested stop. Raises LocalStackError when it cannot start or a process dies."""
+    """Runs the stack until a stop is requested. Raises LocalStackError if it cannot start or a process dies."""
     stack = LocalStack(LocalSettings.from_environment())
     rotation = threading.Event()
-    # Asked for by deploy.local.rotate_cookie_keys.
+    # Sent by deploy.local.rotate_cookie_keys.
     signal.signal(signal.SIGUSR1, lambda _number, _frame: rotation.set())
     try:
         stack.start()
@@ -32,14 +32,14 @@ def run() -> None:
     except KeyboardInterrupt:
         print("stopping", flush=True)
     finally:
-        # Stopping takes a bounded time; another Ctrl-C must not leave half of the stack running.
+        # Stopping takes a bounded time. Another Ctrl-C must not interrupt it and leave processes running.
         for number in STOPPED_BY:
             signal.signal(number, signal.SIG_IGN)
         stack.stop()
 
 
 def rotate_cookie_keys(stack: LocalStack) -> None:
-    """Rotates the keys and prints the result. After a failure the stack runs on with the keys that it has."""
+    """Rotates the keys and prints the result. After a failure the stack keeps running with its present keys."""
     try:
         stack.rotate_cookie_keys()
         print("every stored cookie is under a new key", flush=True)
@@ -48,7 +48,7 @@ def rotate_cookie_keys(stack: LocalStack) -> None:
 
 
 def announce(stack: LocalStack) -> None:
-    """Prints what the user needs: the address, the first administrator, where state and logs are."""
+    """Prints the address, the first administrator, and where state and logs are."""
     admin = stack.first_admin
     if admin is not None and stack.settings.admin_password is None:
         print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")
@@ -63,7 +63,7 @@ def announce(stack: LocalStack) -> None:
 
 
 def main() -> int:
-    """The exit code: 0 after a requested stop, 1 after one clear message."""
+    """Runs the stack and returns the exit code: 0 after a requested stop, 1 after an error message."""
     for number in STOPPED_BY:
         signal.signal(number, _interrupt)
     try:
@@ -72,7 +72,7 @@ def main() -> int:
         print(f"FastMP: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        # Before there was anything to stop.
+        # Interrupted before anything was started.
         return 0
     return 0
 

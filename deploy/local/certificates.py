@@ -19,10 +19,10 @@ AUTHORITY = "ca"
 AUTHORITY_LIFETIME = datetime.timedelta(days=365)
 LEAF_LIFETIME = datetime.timedelta(days=90)
 RENEW_BEFORE = datetime.timedelta(days=30)
-# Running processes read a new authority when they make their next connection, and the gateway within seconds. It
-# vouches for new certificates when all of them have had the time.
-AUTHORITY_SPREADS_IN = datetime.timedelta(days=1)
-# A machine whose clock is a little behind must not refuse a certificate of this minute.
+# Running processes load a new authority at their next connection, and the gateway within seconds. Certificates are
+# issued by it only after all processes have had time to load it.
+AUTHORITY_OVERLAP = datetime.timedelta(days=1)
+# A machine whose clock is slightly behind must not refuse a new certificate.
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 
 
@@ -30,22 +30,22 @@ CLOCK_SKEW = datetime.timedelta(minutes=5)
 class _Issued:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
-    # Of an authority: those before it that are still believed.
+    # Of an authority: the previous ones that are still trusted.
     former: tuple[x509.Certificate, ...] = ()
 
 
 def tls_files(directory: Path, name: str) -> TlsFiles:
-    """Where `ensure_certificates` keeps the files of `name`."""
+    """Returns the paths of the files of `name` that `ensure_certificates` writes."""
     return TlsFiles(directory / f"{AUTHORITY}.pem", directory / f"{name}.pem", directory / f"{name}.key")
 
 
 def ensure_certificates(directory: Path, names: Iterable[str], now: datetime.datetime) -> None:
-    """Makes or renews the authority and a certificate for each of `names` in `directory`, which exists.
+    """Issues or renews the authority and a certificate for each of `names` in `directory`, which must exist.
 
-    What is valid for `RENEW_BEFORE` longer than `now` is kept. A certificate carries `spiffe://fastmp/<name>`, the
-    DNS names `<name>` and `localhost`, and the loopback addresses, for both ends of a connection. Processes may run
-    meanwhile: a renewed authority is believed beside the former one for `AUTHORITY_SPREADS_IN` before it replaces
-    the certificates. Every file has mode 0600. Raises OSError.
+    Certificates that are valid for at least `RENEW_BEFORE` are kept. A certificate has `spiffe://fastmp/<name>`,
+    the DNS names `<name>` and `localhost`, and the loopback addresses, for both ends of a connection. Processes may
+    be running: a renewed authority is trusted together with the previous one for `AUTHORITY_OVERLAP` before
+    certificates are issued by it. Every file has mode 0600. Raises OSError if a file cannot be read or written.
     """
     authority = _load(directory, AUTHORITY)
     if authority is None or _ends_soon(authority, now):
@@ -59,13 +59,13 @@ def ensure_certificates(directory: Path, names: Iterable[str], now: datetime.dat
 
 def _is_due(leaf: _Issued, authority: _Issued, now: datetime.datetime) -> bool:
     end = leaf.certificate.not_valid_after_utc
-    is_believed = any(_is_issued_by(leaf, one) for one in (authority.certificate, *authority.former))
-    if not is_believed or end < now + AUTHORITY_SPREADS_IN:
+    is_trusted = any(_is_issued_by(leaf, one) for one in (authority.certificate, *authority.former))
+    if not is_trusted or end < now + AUTHORITY_OVERLAP:
         return True
-    has_spread = (
-        not authority.former or authority.certificate.not_valid_before_utc + AUTHORITY_SPREADS_IN <= now
+    is_loaded_everywhere = (
+        not authority.former or authority.certificate.not_valid_before_utc + AUTHORITY_OVERLAP <= now
     )
-    return has_spread and (_ends_soon(leaf, now) or not _is_issued_by(leaf, authority.certificate))
+    return is_loaded_everywhere and (_ends_soon(leaf, now) or not _is_issued_by(leaf, authority.certificate))
 
 
 def _issue_authority(now: datetime.datetime, before: _Issued | None) -> _Issued:
@@ -152,7 +152,7 @@ def _store(directory: Path, name: str, issued: _Issued) -> None:
 
 
 def _load(directory: Path, name: str) -> _Issued | None:
-    """The certificate and key stored as `name`; None when missing, damaged, or not belonging together."""
+    """Returns the certificate and key stored as `name`, or None if they are missing, damaged, or do not match."""
     try:
         chain = (directory / f"{name}.pem").read_bytes()
         certificate, *former = x509.load_pem_x509_certificates(chain)

@@ -1,4 +1,4 @@
-"""Checks the settings of every part of the stack before the first one is started."""
+"""Checks the settings of every program of the stack before the first one is started."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,14 +12,14 @@ from deploy.local.topology import Replica
 from gateway.settings import GatewaySettings
 from services.chassis.settings import problems
 
-# No variable has a name that begins so: what is given is all that counts.
+# No variable's name begins with this prefix, so that only the values given are used.
 NOT_THE_ENVIRONMENT = "\0"
 
 
 def check_settings(environments: Environments) -> None:
-    """Builds each program's settings from the environment that the program would get.
+    """Validates the environment of each program against its settings.
 
-    Raises LocalStackError with a line for each setting that is refused, as the program itself would print it.
+    Raises LocalStackError with a line for each bad setting, as the program itself would print it.
     """
     lines = list(dict.fromkeys(_refusals(environments)))
     if lines:
@@ -35,14 +35,14 @@ def _refusals(environments: Environments) -> Iterator[str]:
             if given is not None:
                 environment["ADMIN_PASSWORD"] = given.get_secret_value()
         if environments.wechat.ca_file != environments.settings.wechat_ca_file:
-            # The emulator's, which writes it when it starts.
+            # The file of the emulator, which writes it when it starts.
             environment.pop("WECHAT_CA_FILE", None)
         yield from refused(settings, environment)
     yield from refused(GatewaySettings, environments.gateway())
 
 
 def refused(settings: type[BaseSettings], environment: Mapping[str, str]) -> list[str]:
-    """A line for each variable in `environment` that `settings` refuses, or lacks."""
+    """Returns a line for each variable in `environment` that is invalid or missing."""
     ignore_empty = settings.model_config.get("env_ignore_empty", False)
     upper = {name.upper(): value for name, value in environment.items() if value or not ignore_empty}
     given = {name: upper[name.upper()] for name in settings.model_fields if name.upper() in upper}

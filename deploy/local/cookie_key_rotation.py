@@ -1,4 +1,4 @@
-"""Changes the key that encrypts cookies, in an order in which every process can read everything at any moment."""
+"""Rotates the key that encrypts cookies. At each step, every process can decrypt every cookie."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,10 +17,10 @@ SERVICE = "wechat_cookie"
 
 @dataclass(frozen=True)
 class CookieKeyRotation:
-    """A rotation in one state directory, whose lock is held and whose database runs.
+    """A key rotation in one state directory, whose lock must be held and whose database must be running.
 
-    `restart` gives the running replicas other secrets, one replica after the other. What was begun and did not
-    come to its end has lost nothing: the state directory holds every key that is needed, and a repeat finishes it.
+    `restart` restarts the replicas, one after the other, with the secrets given. An interrupted rotation loses
+    nothing: the state directory contains all keys that are needed, and another rotation completes it.
     """
 
     foundation: Foundation
@@ -28,22 +28,22 @@ class CookieKeyRotation:
     restart: Callable[[Foundation], None]
 
     def run(self) -> None:
-        """Encrypts all cookies with a new key and removes the old keys. Raises LocalStackError."""
+        """Encrypts all cookies with a new key and removes the old keys. Raises LocalStackError if a step fails."""
         if self.foundation.environments.settings.cookie_keys is not None:
             raise LocalStackError(
                 "COOKIE_KEYS is set, so its keys are changed where it is (docs/operations.md)"
             )
         old = self.foundation.secrets.cookie_keys
         new = Fernet.generate_key().decode()
-        # First every replica learns to read what will be written under the new key.
-        learning = self._with_keys(f"{old},{new}")
-        self._keep(learning.secrets)
-        self.restart(learning)
+        # First every replica gets the new key for decryption.
+        decrypting = self._with_keys(f"{old},{new}")
+        self._keep(decrypting.secrets)
+        self.restart(decrypting)
         both = self._with_keys(f"{new},{old}")
         self._keep(both.secrets)
         self.restart(both)
         self._re_encrypt(both.environments)
-        # The old key is removed last: when it is gone from the file, every replica serves without it.
+        # The old key is removed from the file last, when no replica uses it any more.
         alone = self._with_keys(new)
         self.restart(alone)
         self._keep(alone.secrets)

@@ -1,4 +1,4 @@
-"""Databases and roles: each service's role owns its own database and can connect to no other."""
+"""Databases and roles. Each service's role owns its database and cannot connect to any other."""
 
 from typing import LiteralString
 
@@ -7,9 +7,10 @@ from psycopg import sql
 
 
 def ensure_owned_database(superuser_url: str, *, name: str, password: str) -> None:
-    """Makes role and database `name`, with `password`; the role can enter no other database of the server.
+    """Creates the role and the database `name`; the role cannot connect to any other database of the server.
 
-    Idempotent. `superuser_url` is a libpq URL of a superuser on any database of the server.
+    Idempotent; sets the role's password. `superuser_url` is a libpq URL of a superuser on any database of the
+    server.
     """
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         role = sql.Identifier(name)
@@ -23,7 +24,7 @@ def ensure_owned_database(superuser_url: str, *, name: str, password: str) -> No
 
 
 def close_to_public(connection: psycopg.Connection, database: str) -> None:
-    """Leaves `database` to its owner and superusers. Idempotent."""
+    """Revokes all rights on `database` from all roles but its owner and superusers. Idempotent."""
     # By default PostgreSQL lets every role connect to every database.
     statement = sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC")
     connection.execute(statement.format(sql.Identifier(database)))

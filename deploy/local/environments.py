@@ -1,4 +1,4 @@
-"""The environment variables of each process of the stack: its own settings, and none of another's."""
+"""The environment variables of each process of the stack. Each gets only its own settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from deploy.local.settings import LocalSettings
 from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import GATEWAY, PORT_KINDS, SERVICES, Replica, Topology
 
-# Every name that the settings can carry is taken out of what is inherited: it may be another service's secret.
+# Removed from the inherited environment: each may be a secret of another service.
 OWN_VARIABLES = frozenset(name.upper() for name in LocalSettings.model_fields)
 
 
 @dataclass(frozen=True)
 class WeChat:
-    """Where WeChatCookie finds mp.weixin.qq.com, and the authority to believe there; None for the public ones."""
+    """The base URL of mp.weixin.qq.com, and the authority to trust there; None for the public ones."""
 
     base_url: str
     ca_file: Path | None
@@ -35,7 +35,7 @@ class Environments:
     inherited: Mapping[str, str] = field(repr=False)
 
     def service(self, replica: Replica) -> dict[str, str]:
-        """The environment of a service's process."""
+        """Returns the environment of a service's process."""
         prefix = replica.service.upper()
         environment = self._base(replica.service)
         for kind in PORT_KINDS:
@@ -51,17 +51,17 @@ class Environments:
         return environment
 
     def first_admin(self, replica: Replica, password: str) -> dict[str, str]:
-        """The environment of `python -m services.identity ensure-admin`."""
+        """Returns the environment of `python -m services.identity ensure-admin`."""
         admin = {"ADMIN_EMAIL": self.settings.admin_email, "ADMIN_PASSWORD": password}
         return {**self.service(replica), **admin}
 
     def migrations(self) -> dict[str, str]:
-        """The environment of `python -m deploy.local.migrate`."""
+        """Returns the environment of `python -m deploy.local.migrate`."""
         urls = {f"{service.upper()}_DATABASE_URL": url for service, url in self.database_urls.items()}
         return {**self.plain(), **urls}
 
     def gateway(self) -> dict[str, str]:
-        """The environment of `python -m gateway.configure`."""
+        """Returns the environment of `python -m gateway.configure`."""
         environment = self._base(GATEWAY)
         environment["GATEWAY_PORT"] = str(self.topology.port("GATEWAY_PORT"))
         for service in SERVICES:
@@ -71,7 +71,7 @@ class Environments:
         return environment
 
     def plain(self) -> dict[str, str]:
-        """The environment of a program that reads none of the stack's settings."""
+        """Returns the inherited environment without the stack's settings."""
         return {name: value for name, value in self.inherited.items() if name not in OWN_VARIABLES}
 
     def _base(self, certificate: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 
 class LocalStackError(Exception):
-    """The stack cannot start or go on.
+    """The stack cannot start or keep running.
 
-    Its text is one or a few lines for the terminal and holds no secret.
+    The message is one or a few lines for the terminal and contains no secret.
     """

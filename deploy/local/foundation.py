@@ -1,4 +1,4 @@
-"""What a stack needs before its first process starts: folder, ports, secrets, certificates, addresses."""
+"""The prerequisites of a stack's processes: state directory, ports, secrets, certificates, addresses."""
 
 import contextlib
 import datetime
@@ -21,7 +21,7 @@ from deploy.local.topology import CERTIFICATE_NAMES, EMULATOR_PORT, SERVICES, To
 
 @dataclass(frozen=True)
 class WeChatEmulator:
-    """How to reach a stack's emulator of mp.weixin.qq.com; `control_token` opens its control API."""
+    """The address of a stack's emulator of mp.weixin.qq.com; `control_token` is for its control API."""
 
     base_url: str
     ca_file: Path
@@ -30,9 +30,9 @@ class WeChatEmulator:
 
 @dataclass(frozen=True)
 class Foundation:
-    """What a stack is started from.
+    """The prerequisites of a stack's processes.
 
-    `postgres` has not been started; it is None when the user gave every service a database.
+    `postgres` has not been started; it is None if every service has a database in the settings.
     """
 
     state: StateDirectory
@@ -51,10 +51,10 @@ def lay_foundation(
     held: contextlib.ExitStack,
     state: StateDirectory,
 ) -> Foundation:
-    """Takes the ports, and makes or loads what the state directory keeps.
+    """Reserves the ports, and creates or loads the secrets and certificates in the state directory.
 
-    What must be given back at the end, `state` too, is put on `held`. Raises LocalStackError before anything was
-    started.
+    Callbacks that release all resources, `state` included, are pushed on `held`. Raises LocalStackError if it
+    fails; no process has been started then.
     """
     held.callback(state.close)
     held.callback(topology.release_ports)

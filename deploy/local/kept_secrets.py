@@ -1,4 +1,4 @@
-"""Secrets that the local stack makes for itself once and keeps in its state directory."""
+"""Secrets that the local stack generates once and keeps in its state directory."""
 
 import json
 import secrets
@@ -30,25 +30,25 @@ class KeptSecrets:
 
     @classmethod
     def new(cls) -> Self:
-        """Makes new secrets."""
+        """Generates new secrets."""
         random = (one.name for one in fields(cls) if one.name.endswith(("password", "audit_key")))
         others = {name: secrets.token_hex(32) for name in random}
         return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **others)
 
     def database_password(self, service: str) -> str:
-        """The password of the role `service` on the embedded PostgreSQL."""
+        """Returns the password of the role `service` on the embedded PostgreSQL."""
         return str(getattr(self, f"{service}_database_password"))
 
     def audit_key(self, service: str) -> str:
-        """The key of the service's audit log."""
+        """Returns the key of the service's audit log."""
         return str(getattr(self, f"{service}_audit_key"))
 
 
 def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
-    """The secrets in `path`, made there if there are none.
+    """Returns the secrets in `path`; generates them if the file does not exist.
 
-    `needed_by` is the data that the lost ones would have opened: while it exists, a missing file is an
-    error and not replaced. Raises LocalStackError also when the file is damaged or open to other users.
+    `needed_by` is the data that cannot be read without the secrets. Raises LocalStackError if it exists and the
+    file does not, or if the file is damaged or open to other users.
     """
     if not path.exists():
         if needed_by.exists():
@@ -65,12 +65,12 @@ def keep(path: Path, kept: KeptSecrets) -> None:
 
 
 def read_kept(path: Path) -> KeptSecrets:
-    """The secrets in `path`. Raises LocalStackError when the file is damaged or open to other users."""
+    """Returns the secrets in `path`. Raises LocalStackError if the file is damaged or open to other users."""
     if path.stat().st_mode & READABLE_BY_OTHERS:
         raise LocalStackError(f"{path} can be read by others; close it with: chmod 600 {path}")
     try:
         content = json.loads(path.read_bytes())
         return KeptSecrets(**{one.name: str(content[one.name]) for one in fields(KeptSecrets)})
     except (OSError, ValueError, KeyError, TypeError):
-        # The cause may quote the file's content, so it stays out of the message and the traceback.
+        # The cause may quote the file's content, so it must not be in the message or the traceback.
         raise LocalStackError(f"{path} is damaged or cannot be read") from None

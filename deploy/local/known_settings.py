@@ -1,4 +1,4 @@
-"""Every setting of the product: which program reads which environment variables."""
+"""All settings of the product: the environment variables that each program reads."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.activation.settings import ActivationSettings
 from services.identity.settings import IdentitySettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
-# Read with os.environ, by the command line, the tracing of the services and the WeChat emulator.
+# Read from os.environ by the command line, the services' tracing and the WeChat emulator.
 OTHERS = frozenset(
     {
         "FASTMP_ALLOW_HTTP",
@@ -28,14 +28,14 @@ OTHERS = frozenset(
 
 @dataclass(frozen=True)
 class Reader:
-    """A program and a class of settings that it reads; `prefix` comes before the names of the fields."""
+    """A program and its settings class; `prefix` is prepended to the names of the fields."""
 
     program: str
     settings: type[BaseSettings]
     prefix: str = ""
 
     def names(self) -> set[str]:
-        """The environment variables."""
+        """Returns the names of the environment variables."""
         return {self.prefix + field.upper() for field in self.settings.model_fields}
 
 
@@ -53,12 +53,12 @@ READERS = (
 
 
 def known_settings() -> frozenset[str]:
-    """The names of all environment variables that any part of the product reads."""
+    """Returns the names of all environment variables that any program of the product reads."""
     return OTHERS.union(*(reader.names() for reader in READERS))
 
 
 def forget_settings() -> None:
-    """Removes every known setting from this process's environment, in any case of letters, as they are read."""
+    """Removes every known setting, case-insensitively, from this process's environment."""
     known = known_settings()
     for name in list(os.environ):
         if name.upper() in known:

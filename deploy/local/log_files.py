@@ -1,22 +1,22 @@
-"""Log files of the stack's processes: bounded in size and number.
+"""Log files of the stack's processes, bounded in size and number.
 
-The processes write to files that they have open for appending, PostgreSQL and Envoy as well as the services. So a
-full log is copied and emptied in place, as logrotate's `copytruncate` does, and no process takes part.
+All processes append to files that they keep open. A full log is therefore copied and truncated, like logrotate's
+`copytruncate`, without the process taking part.
 """
 
 import os
 from pathlib import Path
 
 MOST_BYTES = 50_000_000
-# With the one that is written: name.log, name.log.1 (the newest before it) to name.log.4.
+# Includes the current one: name.log, name.log.1 (the newest before it) to name.log.4.
 MOST_FILES = 5
 BLOCK_BYTES = 1 << 20
 
 
 def rotate_full_logs(folder: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Rotates each log in `folder` that is larger than `most_bytes`. Raises OSError, for a full disk for example.
+    """Rotates each log in `folder` that is larger than `most_bytes`. Raises OSError, e.g. if the disk is full.
 
-    Lines that are written in the instant between the last look and the emptying are lost.
+    Lines that are written between the last read and the truncation are lost.
     """
     for log in folder.glob("*.log"):
         if log.stat().st_size > most_bytes:
@@ -25,7 +25,7 @@ def rotate_full_logs(folder: Path, most_bytes: int = MOST_BYTES) -> None:
 
 
 def begin_new_log(log: Path) -> None:
-    """Keeps a log that is there as `<log>.1`; for a process that has not been started yet."""
+    """Renames an existing log to `<log>.1`. The process that will write the log must not be running."""
     if log.exists():
         _make_room(log)
         log.replace(_numbered(log, 1))

@@ -1,7 +1,7 @@
-"""`python -m deploy.local.migrate`: brings the databases of all services up to their newest revision.
+"""`python -m deploy.local.migrate`: upgrades the databases of all services to their newest revision.
 
-The same as `python -m services.<name> migrate` for each of them, but in one process: loading the modules is most of
-the time when there is nothing to migrate, and here it happens once.
+Does the same as `python -m services.<name> migrate` for each service, but in one process: if there is nothing to
+migrate, loading the modules takes most of the time.
 """
 
 import os
@@ -15,13 +15,13 @@ from services.chassis.postgres.migrations import upgrade
 
 
 def main() -> int:
-    """The exit code: 0 when every database is up to date, 1 after a line that names the setting at fault."""
+    """Runs the command and returns the exit code: 0, or 1 after a line that names the bad setting."""
     for service in SERVICES:
         setting = f"{service.upper()}_DATABASE_URL"
         try:
             upgrade(os.environ[setting], f"services.{service}")
         except sqlalchemy.exc.ArgumentError:
-            # The error's text may repeat the URL.
+            # The error's message may contain the URL.
             print(f"{BAD_SETTING}{setting}: not a database URL", file=sys.stderr)
             return 1
         except sqlalchemy.exc.OperationalError as error:

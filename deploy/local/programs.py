@@ -9,7 +9,7 @@ from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Program
 from deploy.local.wheels import package_folder
 
-# Where the emulator reads the secret of its control API.
+# The environment variable with the secret of the emulator's control API.
 EMULATOR_TOKEN_VARIABLE = "WECHAT_EMULATOR_TOKEN"  # noqa: S105 - a name
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -23,12 +23,12 @@ class Programs:
     def module(
         self, name: str, module: str, environment: Mapping[str, str], arguments: Sequence[str] = ()
     ) -> Program:
-        """The program `python -m module arguments...`, run from the root of the checkout."""
+        """Returns the program `python -m module arguments...`, run from the root of the checkout."""
         command = (sys.executable, "-m", module, *arguments)
         return Program(name, command, environment, self.log(name), directory=ROOT)
 
     def envoy(self, name: str, configuration: Path, environment: Mapping[str, str]) -> Program:
-        """Envoy with the configuration file. Several may run side by side: none takes part in hot restarts."""
+        """Returns Envoy with the configuration file. Several may run at the same time, without hot restart."""
         options = ("--disable-hot-restart", "--log-level", "warning")
         command = (str(package_folder("envoy") / "_bin" / "envoy"), "-c", str(configuration), *options)
         return Program(name, command, environment, self.log(name), directory=ROOT)
@@ -36,10 +36,10 @@ class Programs:
     def wechat_emulator(
         self, name: str, port: int, authority: Path, environment: Mapping[str, str], arguments: Sequence[str]
     ) -> Program:
-        """The emulator of mp.weixin.qq.com, over TLS; it writes its authority to `authority`/ca.pem."""
+        """Returns the emulator of mp.weixin.qq.com, over TLS; it writes its authority to `authority`/ca.pem."""
         where = ("--host", LOOPBACK, "--port", str(port), "--make-ca", str(authority))
         return self.module(name, "deploy.wechat_emulator", environment, (*where, *arguments))
 
     def log(self, name: str) -> Path:
-        """The log file of the program `name`."""
+        """Returns the path of the log file of the program `name`."""
         return self.logs / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Waits until a process of the stack answers; ends when it has died or takes too long."""
+"""Waiting until a process of the stack answers, with a timeout."""
 
 import http.client
 import socket
@@ -20,7 +20,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 
 def await_answer(program: RunningProgram, answers: Callable[[], bool]) -> None:
-    """Returns when `answers()` is true. Raises LocalStackError when `program` dies first or takes too long."""
+    """Waits until `answers()` is true. Raises LocalStackError if `program` ends first, or on a timeout."""
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while not answers():
         if program.exit_status is not None:
@@ -32,7 +32,7 @@ def await_answer(program: RunningProgram, answers: Callable[[], bool]) -> None:
 
 
 def await_serving(program: RunningProgram, service: str, ops_address: str, tls: TlsFiles) -> None:
-    """Waits until the service's health check, over mutual TLS, says SERVING. Raises as `await_answer` does."""
+    """Waits until the service's health check, over mutual TLS, is SERVING. Raises as `await_answer` does."""
     with channel(ops_address, service, tls) as connection:
         check = connection.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -51,7 +51,7 @@ def await_serving(program: RunningProgram, service: str, ops_address: str, tls: 
 
 
 def await_connections(program: RunningProgram, port: int) -> None:
-    """Waits until something listens on the port. Raises as `await_answer` does."""
+    """Waits until a process listens on the port. Raises as `await_answer` does."""
 
     def listens() -> bool:
         try:

@@ -1,7 +1,7 @@
-"""`python -m deploy.local.reset_password EMAIL`: a new password for an account, while the stack runs or not.
+"""`python -m deploy.local.reset_password EMAIL`: sets a new password for an account; the stack may be running.
 
-The way back in when an administrator's password is lost. Identity's own command makes the password and prints it;
-this one gives it the local stack's database and secrets.
+It restores access when an administrator's password is lost. Identity's own command generates the password and
+prints it; this one provides it with the local stack's database and secrets.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from deploy.local.topology import Replica, Topology
 
 
 def reset_password(settings: LocalSettings, email: str) -> int:
-    """Runs Identity's command to its end and returns its exit status. Raises LocalStackError."""
+    """Runs Identity's command and returns its exit status. Raises LocalStackError if it cannot be run."""
     path = settings.fastmp_state_dir.resolve()
     if not StateDirectory.secrets_file_in(path).exists():
         raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack")
@@ -36,7 +36,7 @@ def reset_password(settings: LocalSettings, email: str) -> int:
             foundation.postgres.start()
             held.callback(foundation.postgres.stop)
         return subprocess.run(
-            # Not by the launcher: what it prints is a secret, and must not be in a log.
+            # Not with the launcher, because the output is a secret and must not be logged.
             [sys.executable, "-m", "services.identity", "reset-password", email],
             env=foundation.environments.service(Replica("identity", 1)),
             cwd=ROOT,
@@ -45,7 +45,7 @@ def reset_password(settings: LocalSettings, email: str) -> int:
 
 
 def main() -> int:
-    """The exit status: 0 when the password was changed; 1 or Identity's own after one clear message."""
+    """Runs the command and returns the exit status: 0, or after an error message 1, 2 or Identity's own."""
     if len(sys.argv) != 2 or not sys.argv[1]:  # noqa: PLR2004 - the program and the e-mail
         print("usage: make reset-password EMAIL=name@example.com", file=sys.stderr)
         return 2

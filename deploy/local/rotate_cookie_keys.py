@@ -1,4 +1,4 @@
-"""`python -m deploy.local.rotate_cookie_keys`: a new key for the local stack's cookies, also while it runs."""
+"""`python -m deploy.local.rotate_cookie_keys`: rotates the local stack's cookie key; the stack may be running."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 0.1
 
 
 def rotate(settings: LocalSettings) -> None:
-    """Encrypts all stored cookies with a new key and removes the old ones. Raises LocalStackError."""
+    """Encrypts all stored cookies with a new key and removes the old ones. Raises LocalStackError if it fails."""
     path = settings.fastmp_state_dir.resolve()
     if not StateDirectory.secrets_file_in(path).exists():
         raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack whose keys could be changed")
@@ -30,11 +30,11 @@ def rotate(settings: LocalSettings) -> None:
     if supervisor is None:
         _rotate_stopped(LocalSettings.side_by_side(path, **_databases(settings)))
     else:
-        _ask(supervisor, StateDirectory.secrets_file_in(path))
+        _request(supervisor, StateDirectory.secrets_file_in(path))
 
 
 def _rotate_stopped(settings: LocalSettings) -> None:
-    """Rotates the keys of a stopped stack. No process reads cookies meanwhile, so only the database is started."""
+    """Rotates the keys of a stopped stack. Only the database is started, since no process uses the cookies."""
     launcher = Launcher()
     with contextlib.ExitStack() as held:
         held.callback(launcher.close)
@@ -47,8 +47,8 @@ def _rotate_stopped(settings: LocalSettings) -> None:
         CookieKeyRotation(foundation, launcher, restart=lambda _: None).run()
 
 
-def _ask(supervisor: int, secrets_file: Path) -> None:
-    """Has the running stack rotate its keys. Raises LocalStackError when it has not within ROTATION_SECONDS."""
+def _request(supervisor: int, secrets_file: Path) -> None:
+    """Makes the running stack rotate its keys. Raises LocalStackError if it has not after ROTATION_SECONDS."""
     before = set(read_kept(secrets_file).cookie_keys.split(","))
     os.kill(supervisor, signal.SIGUSR1)
     deadline = time.monotonic() + ROTATION_SECONDS
@@ -64,7 +64,7 @@ def _databases(settings: LocalSettings) -> dict[str, object]:
 
 
 def main() -> int:
-    """The exit code: 0 when it is done, 1 after one clear message."""
+    """Runs the command and returns the exit code: 0, or 1 after an error message."""
     try:
         rotate(LocalSettings.from_environment())
     except LocalStackError as error:

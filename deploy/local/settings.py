@@ -11,9 +11,9 @@ from services.chassis.settings import Port, problems
 
 
 class LocalSettings(BaseSettings):
-    """Frozen. Each field is the environment variable of the same name in upper case; an empty one counts as unset.
+    """The settings. Each field is the environment variable of the same name in upper case; an empty one is unset.
 
-    Port 0 is a free port of the system's choice. What is not listed here reaches the services as it is.
+    Port 0 is a free port chosen by the system. Other environment variables are passed to the services unchanged.
     """
 
     model_config = SettingsConfigDict(
@@ -32,7 +32,7 @@ class LocalSettings(BaseSettings):
     wechat_cookie_metrics_port: Port = 9153
 
     fastmp_state_dir: Path = Path("var")
-    # The services check these themselves, so that a bad one has the same message everywhere.
+    # Validated by the services, so that the message about a bad one is the same everywhere.
     identity_database_url: str | None = Field(default=None, repr=False)
     activation_database_url: str | None = Field(default=None, repr=False)
     wechat_cookie_database_url: str | None = Field(default=None, repr=False)
@@ -48,7 +48,10 @@ class LocalSettings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The settings of this process. Raises LocalStackError, a line for each bad one, without its value."""
+        """Returns the settings of this process.
+
+        Raises LocalStackError with a line for each bad one, without its value.
+        """
         try:
             return cls()
         except ValidationError as error:
@@ -56,15 +59,15 @@ class LocalSettings(BaseSettings):
 
     @classmethod
     def side_by_side(cls, state_dir: Path, **changes: object) -> Self:
-        """For a stack beside others: its own state directory, and every port of the system's choice."""
+        """Returns settings for a stack beside others: its own state directory, ports chosen by the system."""
         ports = {name: 0 for name in cls.model_fields if name.endswith("_port")}
         return cls.model_validate({**ports, "fastmp_state_dir": state_dir, **changes})
 
     def port(self, setting: str) -> int:
-        """The number given for a port setting, e.g. "IDENTITY_OPS_PORT"."""
+        """Returns the value of a port setting, e.g. "IDENTITY_OPS_PORT"."""
         return int(getattr(self, setting.lower()))
 
     def database_url(self, service: str) -> str | None:
-        """The URL given for the service's database, if any."""
+        """Returns the URL of the service's database, or None if it is not set."""
         url: str | None = getattr(self, f"{service}_database_url")
         return url

@@ -23,10 +23,10 @@ from services.chassis.mutual_tls import TlsFiles
 
 
 class LocalStack:
-    """PostgreSQL, the three services and Envoy: started together, ready together, stopped together.
+    """A stack of PostgreSQL, the three services and Envoy.
 
     Processes are named "postgres", "identity", "activation", "wechat_cookie", "gateway", "wechat_emulator", further
-    replicas "identity-2" and so on. Each object starts once; another can take up its state.
+    replicas "identity-2" and so on. An object can be started once; a new one can use the same state directory.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class LocalStack:
         wechat_emulator: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts nothing yet.
+        """Prepares the stack without starting a process.
 
-        `replicas` is the number of processes of the services that shall not have just one. `wechat_emulator`, when
-        given, holds further arguments for an emulator of mp.weixin.qq.com, which is started and used.
-        `environment` is what the processes inherit; this process's own when None.
+        `replicas` is the number of processes by service, by default one. If `wechat_emulator` is given, an emulator
+        of mp.weixin.qq.com is started with these arguments and used. Processes inherit `environment`, or this
+        process's environment if it is None.
         """
         self.settings = settings
         self._emulator_arguments = wechat_emulator or ()
@@ -53,7 +53,10 @@ class LocalStack:
         self._startup: Startup | None = None
 
     def start(self) -> None:
-        """Returns when everything answers. When it raises LocalStackError, nothing is left running."""
+        """Starts all processes and returns when they answer.
+
+        Raises LocalStackError; no process is left running then.
+        """
         try:
             state = StateDirectory.open(self.settings.fastmp_state_dir)
             self._foundation = lay_foundation(
@@ -69,7 +72,7 @@ class LocalStack:
             raise
 
     def stop(self) -> None:
-        """Stops everything, the services after their running calls, and returns when it is gone. Idempotent."""
+        """Stops all processes, services after their running calls, and returns when they have ended. Idempotent."""
         running = self._startup.running if self._startup is not None else {}
         services = [running[one.name] for one in self._topology.replicas if one.name in running]
         for program in services:
@@ -78,7 +81,7 @@ class LocalStack:
             program.stop()
         if GATEWAY in running:
             running[GATEWAY].stop()
-        # PostgreSQL and the emulator: no process uses them any more.
+        # PostgreSQL and the emulator, which no process uses any more.
         self._launcher.close()
         if self._foundation is not None and self._foundation.postgres is not None:
             self._foundation.postgres.stop()
@@ -94,27 +97,30 @@ class LocalStack:
         self.stop()
 
     def process(self, name: str) -> RunningProgram:
-        """The newest process of that name, which may have ended. Raises KeyError for an unknown name."""
+        """Returns the newest process of that name, which may have ended. Raises KeyError for an unknown name."""
         return self._started.running[name]
 
     def process_names(self) -> list[str]:
-        """The names of the stack's processes."""
+        """Returns the names of the stack's processes."""
         return list(self._started.running)
 
     def dead(self) -> RunningProgram | None:
-        """A process that should run and has ended; None while all is well."""
+        """Returns a process that has ended unexpectedly, or None if all are running."""
         return next((one for one in self._started.running.values() if one.exit_status is not None), None)
 
     def restart(self, name: str) -> None:
-        """Stops the process gracefully if it runs, starts it again on its port, and returns when it answers.
+        """Stops the process gracefully if it is running, starts it again on its port, and returns when it answers.
 
-        Raises KeyError for an unknown name, LocalStackError when it does not come up.
+        Raises KeyError for an unknown name, LocalStackError if the process does not start.
         """
         self.process(name).stop()
         self._started.start(name)
 
     def rotate_cookie_keys(self) -> None:
-        """Encrypts every stored cookie with a new key and removes the old one. Raises LocalStackError."""
+        """Encrypts every stored cookie with a new key and removes the old one.
+
+        Raises LocalStackError if it fails.
+        """
         CookieKeyRotation(self._laid, self._launcher, self._use_cookie_keys).run()
 
     def _use_cookie_keys(self, foundation: Foundation) -> None:
@@ -122,7 +128,7 @@ class LocalStack:
         self._started.restart_with("wechat_cookie", foundation)
 
     def upkeep(self) -> Upkeep:
-        """The periodic work of the running stack, for its supervisor to call."""
+        """Returns the periodic work of the running stack, which its supervisor must call."""
         return Upkeep(self._laid.state)
 
     @property
@@ -135,17 +141,17 @@ class LocalStack:
 
     @property
     def static_directory(self) -> Path:
-        """Where WeChatCookie keeps the exported cookie folders."""
+        """The directory of the exported cookie folders."""
         return self._laid.state.static
 
     @property
     def wechat_emulator(self) -> WeChatEmulator | None:
-        """How to reach the emulator, when the stack has one."""
+        """The address of the emulator, or None if the stack has none."""
         return self._laid.wechat_emulator
 
     @property
     def first_admin(self) -> FirstAdmin | None:
-        """The administrator that this start made; None when there was one already."""
+        """The administrator created by this start; None if there was one already."""
         return self._started.first_admin
 
     @property
@@ -154,15 +160,18 @@ class LocalStack:
         return self.settings.admin_password is not None and self.first_admin is None
 
     def addresses(self, service: str, kind: str = "PORT") -> list[str]:
-        """host:port of each replica of the service; kind "OPS_PORT" is health, "METRICS_PORT" Prometheus."""
+        """Returns host:port of each replica.
+
+        Kind "OPS_PORT" is for health checks, "METRICS_PORT" for Prometheus.
+        """
         return self._topology.addresses(service, kind)
 
     def database_url(self, service: str) -> str:
-        """The service's own database, as the service's own role."""
+        """Returns the URL of the service's database, with the service's role."""
         return self._laid.environments.database_urls[service]
 
     def tls_files(self, name: str) -> TlsFiles:
-        """The certificate of a caller: a service's name, "gateway", "ops" or "collector"."""
+        """Returns the certificate files of a caller: a service, "gateway", "ops" or "collector"."""
         return tls_files(self._laid.state.certificates, name)
 
     @property

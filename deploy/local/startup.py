@@ -1,4 +1,4 @@
-"""Starts the parts of a stack: in order where one needs another, in parallel otherwise."""
+"""Starts the processes of a stack: in the order of their dependencies, otherwise in parallel."""
 
 import contextlib
 import secrets
@@ -29,7 +29,7 @@ from deploy.local.topology import (
 
 @dataclass(frozen=True)
 class FirstAdmin:
-    """The administrator that this start has made."""
+    """The administrator that this start has created."""
 
     email: str
     password: str = field(repr=False)
@@ -42,10 +42,10 @@ class _Part:
 
 
 class Startup:
-    """Starts everything once by `run`, and single processes again by `start`.
+    """Starts all processes with `run`, once, and single processes again with `start`.
 
-    `running` holds the newest process of each name, also when it has ended. `first_admin` stays None when an
-    earlier start on the same state made one.
+    `running` holds the newest process of each name, also if it has ended. `first_admin` stays None if an earlier
+    start with the same state created one.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Startup:
             self._parts[WECHAT_EMULATOR] = emulator
 
     def run(self) -> None:
-        """Starts every part and returns when all answer. Raises LocalStackError as soon as one fails."""
+        """Starts all processes and returns when they answer. Raises LocalStackError as soon as one fails."""
         postgres = self._foundation.postgres
         with self._in_parallel() as run:
             run(self._configure_gateway)
@@ -84,7 +84,7 @@ class Startup:
         self.start(GATEWAY)
 
     def start(self, name: str) -> None:
-        """Starts the process and returns when it answers. Raises LocalStackError when it does not."""
+        """Starts the process and returns when it answers. Raises LocalStackError if it does not."""
         postgres = self._foundation.postgres
         if name == POSTGRES and postgres is not None:
             postgres.start()
@@ -94,7 +94,10 @@ class Startup:
         self._await_ready(name)
 
     def restart_with(self, service: str, foundation: Foundation) -> None:
-        """Restarts the service's replicas one by one, with what `foundation` now says. Raises LocalStackError."""
+        """Restarts the service's replicas one by one with a new `foundation`.
+
+        Raises LocalStackError if one fails.
+        """
         self._foundation = foundation
         for replica in self._topology.replicas:
             if replica.service == service:
@@ -122,12 +125,12 @@ class Startup:
         self._launcher.run(self._foundation.programs.module("migrate", "deploy.local.migrate", environment))
 
     def _ensure_first_admin(self, identity: Replica) -> None:
-        """Makes the first administrator: once for each state, or at each start when a password is given."""
+        """Creates the first administrator if none exists: once, or at each start if a password is given."""
         environments, state = self._foundation.environments, self._foundation.state
         given = environments.settings.admin_password
         if given is None and state.first_admin_marker.exists():
             return
-        # Shown once by the caller, and kept nowhere.
+        # The caller shows it once; it is not stored.
         password = secrets.token_urlsafe(12) if given is None else given.get_secret_value()
         environment = environments.first_admin(identity, password)
         module = f"services.{identity.service}"
@@ -180,9 +183,11 @@ class Startup:
 
     @contextlib.contextmanager
     def _in_parallel(self) -> Iterator[Callable[[Callable[[], None]], None]]:
-        """Gives a function that runs another one on a thread; the block ends when all have, or one has failed.
+        """Yields a function that runs another one on a thread.
 
-        Then it raises what that one raised, and not what its end did to the others.
+        The block ends when all have ended, or one has failed.
+
+        Raises the exception of the first that fails, and not those that its failure causes in the others.
         """
         futures: list[Future[None]] = []
         with ThreadPoolExecutor(thread_name_prefix="startup") as pool:
@@ -191,6 +196,6 @@ class Startup:
                 for finished in as_completed(futures):
                     finished.result()
             except BaseException:
-                # Ends the processes that the other threads wait for, and so the threads.
+                # Stops the processes that the other threads are waiting for, and thereby the threads.
                 self._launcher.close()
                 raise

@@ -1,4 +1,4 @@
-"""The folder that holds everything a stack keeps; one running stack at a time may use it."""
+"""The folder with all state of a stack; only one running stack at a time may use it."""
 
 import fcntl
 import os
@@ -11,9 +11,9 @@ PRIVATE_DIRECTORY_MODE = 0o700
 
 
 class StateDirectory:
-    """A private folder, locked for this process while it is open.
+    """A private folder, locked by this process while it is open.
 
-    `logs`, `certificates`, `postgres`, `static` and `run` (files made at each start) are folders in it.
+    `logs`, `certificates`, `postgres`, `static` and `run` (files written at each start) are folders in it.
     """
 
     def __init__(self, path: Path, lock: int | None) -> None:
@@ -29,9 +29,9 @@ class StateDirectory:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Makes the folder where needed, closes it to others, and locks it.
+        """Creates the folder if needed, closes it to other users, and locks it.
 
-        Raises LocalStackError when it cannot be used, or another running stack has it.
+        Raises LocalStackError if it cannot be used, or another running stack uses it.
         """
         path = path.resolve()
         try:
@@ -41,7 +41,7 @@ class StateDirectory:
         except OSError as error:
             raise LocalStackError(f"bad setting FASTMP_STATE_DIR: {path}: {error.strerror}") from error
         try:
-            # The kernel drops the lock with the process, however it ends.
+            # The kernel releases the lock when the process ends, in whatever way.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(lock)
@@ -55,17 +55,17 @@ class StateDirectory:
 
     @classmethod
     def beside(cls, path: Path) -> Self:
-        """The folder of a stack that runs, for a program that reads what the stack keeps; not locked."""
+        """Returns the folder of a running stack, for a program that only reads its state; it is not locked."""
         return cls(path, lock=None)
 
     @staticmethod
     def secrets_file_in(path: Path) -> Path:
-        """Where the stack of the folder `path` keeps its secrets."""
+        """Returns the path of the secrets file in the folder `path`."""
         return path / "secrets.json"
 
     @staticmethod
     def holder(path: Path) -> int | None:
-        """The id of the process whose stack runs in the folder `path`; None when none does."""
+        """Returns the id of the process whose stack uses the folder `path`, or None if none does."""
         with (path / "lock").open("rb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

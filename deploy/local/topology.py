@@ -1,4 +1,4 @@
-"""Which processes the stack consists of, and the ports that each of them has."""
+"""The processes of the stack and their ports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ GATEWAY = "gateway"
 POSTGRES = "postgres"
 WECHAT_EMULATOR = "wechat_emulator"
 EMULATOR_PORT = "port of the WeChat emulator"
-# Who has a certificate: each process, an operator with grpcurl, and the example of an internal program.
+# Certificates are issued to each process, to an operator with grpcurl, and to the example of an internal program.
 CERTIFICATE_NAMES = (*SERVICES, GATEWAY, "ops", "collector")
 PORT_KINDS = ("PORT", "OPS_PORT", "METRICS_PORT")
 
@@ -28,18 +28,18 @@ class Replica:
         return self.service if self.number == 1 else f"{self.service}-{self.number}"
 
     def port_key(self, kind: str) -> str:
-        """The setting that the port comes from, or the name of a further replica's port."""
+        """Returns the name of the port's setting, or a name for the port of a further replica."""
         setting = f"{self.service.upper()}_{kind}"
         return setting if self.number == 1 else f"{setting} of {self.name}"
 
 
 class Topology:
-    """The replicas of each service and the reserved ports of everything."""
+    """The replicas of each service and the reserved ports of all processes."""
 
     def __init__(
         self, settings: LocalSettings, replicas: Mapping[str, int], *, has_wechat_emulator: bool
     ) -> None:
-        """`replicas` holds the number of processes of the services that have not just one."""
+        """`replicas` is the number of processes by service, by default one."""
         self.has_wechat_emulator = has_wechat_emulator
         self._settings = settings
         self._ports = PortReservations()
@@ -50,7 +50,7 @@ class Topology:
         )
 
     def reserve_ports(self) -> None:
-        """Takes every port of the stack. Raises LocalStackError that names those in use."""
+        """Reserves every port of the stack. Raises LocalStackError with the ports that are in use."""
         settings = [("GATEWAY_PORT", self._settings.port("GATEWAY_PORT"))]
         for replica in self.replicas:
             for kind in PORT_KINDS:
@@ -65,10 +65,10 @@ class Topology:
         self._ports.release_all()
 
     def port(self, key: str) -> int:
-        """The port of a setting, e.g. "GATEWAY_PORT", or of a `Replica.port_key`."""
+        """Returns the port of a setting, e.g. "GATEWAY_PORT", or of a `Replica.port_key`."""
         return self._ports[key]
 
     def addresses(self, service: str, kind: str = "PORT") -> list[str]:
-        """host:port of each replica of the service, the first replica's first."""
+        """Returns host:port of each replica of the service, in order."""
         ours = [replica for replica in self.replicas if replica.service == service]
         return [f"{LOOPBACK}:{self.port(replica.port_key(kind))}" for replica in ours]

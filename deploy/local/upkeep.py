@@ -14,7 +14,7 @@ CERTIFICATE_SECONDS = 3600.0
 
 
 class Upkeep:
-    """Periodic work in one state directory, whose certificates were checked just before this is made."""
+    """The periodic work in one state directory, whose certificates have just been checked."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
@@ -22,7 +22,10 @@ class Upkeep:
         self._certificates_due = time.monotonic() + CERTIFICATE_SECONDS
 
     def run_if_due(self) -> None:
-        """Does what is due. A failure, a full disk's for example, is printed and tried again at the next time."""
+        """Does the work that is due.
+
+        A failure, such as a full disk, is printed, and the work retried at its next time.
+        """
         now = time.monotonic()
         try:
             if now >= self._logs_due:

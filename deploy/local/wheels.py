@@ -1,4 +1,4 @@
-"""Programs that come inside Python wheels."""
+"""Programs that are installed with Python wheels."""
 
 import importlib.util
 from pathlib import Path
@@ -7,9 +7,9 @@ from deploy.local.errors import LocalStackError
 
 
 def package_folder(package: str) -> Path:
-    """The folder of an installed package, without importing it: some do things on import that are not wanted here.
+    """Returns the folder of an installed package without importing it, because imports can have side effects.
 
-    Raises LocalStackError when it is not installed.
+    Raises LocalStackError if it is not installed.
     """
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:

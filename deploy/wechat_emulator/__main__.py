@@ -71,7 +71,7 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     return Serving(arguments.host, arguments.port, tls, token, knobs, arguments.seed)
 
 
-async def _serve_until_told(settings: Serving) -> None:
+async def _serve_until_signal(settings: Serving) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,11 +82,11 @@ async def _serve_until_told(settings: Serving) -> None:
 
 
 def main() -> int:
-    """Serves until a signal; 0 after one, 1 when the port is taken, 2 for wrong arguments."""
+    """Serves until a signal. Returns 0 after one, 1 if the port is in use, 2 for wrong arguments."""
     parser = _parser()
     settings = _settings(parser, parser.parse_args())
     try:
-        asyncio.run(_serve_until_told(settings))
+        asyncio.run(_serve_until_signal(settings))
     except OSError as error:
         print(f"wechat emulator: {error}", file=sys.stderr)
         return 1

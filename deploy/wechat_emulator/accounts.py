@@ -27,12 +27,12 @@ class Account:
 
     @property
     def fakeid(self) -> str:
-        """The id that searchbiz gives out and appmsgpublish takes: the bizuin in base64."""
+        """The id that searchbiz returns and appmsgpublish accepts: the bizuin in base64."""
         return base64.b64encode(str(self.bizuin).encode()).decode()
 
 
 class AccountBook:
-    """All accounts by name: the default ones, those that a test named, and those that scans invented."""
+    """All accounts by name: the default ones, those named by a test, and those invented for scans."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Account] = {}
@@ -42,7 +42,7 @@ class AccountBook:
             self.named(name)
 
     def named(self, name: str) -> Account:
-        """The account with this name, invented at the first mention and the same ever after."""
+        """Returns the account with this name; invents it if it does not exist."""
         return self._by_name.get(name) or self.add(name)
 
     def add(
@@ -53,10 +53,9 @@ class AccountBook:
         head_image: str | None = None,
         alias: str | None = None,
     ) -> Account:
-        """An account with these facts; those left out follow from the name, alike in every run.
+        """Returns an account with these values; those left out are derived from the name, the same in every run.
 
-        Raises:
-            AccountConflictError: the name exists with other facts, or the original id under another name.
+        Raises AccountConflictError if the name exists with other values, or the original id under another name.
         """
         digest = hashlib.sha256(name.encode()).digest()
         known = self._by_name.get(name)
@@ -80,7 +79,7 @@ class AccountBook:
         return account
 
     def fresh(self) -> Account:
-        """An invented account that nobody has used."""
+        """Returns a new invented account."""
         while True:
             number = self._invented
             self._invented += 1
@@ -91,13 +90,13 @@ class AccountBook:
                 return self.add(name)
 
     def by_original_id(self, original_id: str) -> Account | None:
-        """The account, if there is one."""
+        """Returns the account, or None."""
         return self._by_original_id.get(original_id)
 
     def by_fakeid(self, fakeid: str) -> Account | None:
-        """The account, if there is one."""
+        """Returns the account, or None."""
         return next((account for account in self._by_name.values() if account.fakeid == fakeid), None)
 
     def all(self) -> list[Account]:
-        """In the order in which they appeared."""
+        """Returns all accounts in the order in which they were added."""
         return list(self._by_name.values())

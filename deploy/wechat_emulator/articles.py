@@ -1,4 +1,4 @@
-"""What invented accounts have published: made from the account alone, so it is the same in every run."""
+"""The published articles of invented accounts, derived from the account and so the same in every run."""
 
 import json
 import random
@@ -7,15 +7,14 @@ from typing import Any
 from deploy.wechat_emulator.accounts import Account
 
 MESSAGES_PER_ACCOUNT = 23
-# 2025-01-01 00:00 UTC: articles lie in the past whatever the clock says.
+# 2025-01-01 00:00 UTC, so that articles are always in the past.
 _FIRST_PUBLISHED = 1_735_689_600
 _SUBJECTS = ("清晨", "旧书", "城墙", "茶馆", "夜航", "种子", "雨季", "灯塔")
 _FORMS = ("札记", "指南", "访谈", "随想", "清单")
 
 
 def published_message(account: Account, number: int) -> str:
-    """`publish_info` of the account's message `number` (0 is the newest): a JSON string, empty for a message
-    that was deleted."""
+    """Returns `publish_info` of the account's message `number` (0 is the newest) as JSON; "" if it was deleted."""
     draw = random.Random(account.bizuin * 1_000 + number)
     if number % 7 == 5:
         return ""

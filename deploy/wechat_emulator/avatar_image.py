@@ -1,4 +1,4 @@
-"""Avatars of invented accounts, and what comes in their place."""
+"""Avatars of invented accounts, and invalid ones."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ JPEG_START = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 
 @lru_cache(maxsize=256)
 def avatar_jpeg(original_id: str) -> bytes:
-    """A plain square in the account's own colour."""
+    """Returns a plain square in the account's colour."""
     red, green, blue = hashlib.sha256(original_id.encode()).digest()[:3]
     file = io.BytesIO()
     Image.new("RGB", (_SIDE, _SIDE), (red, green, blue)).save(file, "JPEG")
@@ -22,7 +22,7 @@ def avatar_jpeg(original_id: str) -> bytes:
 
 
 async def endless_jpeg(size: int) -> AsyncIterator[bytes]:
-    """`size` bytes that begin like a JPEG, block by block."""
+    """Yields `size` bytes that begin like a JPEG, in blocks."""
     yield JPEG_START[:size]
     left = size - len(JPEG_START)
     while left > 0:

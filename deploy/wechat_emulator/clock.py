@@ -1,4 +1,4 @@
-"""Time for the emulator, which a test may move forward."""
+"""The emulator's clock, which a test can advance."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Clock:
-    """The machine's two clocks in seconds, both ahead by what `advance` added."""
+    """The machine's two clocks in seconds, both advanced by `ahead`."""
 
     monotonic_source: Callable[[], float]
     wall_source: Callable[[], float]
     ahead: float = 0.0
 
     def now(self) -> float:
-        """For durations: what ages QRs, sessions and timed taps."""
+        """Returns the monotonic time for the ages of QR codes, sessions and timed actions."""
         return self.monotonic_source() + self.ahead
 
     def wall(self) -> float:
-        """Seconds since 1970, for cookies' Expires."""
+        """Returns the seconds since 1970, for the Expires of cookies."""
         return self.wall_source() + self.ahead
 
     def true_monotonic(self) -> float:
-        """CLOCK_MONOTONIC itself, for reports that other processes compare with their own reading."""
+        """Returns CLOCK_MONOTONIC itself, for reports that other processes compare with their own time."""
         return self.monotonic_source()

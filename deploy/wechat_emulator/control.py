@@ -1,4 +1,4 @@
-"""The hand on the phone and on the knobs: a client of the emulator's control API."""
+"""A client of the emulator's control API: acts as the phone, and changes the emulator's behaviour."""
 
 import time
 from types import TracebackType
@@ -21,7 +21,10 @@ TOKEN_HEADER = "X-Emulator-Token"
 
 
 class EmulatorRefusedError(Exception):
-    """The control API said no. `status` is HTTP's, `reason` says why, e.g. "System error" for a used QR."""
+    """The control API refused a call.
+
+    `status` is the HTTP status, `reason` e.g. "System error" for a used QR code.
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status}: {reason}")
@@ -30,18 +33,17 @@ class EmulatorRefusedError(Exception):
 
 
 class EmulatorControl:
-    """Drives one emulator. Not for use by two threads at once.
+    """Controls one emulator. Not thread-safe.
 
-    Wherever a method takes `login`, that is the login's uuid, a QR ticket of it, or the whole URL decoded
-    from the QR picture. Every method raises EmulatorRefusedError when the emulator refuses, and requests'
-    errors when it cannot be reached.
+    The argument `login` is the login's uuid, one of its QR tickets, or the whole URL decoded from the QR picture.
+    Every method raises EmulatorRefusedError if the emulator refuses, and requests' errors if it cannot be reached.
     """
 
     def __init__(self, base_url: str, token: str, ca_file: str | None = None, timeout: float = 10.0) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout = timeout
         self._http = requests.Session()
-        # A developer's proxy or CA settings have no business between a test and its emulator.
+        # A developer's proxy or CA settings must not affect the tests.
         self._http.trust_env = False
         self._http.headers[TOKEN_HEADER] = token
         if ca_file is not None:
@@ -62,7 +64,7 @@ class EmulatorControl:
         """Closes the connection."""
         self._http.close()
 
-    # The phone.
+    # The phone's actions.
 
     def scan(
         self,
@@ -82,7 +84,7 @@ class EmulatorControl:
         return self._phone("confirm", login, account=account)
 
     def scan_and_confirm(self, login: str, account: str | None = None) -> LoginReport:
-        """Both at once, as somebody quick does."""
+        """Scans and immediately confirms."""
         self.scan(login, account=account)
         return self.confirm(login)
 
@@ -99,7 +101,7 @@ class EmulatorControl:
         return self._phone("cannot_login", login, binduin=binduin)
 
     def set_raw_status(self, login: str, status: int | None) -> LoginReport:
-        """Every `ask` says `status`, whatever happened; None returns to the truth."""
+        """Makes every `ask` answer `status`, whatever the login's state; None restores the real status."""
         return self._phone("raw_status", login, status=status)
 
     def require_approval(self, login: str) -> None:
@@ -122,28 +124,27 @@ class EmulatorControl:
         """Any other status of loginauth, e.g. 4 (keep polling) or an unknown one."""
         return self._phone("approval", login, status=status)
 
-    # What WeChat sees.
+    # The state of WeChat's side.
 
     def login(self, login: str) -> LoginReport:
-        """One login."""
+        """Returns one login."""
         return LoginReport(**self._call("POST", "/login", {"login": login}))
 
     def logins(self, stage: Stage | None = None) -> list[LoginReport]:
-        """All logins since the start or the last reset, oldest first; with `stage` only those."""
+        """Returns all logins since the start or the last reset, oldest first; with `stage` only those at it."""
         reports = [LoginReport(**item) for item in self._call("GET", "/logins")["logins"]]
         return [report for report in reports if stage is None or report.stage == stage]
 
     def pending_logins(self) -> list[LoginReport]:
-        """The logins whose QR can be scanned now, oldest first."""
+        """Returns the logins whose QR code can be scanned now, oldest first."""
         return self.logins("qr_issued")
 
     def wait_for_logins(
         self, count: int = 1, stage: Stage = "qr_issued", timeout: float = 10.0
     ) -> list[LoginReport]:
-        """The logins at `stage` as soon as there are `count`.
+        """Waits until there are `count` logins at `stage` and returns them.
 
-        Raises:
-            TimeoutError: there were fewer after `timeout` seconds.
+        Raises TimeoutError if there are fewer after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while len(found := self.logins(stage)) < count:
@@ -153,17 +154,22 @@ class EmulatorControl:
         return found
 
     def ask_times(self) -> dict[str, list[float]]:
-        """When each login (uuid) was polled by `scanloginqrcode?action=ask`: CLOCK_MONOTONIC seconds, the
-        last 2,000 of each login."""
+        """Returns the times at which each login (uuid) was polled by `scanloginqrcode?action=ask`.
+
+        The times are CLOCK_MONOTONIC in seconds, the last 2,000 of each login.
+        """
         times: dict[str, list[float]] = self._call("GET", "/asks")["asks"]
         return times
 
     def counters(self) -> CountersReport:
-        """The requests and faults so far, and what is open now. Control calls are not counted."""
+        """Returns the numbers of requests and faults so far, and of open connections.
+
+        Control calls are not counted.
+        """
         return CountersReport(**self._call("GET", "/counters"))
 
     def recorded_requests(self) -> list[RequestReport]:
-        """The requests since the knob `record_requests` was turned on."""
+        """Returns the requests since the knob `record_requests` was turned on."""
         return [RequestReport(**item) for item in self._call("GET", "/requests")["requests"]]
 
     # Accounts and sessions.
@@ -176,17 +182,19 @@ class EmulatorControl:
         head_image: str | None = None,
         alias: str | None = None,
     ) -> AccountReport:
-        """An account with this name; what is left out is invented from the name, always alike. Refused when
-        the name exists with another original id or bizuin."""
+        """Adds an account with this name; values left out are derived from the name, the same in every run.
+
+        Refused if the name exists with another original id or bizuin.
+        """
         fields = {"original_id": original_id, "bizuin": bizuin, "head_image": head_image, "alias": alias}
         return AccountReport(**self._call("POST", "/accounts", {"name": name, **fields}))
 
     def accounts(self) -> list[AccountReport]:
-        """The accounts known so far."""
+        """Returns all accounts."""
         return [AccountReport(**item) for item in self._call("GET", "/accounts")["accounts"]]
 
     def sessions(self) -> list[SessionReport]:
-        """The sessions since the start or the last reset, oldest first."""
+        """Returns the sessions since the start or the last reset, oldest first."""
         return [SessionReport(**item) for item in self._call("GET", "/sessions")["sessions"]]
 
     def kill_session(self, token: str) -> None:
@@ -196,7 +204,7 @@ class EmulatorControl:
     # Behaviour.
 
     def set_knobs(self, **changes: Unpack[KnobChanges]) -> Knobs:
-        """Changes knobs for all logins which have no value of their own, present ones included."""
+        """Changes knobs for all logins without a value of their own, existing ones included."""
         return Knobs(**self._call("POST", "/knobs", dict(changes)))
 
     def set_login_knobs(self, login: str, **changes: Unpack[KnobChanges]) -> Knobs:
@@ -204,27 +212,27 @@ class EmulatorControl:
         return Knobs(**self._call("POST", "/login/knobs", {"login": login, "knobs": dict(changes)}))
 
     def knobs(self) -> Knobs:
-        """The knobs which hold for a login without values of its own."""
+        """Returns the knobs of logins without values of their own."""
         return Knobs(**self._call("GET", "/knobs"))
 
     def add_fault(self, fault: Fault) -> None:
-        """From now on the fault's requests suffer it; of several that match, the newest acts."""
+        """Adds a fault, which affects matching requests from now on; of several that match, the newest is used."""
         self._call("POST", "/faults", fault.as_json())
 
     def faults(self) -> list[Fault]:
-        """The faults still in force, with the times left."""
+        """Returns the active faults, with the number of times left."""
         return [Fault.from_json(item) for item in self._call("GET", "/faults")["faults"]]
 
     def clear_faults(self) -> None:
-        """No faults from now on."""
+        """Removes all faults."""
         self._call("DELETE", "/faults")
 
     def advance_clock(self, seconds: float) -> None:
-        """Time leaps forward for the emulator: QRs, sessions and timed taps age by `seconds`."""
+        """Advances the emulator's clock: QR codes, sessions and timed actions age by `seconds`."""
         self._call("POST", "/clock", {"advance": seconds})
 
     def reset(self) -> None:
-        """As freshly started: no logins, sessions, faults or counts; first knobs, accounts and time."""
+        """Restores the initial state: no logins, sessions, faults or counts; initial knobs, accounts and time."""
         self._call("POST", "/reset")
 
     def _phone(self, act: str, login: str, **details: Any) -> LoginReport:

@@ -24,7 +24,7 @@ _STATUS_OF_REFUSAL: dict[type[Exception], int] = {
     NotKnownError: 404,
     PhoneError: 409,
     AccountConflictError: 409,
-    # What a body without a field, or with a field of the wrong type, ends in.
+    # Raised for a body without a field, or with a field of the wrong type.
     KeyError: 400,
     TypeError: 400,
     AttributeError: 400,

@@ -1,9 +1,9 @@
-"""Cookies on the wire, as WeChat writes and reads them."""
+"""Formatting and parsing of cookies as WeChat does it."""
 
 from collections.abc import Iterable
 from email.utils import formatdate
 
-# What a browser may still hold of an earlier login; WeChat deletes these by name.
+# Cookies that a browser may have from an earlier login; WeChat deletes them by name.
 LEFT_OVER = ("bizuin", "ticket", "ticket_id", "cert", "fakeid", "login_certificate", "login_sid_ticket")
 SESSION = (
     "slave_user",
@@ -20,9 +20,9 @@ _DELETION_AGE = 14 * 86_400
 
 
 def set_cookie(name: str, value: str, *, secure: bool, expires: float | None = None) -> str:
-    """One Set-Cookie line's value; `expires` in seconds since 1970, None for a session cookie.
+    """Returns the value of a Set-Cookie header; `expires` is in seconds since 1970, None for a session cookie.
 
-    `secure` is False on plain http only, where no client would send a Secure cookie back.
+    `secure` is False on plain HTTP only, where clients do not send Secure cookies.
     """
     parts = [f"{name}={value}", "Path=/"]
     if expires is not None:
@@ -34,12 +34,12 @@ def set_cookie(name: str, value: str, *, secure: bool, expires: float | None = N
 
 
 def deletions(names: Iterable[str], *, now: float, secure: bool) -> list[str]:
-    """Set-Cookie values which delete `names` the way WeChat does it; `now` in seconds since 1970."""
+    """Returns Set-Cookie values that delete `names` as WeChat does; `now` is in seconds since 1970."""
     return [set_cookie(name, "EXPIRED", secure=secure, expires=now - _DELETION_AGE) for name in names]
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """A request's Cookie header. `http.cookies` would do too, at five times the cost for each poll."""
+    """Parses a request's Cookie header. `http.cookies` takes five times as long, which matters for polls."""
     cookies = {}
     for pair in header.split(";"):
         name, separator, value = pair.strip().partition("=")

@@ -1,4 +1,4 @@
-"""Which handler answers which request of WeChat's side."""
+"""The endpoints of WeChat's side and their handlers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _WRONG_ARGUMENTS = Endpoint("other", "", lambda _: ret_answer(INVALID_ARGS))
 
 
 def find_endpoint(path: str, action: str) -> Endpoint | None:
-    """The endpoint of a path with this `action` ("" for none); None for a path that WeChat lacks."""
+    """Returns the endpoint of a path with this `action` ("" for none), or None for an unknown path."""
     if path in _ENDPOINTS:
         return _ENDPOINTS[path]
     if path in _PATHS:
@@ -55,7 +55,7 @@ def find_endpoint(path: str, action: str) -> Endpoint | None:
 
 
 def answer(endpoint: Endpoint, exchange: Exchange) -> web.Response:
-    """The endpoint's answer; a wrong method is a wrong argument to WeChat, at HTTP status 200."""
+    """Returns the endpoint's answer. WeChat treats a wrong method as a wrong argument, with HTTP status 200."""
     if exchange.method != endpoint.method:
         return ret_answer(INVALID_ARGS)
     return endpoint.handler(exchange)

@@ -1,4 +1,4 @@
-"""One request to WeChat's side and the answers that it can get."""
+"""A request to WeChat's side, and helpers for answers."""
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -19,7 +19,7 @@ _HTML = {"Content-Type": "text/html; charset=UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What a handler works with. Nothing here waits: a request is answered from memory in one go."""
+    """The argument of a handler. Handlers never wait: they answer from memory."""
 
     state: WeChatState
     cookies: Mapping[str, str]
@@ -42,23 +42,23 @@ def read_cookies(request: web.Request) -> dict[str, str]:
 
 
 def json_answer(body: dict[str, Any], cookies: Iterable[str] = ()) -> web.Response:
-    """WeChat's JSON, with these Set-Cookie lines."""
+    """Returns a JSON answer as WeChat formats it, with these Set-Cookie values."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return web.Response(body=text.encode(), headers=_with_cookies(_JSON, cookies))
 
 
 def ret_answer(ret: int) -> web.Response:
-    """Only `base_resp`: how WeChat refuses, at HTTP status 200."""
+    """Returns only `base_resp`, with HTTP status 200, as WeChat refuses requests."""
     return json_answer({"base_resp": base_resp(ret)})
 
 
 def html_answer(page: str, cookies: Iterable[str] = ()) -> web.Response:
-    """A page at HTTP status 200."""
+    """Returns a page with HTTP status 200."""
     return web.Response(body=page.encode(), headers=_with_cookies(_HTML, cookies))
 
 
 def image_answer(image: bytes | AsyncIterator[bytes]) -> web.Response:
-    """A JPEG under the content type that WeChat gives it."""
+    """Returns a JPEG with WeChat's content type."""
     return web.Response(body=image, headers={"Content-Type": "image/jpg", "Cache-Control": "no-cache"})
 
 

@@ -1,4 +1,4 @@
-"""The faults in force, and which one a request meets."""
+"""The active faults, and the choice of a fault for a request."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ from deploy.wechat_emulator.fault_spec import Fault
 
 
 class FaultBook:
-    """Newest first; counts what it handed out."""
+    """The active faults, newest first, with a count of those carried out."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -18,19 +18,19 @@ class FaultBook:
         return bool(self._faults)
 
     def add(self, fault: Fault) -> None:
-        """`fault` takes precedence over those before it."""
+        """Adds a fault, which takes precedence over earlier ones."""
         self._faults.insert(0, fault)
 
     def clear(self) -> None:
-        """No faults any more; the counts stay."""
+        """Removes all faults; the counts are kept."""
         self._faults.clear()
 
     def all(self) -> list[Fault]:
-        """Those in force, with the times left."""
+        """Returns the active faults, with the number of times left."""
         return list(self._faults)
 
     def take(self, endpoint: str, path: str, login: str | None) -> Fault | None:
-        """The fault for a request of this endpoint and login (uuid), used up once."""
+        """Returns the fault for a request of this endpoint and login (uuid), if any, and counts it as used once."""
         for index, fault in enumerate(self._faults):
             if fault.login not in {None, login}:
                 continue

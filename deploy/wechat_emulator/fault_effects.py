@@ -1,4 +1,4 @@
-"""Faults on the wire."""
+"""The effects of faults on the connection and the answer."""
 
 import asyncio
 import random
@@ -28,9 +28,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 async def carry_out(
     fault: Fault, request: web.Request, true_answer: Callable[[], web.Response], rng: random.Random
 ) -> web.StreamResponse:
-    """What the client gets instead of `true_answer()`.
+    """Returns the answer to send instead of `true_answer()`.
 
-    That is called only when WeChat has done its work by the fault's terms, or when the fault spoils its body.
+    `true_answer` is called only if the fault occurs after processing, or modifies the true body.
     """
     if fault.kind == "delay" and not fault.after_processing:
         await asyncio.sleep(fault.seconds)
@@ -105,12 +105,12 @@ async def _drip(answer: web.Response, request: web.Request, seconds: float) -> w
 
 
 def _body_of(answer: web.Response) -> bytes:
-    # A streamed avatar has no body to cut up; half of nothing is what the client then gets.
+    # A streamed avatar has no body to cut; the client gets an empty one.
     return answer.body if isinstance(answer.body, bytes) else b""
 
 
 async def _blanks(size: int) -> AsyncIterator[bytes]:
-    # Blanks may precede any JSON value, so a streaming parser cannot give up on the first of them.
+    # Blanks may precede any JSON value, so a streaming parser does not reject them.
     for start in range(0, size, _BLOCK):
         yield b" " * min(_BLOCK, size - start)
 

@@ -1,4 +1,4 @@
-"""A fault as a test asks for it: which requests, what happens on the wire, how often."""
+"""The specification of a fault: the requests it affects, its effect, and how often it occurs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -29,9 +29,9 @@ class InvalidFaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens instead of WeChat's answer.
+    """A fault that replaces WeChat's answer.
 
-    Kinds, and the fields each one reads:
+    Kinds, and the fields that each one uses:
       delay      `seconds` pass, then the true answer.
       drop       the connection closes without an answer.
       reset      the connection is reset (RST).
@@ -47,12 +47,12 @@ class Fault:
       deep_json  `size` nested arrays (100,000 unless given).
       drip       the true body, one byte every `seconds`.
       redirect   302 to `location`, or to the same address again when it is empty.
-      not_http   bytes which are no HTTP answer.
+      not_http   bytes that are not an HTTP answer.
 
     `endpoint` is a shell pattern, compared with `/path?action=value` and with the bare path, e.g.
-    `/cgi-bin/scanloginqrcode?action=ask`, `/cgi-bin/*`. `login` limits the fault to one login (uuid).
-    `times` requests get it, None until cleared. With `after_processing` WeChat has done the work and only its
-    answer suffers; otherwise the request was never seen.
+    `/cgi-bin/scanloginqrcode?action=ask`, `/cgi-bin/*`. `login` limits the fault to one login (uuid). It affects
+    `times` requests, or all until it is cleared if that is None. With `after_processing` WeChat processes the
+    request and only the answer is affected; otherwise the request is not processed.
     """
 
     endpoint: str
@@ -74,15 +74,14 @@ class Fault:
             raise InvalidFaultError("a fault happens at least once")
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name, as `from_json` reads them."""
+        """Returns the fields by name, for `from_json`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Fault":
-        """The fault that `as_json` wrote.
+        """Returns the fault with the fields in `value`, from `as_json`.
 
-        Raises:
-            InvalidFaultError: a field is missing, unknown or impossible.
+        Raises InvalidFaultError if a field is missing, unknown or invalid.
         """
         try:
             return cls(**value)

@@ -1,4 +1,4 @@
-"""`POST bizlogin?action=login`: the session, given once, and the broken shapes that are seen."""
+"""`POST bizlogin?action=login`: the one-time session, and the faulty answers that have been observed."""
 
 from aiohttp import web
 
@@ -13,7 +13,7 @@ from deploy.wechat_emulator.sessions import Session
 
 
 def final_login(exchange: Exchange) -> web.Response:
-    """The session, once; refused before the confirmation and ever after."""
+    """Returns the session once; refuses before the confirmation and after the first time."""
     state, login = exchange.state, exchange.login
     if login is None or login.stage == "logged_in":
         return ret_answer(INVALID_SESSION)

@@ -1,4 +1,4 @@
-"""The page behind `redirect_url`, in the two shapes in which WeChat writes it, and without a login."""
+"""The page at `redirect_url`, in the two formats that WeChat uses, and the page without a login."""
 
 import html
 import json
@@ -29,7 +29,7 @@ NO_SCRIPT = _PAGE.format(script="")
 
 
 def assignments_page(account: Account, nick_name: str, head_img: str, token: str) -> str:
-    """Shape 1: assignments to `wx.cgiData`, values in double quotes with `\\x26`-style escapes."""
+    """Returns format 1: assignments to `wx.cgiData`, values in double quotes with `\\x26`-style escapes."""
     lines = [
         "window.wx = window.wx || {}; wx.cgiData = {};",
         f'wx.cgiData.token = "{token}";',
@@ -41,7 +41,7 @@ def assignments_page(account: Account, nick_name: str, head_img: str, token: str
 
 
 def object_page(account: Account, nick_name: str, head_img: str, token: str) -> str:
-    """Shape 2: an object literal with bare keys, `nick_name` in double and `head_img` in single quotes."""
+    """Returns format 2: an object literal with bare keys, `nick_name` in double and `head_img` in single quotes."""
     # json.dumps escapes everything beyond ASCII as \\uXXXX, astral characters as two of them.
     name = json.dumps(html.escape(nick_name))[1:-1]
     script = (

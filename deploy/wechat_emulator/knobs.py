@@ -1,4 +1,4 @@
-"""The behaviour a test can choose: for the whole emulator, and for one login against the rest."""
+"""The settings of the emulator's behaviour, which tests change for all logins or for a single one."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
@@ -20,7 +20,7 @@ HomePage = Literal["ok", "logged_out", "no_script"]
 
 
 class KnobChanges(TypedDict, total=False):
-    """The knobs to change; those left out keep their value. `Knobs` says what each one means."""
+    """The knobs to change; those left out keep their values. See `Knobs` for their meanings."""
 
     uuid_in: UuidIn
     startlogin_ret: int
@@ -52,21 +52,21 @@ class InvalidKnobError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """One setting of all knobs. Times are seconds; the defaults are a WeChat without troubles.
+    """The values of all knobs. Times are in seconds; the defaults are those of a WeChat without faults.
 
-    `uuid_in`, `startlogin_ret`, `kill_on_second_login` and `record_requests` act before a login is known or
-    across logins, so only their global value counts.
+    `uuid_in`, `startlogin_ret`, `kill_on_second_login` and `record_requests` apply before a login is known or to
+    several logins, so only their global values are used.
     """
 
     uuid_in: UuidIn = "both"
     startlogin_ret: int = 0
     qr_lifetime: float = 300.0
     scan_after: float | None = None
-    """From the QR to a scan by itself; None waits for the control API."""
+    """The time from the QR code to an automatic scan; None waits for the control API."""
     confirm_after: float | None = None
-    """From the scan to a confirmation by itself."""
+    """The time from the scan to an automatic confirmation."""
     approve_after: float | None = None
-    """From the confirmation to an administrator's approval by itself."""
+    """The time from the confirmation to an automatic approval by an administrator."""
     scanned_status: Literal[4, 6] = 4
     acct_size: int = 1
     require_approval: bool = False
@@ -79,7 +79,7 @@ class Knobs:
     home_page: HomePage = "ok"
     home_shape: Literal[1, 2] = 1
     mini_program: bool = False
-    """The phone chose a mini program: no nickname on the home page, 200002 for data calls."""
+    """A mini program was chosen on the phone: no nickname on the home page, 200002 for data calls."""
     avatar: Avatar = "ok"
     avatar_url: AvatarUrl = "own"
     huge_bytes: int = 50 * 1024 * 1024
@@ -87,14 +87,13 @@ class Knobs:
     session_lifetime: float = 345_600.0
     kill_on_second_login: bool = False
     freq_control_after: int | None = None
-    """Data calls that a session answers before each further one is 200013."""
+    """The number of data calls of a session after which each further one is answered with 200013."""
     record_requests: bool = False
 
     def changed(self, changes: dict[str, Any]) -> "Knobs":
-        """These knobs with `changes` applied.
+        """Returns these knobs with `changes` applied.
 
-        Raises:
-            InvalidKnobError: a name or a value is not one of the knobs'; nothing is changed.
+        Raises InvalidKnobError if a name or a value is invalid.
         """
         known = {field.name for field in fields(self)}
         hints = get_type_hints(type(self))
@@ -112,5 +111,5 @@ def _fits(value: object, hint: Any) -> bool:
     alternatives = get_args(hint) or (hint,)
     if float in alternatives:
         alternatives = (*alternatives, int)
-    # A bool is an int to isinstance, and no knob takes True for 1.
+    # isinstance would accept a bool as an int.
     return type(value) in alternatives

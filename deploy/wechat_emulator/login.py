@@ -1,4 +1,4 @@
-"""One pending login: what the phone and time do to it, and the status that `ask` reports."""
+"""One pending login: its changes by the phone and by time, and the status that `ask` returns."""
 
 from collections import deque
 from collections.abc import Callable
@@ -25,12 +25,12 @@ _STATUS_OF_STAGE: dict[Stage, int] = {
 
 
 class PhoneError(Exception):
-    """What the phone shows instead of doing what the person wanted."""
+    """The phone's action is not possible; the message is what the phone shows."""
 
 
 @dataclass(slots=True)
 class Login:
-    """State behind one `uuid` cookie. Times are the emulator clock's seconds."""
+    """The state of the login with one `uuid` cookie. Times are in seconds of the emulator's clock."""
 
     uuid: str
     stage: Stage = "created"
@@ -59,7 +59,7 @@ class Login:
         return _STATUS_OF_STAGE[self.stage]
 
     def user_category(self, knobs: Knobs) -> int:
-        """Who confirmed: 0 nobody yet, 1 an operator (an administrator must approve), 2 an administrator."""
+        """Returns who has confirmed: 0 for not confirmed, 1 an operator (must be approved), 2 an administrator."""
         if self.stage != "confirmed":
             return 0
         return OPERATOR if knobs.require_approval else ADMINISTRATOR
@@ -72,13 +72,13 @@ class Login:
         return APPROVED if due and self.stage == "confirmed" else 0
 
     def issue_qr(self, ticket: str, now: float) -> None:
-        """A new QR starts the login over; the QR before it is worthless."""
+        """Starts the login over with a new QR code; the previous one is invalid."""
         self.stage, self.ticket, self.issued_at = "qr_issued", ticket, now
         self.qr_codes += 1
         self.account, self.acct_size, self.binduin = None, 0, 0
 
     def advance(self, now: float, knobs: Knobs, fresh_account: Callable[[], Account]) -> None:
-        """Does what time alone has brought about until `now`: timed taps, in their order, and expiry."""
+        """Applies what is due at `now`: timed actions, in their order, and expiry."""
         end = self.issued_at + knobs.qr_lifetime
         if self.stage == "qr_issued" and knobs.scan_after is not None:
             due = self.issued_at + knobs.scan_after
@@ -92,11 +92,7 @@ class Login:
             self.stage = "expired"
 
     def scan(self, account: Account, acct_size: int, scanned_status: int, now: float) -> None:
-        """A phone reads the QR.
-
-        Raises:
-            PhoneError: the QR is used or expired.
-        """
+        """Scans the QR code. Raises PhoneError if it is used or expired."""
         if self.stage == "expired":
             raise PhoneError("QR code expired")
         if self.stage != "qr_issued":
@@ -105,10 +101,9 @@ class Login:
         self.account, self.acct_size, self.scanned_status = account, acct_size, scanned_status
 
     def confirm(self, account: Account | None, now: float) -> None:
-        """The person agrees, with another account than the scan's if given.
+        """Confirms the login, with another account than the scan's if given.
 
-        Raises:
-            PhoneError: there is nothing to agree to.
+        Raises PhoneError if there is nothing to confirm.
         """
         if self.stage != "scanned":
             raise PhoneError(f"nothing to confirm: the login is {self.stage}")
@@ -118,11 +113,7 @@ class Login:
         self.account = account or self.account
 
     def end_pending(self, stage: Stage, binduin: int = 0) -> None:
-        """The QR ends as cancelled, expired or cannot_login.
-
-        Raises:
-            PhoneError: no QR is waiting.
-        """
+        """Ends the QR code as cancelled, expired or cannot_login. Raises PhoneError if none is waiting."""
         if self.stage not in {"qr_issued", "scanned"}:
             raise PhoneError(f"no QR is waiting: the login is {self.stage}")
         self.stage, self.binduin = stage, binduin

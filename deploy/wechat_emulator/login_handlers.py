@@ -1,4 +1,4 @@
-"""WeChat's answers from the first visit to the QR and the polls of it."""
+"""Handlers of a login's requests: the front page, the start, the QR code and its polls."""
 
 from aiohttp import web
 
@@ -45,7 +45,7 @@ def start_login(exchange: Exchange) -> web.Response:
 
 
 def get_qr(exchange: Exchange) -> web.Response:
-    """`scanloginqrcode?action=getqrcode`: a picture, or nothing for whom WeChat does not know."""
+    """`scanloginqrcode?action=getqrcode`: a picture, or an empty body for an unknown login."""
     login = exchange.login
     if login is None or login.stage == "logged_in":
         return image_answer(b"")
@@ -53,7 +53,7 @@ def get_qr(exchange: Exchange) -> web.Response:
 
 
 def ask(exchange: Exchange) -> web.Response:
-    """`scanloginqrcode?action=ask`: the five keys that the real answer has, no more."""
+    """`scanloginqrcode?action=ask`: exactly the five keys of the real answer."""
     login = exchange.login
     if login is None:
         return ret_answer(INVALID_SESSION)
@@ -74,7 +74,7 @@ def ask(exchange: Exchange) -> web.Response:
 
 
 def ask_approval(exchange: Exchange) -> web.Response:
-    """`loginauth?action=ask`: what the administrator said."""
+    """`loginauth?action=ask`: the status of the administrator's approval."""
     login: Login | None = exchange.login
     if login is None or login.stage == "logged_in":
         return ret_answer(INVALID_SESSION)

@@ -1,4 +1,4 @@
-"""What the control API lets a person at the phone, or an administrator, do to a login."""
+"""The actions of a person at the phone, or of an administrator, on a login."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The QR picture that a phone scans."""
+"""The picture of a QR code."""
 
 import io
 
@@ -6,20 +6,20 @@ import qrcode
 from PIL import Image
 from qrcode.constants import ERROR_CORRECT_L
 
-# A module as large as a JPEG block keeps edges sharp and the file small (about 5 KB, as the real one).
+# A module as large as a JPEG block keeps edges sharp and the file small (about 5 KB, like the real one).
 _PIXELS_PER_MODULE = 8
 _QUIET_ZONE = 4
-# Choosing the best of the eight masks takes seven eighths of the time, and every decoder reads each of them.
+# Choosing the best of the eight masks would take seven eighths of the time, and decoders read all of them.
 _MASK = 2
 
 
 def scan_url(ticket: str) -> str:
-    """What the QR of this ticket says."""
+    """Returns the URL in the QR code of this ticket."""
     return f"http://mp.weixin.qq.com/mp/scanlogin?action=index&qrticket={ticket}&scanscene=0#wechat_redirect"
 
 
 def qr_jpeg(ticket: str) -> bytes:
-    """A JPEG of the QR of this ticket; about 3 ms, so each of a thousand logins can have its own."""
+    """Returns a JPEG of the QR code of this ticket. It takes about 3 ms, fast enough for a thousand logins."""
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_L, border=_QUIET_ZONE, mask_pattern=_MASK)
     code.add_data(scan_url(ticket), optimize=0)
     code.make()

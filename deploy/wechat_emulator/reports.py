@@ -1,4 +1,4 @@
-"""What the control API tells about the emulator's state."""
+"""The control API's reports of the emulator's state."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,11 +10,11 @@ Stage = Literal[
 
 @dataclass(frozen=True, slots=True)
 class LoginReport:
-    """One login as WeChat sees it.
+    """The state of one login.
 
-    `ticket` is the current QR's, empty before the first. `at` is CLOCK_MONOTONIC in seconds
-    (`time.monotonic()`, comparable across the processes of a machine) when this report was made: after an act
-    of the phone, the moment of that act.
+    `ticket` is that of the current QR code, empty before the first. `at` is CLOCK_MONOTONIC in seconds
+    (`time.monotonic()`, comparable across the processes of a machine) when the report was made, for an action of
+    the phone the time of that action.
     """
 
     uuid: str
@@ -40,7 +40,7 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """A session that a login ended in. `cookies` holds the true values: a test can look for them in logs."""
+    """The session of a successful login. `cookies` holds the real values, for which tests search the logs."""
 
     token: str
     login: str
@@ -54,8 +54,10 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True)
 class CountersReport:
-    """Requests by endpoint (`/path?action=value`; those of unknown paths under `other`), faults carried out
-    by kind, and the TCP connections open now, the asking one included."""
+    """Requests by endpoint, faults by kind, and the open TCP connections, including the caller's.
+
+    Endpoints are `/path?action=value`, or `other` for unknown paths.
+    """
 
     requests: dict[str, int]
     faults: dict[str, int]
@@ -66,7 +68,7 @@ class CountersReport:
 
 @dataclass(frozen=True, slots=True)
 class RequestReport:
-    """A request as it arrived, kept while the knob `record_requests` is on (the last 1,000)."""
+    """A recorded request. The last 1,000 are kept while the knob `record_requests` is on."""
 
     at: float
     method: str
@@ -78,5 +80,5 @@ class RequestReport:
 
 
 def as_json(report: Any) -> dict[str, Any]:
-    """A report's fields by name. Faster than `dataclasses.asdict`, which copies deeply."""
+    """Returns a report's fields by name. It is faster than `dataclasses.asdict`, which copies deeply."""
     return {name: getattr(report, name) for name in report.__slots__}

@@ -1,4 +1,4 @@
-"""`base_resp.ret`: WeChat's own error codes, all at HTTP status 200."""
+"""The values of `base_resp.ret`: WeChat's own error codes, all with HTTP status 200."""
 
 from typing import Any
 
@@ -25,5 +25,5 @@ _TEXTS = {
 
 
 def base_resp(ret: int) -> dict[str, Any]:
-    """The member that every answer of WeChat carries."""
+    """Returns the member that every answer of WeChat has."""
     return {"err_msg": _TEXTS.get(ret, "unknown"), "ret": ret}

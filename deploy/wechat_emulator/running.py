@@ -1,4 +1,4 @@
-"""The emulator inside the test's own process."""
+"""The emulator in the test's own process."""
 
 import asyncio
 import datetime
@@ -21,8 +21,11 @@ _START_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class RunningEmulator:
-    """`ca_file` is what a client must trust, None over plain http. `control` belongs to the test's thread;
-    another thread makes its own with `connect_control`."""
+    """A running emulator.
+
+    Clients must trust `ca_file`, which is None for plain HTTP. `control` is for the test's thread; other threads
+    use `connect_control`.
+    """
 
     base_url: str
     ca_file: str | None
@@ -30,7 +33,7 @@ class RunningEmulator:
     control_token: str
 
     def connect_control(self) -> EmulatorControl:
-        """Another control client, for another thread. The caller closes it."""
+        """Returns another control client, for another thread. The caller must close it."""
         return EmulatorControl(self.base_url, self.control_token, self.ca_file)
 
 
@@ -38,10 +41,9 @@ class RunningEmulator:
 def running_emulator(
     *, tls: bool = True, knobs: Knobs | None = None, seed: int | None = None, port: int = 0
 ) -> Iterator[RunningEmulator]:
-    """Runs an emulator in a thread with its own event loop; ends it, connections included, with the block.
+    """Runs an emulator in a thread with its own event loop until the block ends.
 
-    Raises:
-        OSError: the port is taken.
+    Raises OSError if the port is in use.
     """
     control_token = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="wechat-emulator-") as folder:

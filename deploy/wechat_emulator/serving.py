@@ -15,7 +15,7 @@ from deploy.wechat_emulator.knobs import Knobs
 from deploy.wechat_emulator.state import WeChatState
 from deploy.wechat_emulator.wechat_side import WeChatSide
 
-# A benchmark opens a thousand connections at once; the usual queue of 128 would drop some of their SYNs.
+# A benchmark opens a thousand connections concurrently; the usual queue of 128 would drop some of their SYNs.
 _BACKLOG = 4096
 _KEEPALIVE_SECONDS = 600.0
 _SHUTDOWN_SECONDS = 0.5
@@ -23,8 +23,11 @@ _SHUTDOWN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where and how to serve. Port 0 lets the system choose; without `tls` plain http, without a token no
-    control API; a `seed` makes uuids, tickets and tokens repeatable."""
+    """The settings of the server.
+
+    Port 0 is chosen by the system. Without `tls` it serves plain HTTP, without a token no control API. A `seed`
+    makes uuids, tickets and tokens reproducible.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -36,17 +39,16 @@ class Serving:
 
 @asynccontextmanager
 async def serving(settings: Serving) -> AsyncIterator[str]:
-    """Serves on the running loop until the block ends; gives the base URL, which accepts connections.
+    """Serves on the running loop until the block ends; yields the base URL when it accepts connections.
 
-    Raises:
-        OSError: the port is taken.
+    Raises OSError if the port is in use.
     """
     state = WeChatState(settings.knobs, Clock(time.monotonic, time.time), random.Random(settings.seed))
     app = web.Application()
     runner = web.AppRunner(
         app,
         access_log=None,
-        # A client that hangs up ends the delay or drip that it was the victim of.
+        # When a client disconnects, its delay or drip ends.
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         shutdown_timeout=_SHUTDOWN_SECONDS,

@@ -1,4 +1,4 @@
-"""WeChat's answers to a logged-in browser about itself: home page, avatar, accounts, logout."""
+"""Handlers of a session's requests: home page, avatar, accounts, logout."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _OTHER_KINDS = ("service_biz_list", "wxa_biz_list", "wxgame_biz_list", "open_biz
 
 
 def home(exchange: Exchange) -> web.Response:
-    """`GET /cgi-bin/home`: the account's page, or 登录超时 at the same HTTP status."""
+    """`GET /cgi-bin/home`: the account's page, or 登录超时 with the same HTTP status."""
     ret, session = exchange.state.sessions.check(exchange.cookies, exchange.query.get("token", ""))
     if session is None or ret != OK:
         return html_answer(home_pages.LOGGED_OUT)
@@ -32,9 +32,9 @@ def home(exchange: Exchange) -> web.Response:
 
 
 def avatar(exchange: Exchange) -> web.Response:
-    """`GET /mmhead/…`: the avatar that a home page names; no session needed, as on WeChat's image hosts.
+    """`GET /mmhead/…`: the avatar of a home page; it needs no session, as on WeChat's image hosts.
 
-    Its knobs are those of the newest login of the account.
+    The knobs of the account's newest login apply.
     """
     account = next((a for a in exchange.state.accounts.all() if a.head_image == exchange.path), None)
     if account is None:
@@ -53,7 +53,7 @@ def avatar(exchange: Exchange) -> web.Response:
 
 
 def account_list(exchange: Exchange) -> web.Response:
-    """`GET switchacct?action=get_acct_list`: what the person who scanned can administer."""
+    """`GET switchacct?action=get_acct_list`: the accounts that the person who scanned can administer."""
     state = exchange.state
     ret, session = state.sessions.check(exchange.cookies, exchange.query.get("token", ""))
     if session is None:

@@ -1,4 +1,4 @@
-"""What a successful login leaves at WeChat: sessions, by slave_sid."""
+"""The sessions of successful logins, by slave_sid."""
 
 import base64
 import random
@@ -13,7 +13,7 @@ from deploy.wechat_emulator.ret_codes import INVALID_CSRF_TOKEN, INVALID_SESSION
 
 @dataclass(slots=True)
 class Session:
-    """A logged-in browser. `expires_at` is the emulator clock's, `expires_wall` since 1970, both seconds."""
+    """A session. Times are in seconds: `expires_at` of the emulator's clock, `expires_wall` since 1970."""
 
     token: str
     login: Login
@@ -27,7 +27,7 @@ class Session:
 
 @dataclass(slots=True)
 class SessionBook:
-    """All sessions since the start, dead ones included."""
+    """All sessions since the start, including those that have ended."""
 
     clock: Clock
     rng: random.Random
@@ -35,7 +35,7 @@ class SessionBook:
     _by_token: dict[str, Session] = field(default_factory=dict)
 
     def open(self, login: Login, account: Account, lifetime: float) -> Session:
-        """A new session of `account` which lives for `lifetime` seconds."""
+        """Creates a session of `account` that lasts for `lifetime` seconds."""
         token = self._fresh_token()
         bizuin = str(account.bizuin)
         cookies = {
@@ -55,11 +55,11 @@ class SessionBook:
         return session
 
     def alive(self, session: Session) -> bool:
-        """Whether WeChat still honours it."""
+        """Whether the session is still valid."""
         return not session.killed and self.clock.now() < session.expires_at
 
     def of(self, cookies: Mapping[str, str]) -> Session | None:
-        """The living session of a request with these cookies; the three that WeChat reads must be right."""
+        """Returns the valid session of a request with these cookies; the three that WeChat checks must match."""
         session = self._by_sid.get(cookies.get("slave_sid", ""))
         if session is None or not self.alive(session):
             return None
@@ -67,14 +67,14 @@ class SessionBook:
         return session if proven else None
 
     def check(self, cookies: Mapping[str, str], token: str) -> tuple[int, Session | None]:
-        """The `base_resp.ret` of a call with these credentials, and its session when that is 0."""
+        """Returns the `base_resp.ret` of a call with these credentials, and its session if that is 0."""
         session = self.of(cookies)
         if session is None:
             return INVALID_SESSION, None
         return (OK, session) if session.token == token else (INVALID_CSRF_TOKEN, None)
 
     def by_token(self, token: str) -> Session | None:
-        """The session, dead or alive."""
+        """Returns the session, also if it has ended."""
         return self._by_token.get(token)
 
     def kill_account(self, account: Account) -> None:
@@ -84,7 +84,7 @@ class SessionBook:
                 session.killed = True
 
     def all(self) -> list[Session]:
-        """Oldest first."""
+        """Returns all sessions, oldest first."""
         return list(self._by_sid.values())
 
     def _fresh_token(self) -> str:

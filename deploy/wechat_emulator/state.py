@@ -1,4 +1,4 @@
-"""Everything the emulator remembers, in one place so that a reset forgets it all."""
+"""The emulator's whole state, in one place so that it can be reset."""
 
 import random
 from collections import Counter, deque
@@ -15,7 +15,7 @@ from deploy.wechat_emulator.sessions import SessionBook
 
 
 class NotKnownError(Exception):
-    """The control API was asked about something that the emulator never made."""
+    """The control API was called with the id of an object that does not exist."""
 
 
 class WeChatState:
@@ -28,7 +28,7 @@ class WeChatState:
         self.reset()
 
     def reset(self) -> None:
-        """As freshly started."""
+        """Restores the state after the start."""
         self.clock.ahead = 0.0
         self.knobs = self._first_knobs
         self.logins: dict[str, Login] = {}
@@ -40,34 +40,32 @@ class WeChatState:
         self.recorded: deque[RequestReport] = deque(maxlen=1000)
 
     def new_login(self) -> Login:
-        """A login under a fresh uuid."""
+        """Creates a login with a new uuid."""
         login = Login(self.rng.randbytes(16).hex())
         self.logins[login.uuid] = login
         return login
 
     def new_qr(self, login: Login) -> str:
-        """The ticket of the login's next QR."""
+        """Issues a new QR code for the login and returns its ticket."""
         ticket = self.rng.randbytes(16).hex()
         login.issue_qr(ticket, self.clock.now())
         self._by_ticket[ticket] = login
         return ticket
 
     def knobs_for(self, login: Login) -> Knobs:
-        """The global knobs, with the login's own over them."""
+        """Returns the global knobs, overridden by the login's own."""
         return replace(self.knobs, **login.own_knobs) if login.own_knobs else self.knobs
 
     def advance(self, login: Login) -> Knobs:
-        """Brings the login up to the present; returns the knobs that hold for it."""
+        """Advances the login to the current time and returns its knobs."""
         knobs = self.knobs_for(login)
         login.advance(self.clock.now(), knobs, self.accounts.fresh)
         return knobs
 
     def find_login(self, key: str) -> Login:
-        """The login by uuid, by QR ticket or by the URL inside the QR, brought up to the present.
+        """Returns the login by uuid, QR ticket or the QR code's URL, advanced to the current time.
 
-        Raises:
-            NotKnownError: there is none.
-            PhoneError: the ticket is that of an earlier QR of the login.
+        Raises NotKnownError if there is none, PhoneError if the ticket is that of an earlier QR code of the login.
         """
         if key in self.logins:
             login = self.logins[key]

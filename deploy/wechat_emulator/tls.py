@@ -26,10 +26,10 @@ class TlsFiles:
 
 
 def make_throwaway_ca(folder: Path, now: datetime.datetime) -> TlsFiles:
-    """A CA, whose key is forgotten at once, and a certificate by it for 127.0.0.1 and localhost.
+    """Creates a CA, whose key is not stored, and a certificate from it for 127.0.0.1 and localhost.
 
-    Writes `ca.pem`, `server.pem` and `server.key` (mode 0600) into `folder`, which is created if missing;
-    valid for two days from `now`.
+    Writes `ca.pem`, `server.pem` and `server.key` (mode 0600) into `folder`, which is created if missing. The
+    certificates are valid for two days from `now`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = TlsFiles(folder / "ca.pem", folder / "server.pem", folder / "server.key")
@@ -68,10 +68,9 @@ def make_throwaway_ca(folder: Path, now: datetime.datetime) -> TlsFiles:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer with this certificate chain.
+    """Returns a context for TLS 1.2 or newer with this certificate chain.
 
-    Raises:
-        OSError: a file is missing or is no certificate or key (ssl.SSLError).
+    Raises OSError if a file is missing or is not a certificate or key (ssl.SSLError).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,4 +1,4 @@
-"""From an HTTP request to WeChat's answer: counting, recording, faults, then the handler."""
+"""The handling of requests to WeChat's side: counting, recording, faults, then the endpoint's handler."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from deploy.wechat_emulator.state import WeChatState
 
 
 class WeChatSide:
-    """aiohttp's catch-all handler for everything that WeChat serves."""
+    """The catch-all handler of all requests to WeChat's side."""
 
     def __init__(self, state: WeChatState, *, secure: bool) -> None:
         self._state = state

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from deploy.local.certificates import (
     AUTHORITY_LIFETIME,
-    AUTHORITY_SPREADS_IN,
+    AUTHORITY_OVERLAP,
     LEAF_LIFETIME,
     RENEW_BEFORE,
     ensure_certificates,
@@ -90,7 +90,7 @@ def test_a_renewed_authority_is_believed_beside_the_former_one_before_it_issues_
     assert [one == former for one in believed] == [False, True]
     assert serials(tmp_path) == leaves
 
-    ensure_certificates(tmp_path, NAMES, renewal + AUTHORITY_SPREADS_IN)
+    ensure_certificates(tmp_path, NAMES, renewal + AUTHORITY_OVERLAP)
     assert set(serials(tmp_path).values()).isdisjoint(leaves.values())
     for name in NAMES:
         certificate(tmp_path, name).verify_directly_issued_by(believed[0])
