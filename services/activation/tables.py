@@ -17,6 +17,7 @@ from sqlalchemy import (
 from services.activation.codes.iso_time import PATTERN, IsoTime
 from services.chassis.audit.tables import audit_tables
 from services.chassis.identity.feed_follower import feed_cursor_table
+from services.chassis.identity.statuses import ACTIVE, PENDING, STATUSES
 from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
@@ -27,8 +28,6 @@ metadata = MetaData(
         "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
     }
 )
-
-STATUSES = ("pending", "active", "expired", "revoked")
 
 
 def _is_time(column: str) -> CheckConstraint:
@@ -49,10 +48,7 @@ activation_codes = Table(
     Column("create_time", IsoTime, nullable=False),
     Column("update_time", IsoTime, nullable=False),
     CheckConstraint("activation_code ~ '^[0-9a-f]{32}$'", name="activation_codes_activation_code_format"),
-    CheckConstraint(
-        "activation_status IN ('pending', 'active', 'expired', 'revoked')",
-        name="activation_codes_activation_status_known",
-    ),
+    CheckConstraint(f"activation_status IN {STATUSES}", name="activation_codes_activation_status_known"),
     CheckConstraint("valid_days BETWEEN 1 AND 3650", name="activation_codes_valid_days_range"),
     # An account redeems a code as a whole or not at all, and what is redeemed is never offered again.
     CheckConstraint(
@@ -60,7 +56,7 @@ activation_codes = Table(
         name="activation_codes_redeemed_whole",
     ),
     CheckConstraint(
-        "activation_status <> 'pending' OR account_id IS NULL", name="activation_codes_pending_unbound"
+        f"activation_status <> '{PENDING}' OR account_id IS NULL", name="activation_codes_pending_unbound"
     ),
     *(_is_time(column) for column in ("expiry_date", "activation_time", "create_time", "update_time")),
 )
@@ -78,7 +74,7 @@ Index(
 Index(
     "activation_codes_active_expiry_date_idx",
     _code.expiry_date,
-    postgresql_where=_code.activation_status == "active",
+    postgresql_where=_code.activation_status == ACTIVE,
 )
 Index(
     "activation_codes_account_id_idx",

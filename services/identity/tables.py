@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from services.chassis.audit.tables import audit_tables
+from services.chassis.identity.statuses import ACTIVE, ROLES, STATUSES
 from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
@@ -49,10 +50,8 @@ accounts = Table(
     Column("newest_token", BigInteger, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("role IN ('admin', 'user')", name="role"),
-    CheckConstraint(
-        "activation_status IN ('pending', 'active', 'expired', 'revoked')", name="activation_status"
-    ),
+    CheckConstraint(f"role IN {ROLES}", name="role"),
+    CheckConstraint(f"activation_status IN {STATUSES}", name="activation_status"),
 )
 # Every list is sorted by time and id; the filtered ones find their rows in that order, too.
 Index("accounts_newest_idx", accounts.c.created_at.desc(), accounts.c.id.desc())
@@ -67,7 +66,7 @@ Index(
 Index(
     "accounts_active_expired_time_idx",
     accounts.c.expired_time,
-    postgresql_where=accounts.c.activation_status == "active",
+    postgresql_where=accounts.c.activation_status == ACTIVE,
 )
 # Trigrams find a part of an address.
 Index(

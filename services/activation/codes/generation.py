@@ -14,6 +14,7 @@ from services.activation.codes.codes import Code
 from services.activation.codes.iso_time import iso_text
 from services.activation.tables import generation_requests
 from services.chassis.errors import DomainError
+from services.chassis.identity.statuses import PENDING
 from services.chassis.postgres.database import driver_connection
 
 ID_BYTES = 16
@@ -151,14 +152,14 @@ def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]
         if piece != _BLANK
     ]
     made.sort(reverse=True)
-    return [Code(id_, code, valid_days, "pending", None, None, None, None, time, time) for id_, code in made]
+    return [Code(id_, code, valid_days, PENDING, None, None, None, None, time, time) for id_, code in made]
 
 
 def _store(connection: Connection, codes: list[Code]) -> None:
     time = iso_text(codes[0].create_time)
     # UUIDs, hex digits and times hold nothing that the text format of COPY would have escaped.
     lines = [
-        f"{code.id}\t{code.activation_code}\tpending\t{code.valid_days}\t{time}\t{time}\n" for code in codes
+        f"{code.id}\t{code.activation_code}\t{PENDING}\t{code.valid_days}\t{time}\t{time}\n" for code in codes
     ]
     with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write("".join(lines))

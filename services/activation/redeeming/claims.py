@@ -29,6 +29,7 @@ from services.activation.codes.iso_time import TO_CHAR, IsoTime
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
 from services.activation.tables import activation_codes
 from services.chassis.errors import ConflictError, DomainError
+from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 from services.chassis.jobs.queue import Jobs
 
 APPLY_ACTIVATION = "fastmp:apply_activation"
@@ -91,7 +92,7 @@ class Claims:
             update(activation_codes)
             .where(
                 _code.activation_code == bindparam("wanted"),
-                _code.activation_status == "pending",
+                _code.activation_status == PENDING,
                 guessing.has_guesses_left(
                     bindparam("by_account", type_=LargeBinary),
                     bindparam("by_address", type_=LargeBinary),
@@ -99,7 +100,7 @@ class Claims:
                 ),
             )
             .values(
-                activation_status="active",
+                activation_status=ACTIVE,
                 account_id=bindparam("account", type_=Uuid),
                 user_email=bindparam("email", type_=Text),
                 activation_time=_stored(redeemed),
@@ -150,13 +151,13 @@ def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> 
     pending in the same moment.
     """
     status = code.status_at(now)
-    if status == "expired":
+    if status == EXPIRED:
         raise CodeExpiredError
     # An account keeps the days of a code that was revoked after it redeemed it, so its repeat is answered too.
     claim = _claim_on(code)
     if claim is not None and claim.account_id == account_id:
         return claim
-    refusals = {"pending": ConflictError, "revoked": CodeRevokedError}
+    refusals = {PENDING: ConflictError, REVOKED: CodeRevokedError}
     raise refusals.get(status, CodeAlreadyUsedError)()
 
 
@@ -174,7 +175,7 @@ def delete_claimed(connection: Connection, claim: Claim) -> None:
 def revoke_claimed(connection: Connection, claim: Claim) -> None:
     """Makes the code one that no account has redeemed and none can redeem. Idempotent."""
     connection.execute(
-        update(activation_codes).where(_is(claim)).values(activation_status="revoked", **_UNBOUND)
+        update(activation_codes).where(_is(claim)).values(activation_status=REVOKED, **_UNBOUND)
     )
 
 
@@ -183,7 +184,7 @@ def release(connection: Connection, claim: Claim, now: datetime.datetime) -> boo
 
     Does nothing, and gives False, when the code no longer belongs to this very claim.
     """
-    status = case((_code.activation_status == "active", "pending"), else_=_code.activation_status)
+    status = case((_code.activation_status == ACTIVE, PENDING), else_=_code.activation_status)
     statement = update(activation_codes).where(_is(claim), _code.activation_time == claim.redeemed_time)
     values = {"activation_status": status, "update_time": now, **_UNBOUND}
     return connection.execute(statement.values(**values)).rowcount == 1

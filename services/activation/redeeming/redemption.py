@@ -19,7 +19,8 @@ from services.activation.redeeming.entitlements import Entitlements
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.errors import ConflictError
-from services.chassis.identity.principals import REVOKED, AccountRevokedError, Principal
+from services.chassis.identity.principals import AccountRevokedError, Principal
+from services.chassis.identity.statuses import REVOKED
 from services.chassis.jobs.queue import Jobs
 from services.chassis.postgres.database import Database
 

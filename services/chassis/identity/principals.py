@@ -16,11 +16,8 @@ import grpc
 from cachetools import LRUCache
 
 from services.chassis.errors import DomainError
-from services.chassis.identity.statuses import ACTIVE, effective_status
+from services.chassis.identity.statuses import ACTIVE, ADMIN_ROLE, effective_status
 
-ADMIN_ROLE = "admin"
-# The status of an account that an admin has shut out; only an admin sets another one.
-REVOKED = "revoked"
 # Two heartbeats of the feed, which come every 300 ms, and some; with the feed's own delay below one second.
 TRUST_SECONDS = 0.7
 

@@ -12,13 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
-from services.chassis.identity.principals import ADMIN_ROLE
+from services.chassis.identity.statuses import ADMIN_ROLE, PENDING, USER_ROLE
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
 from services.identity.tables import account_activations, account_feed, accounts
-
-USER_ROLE = "user"
-PENDING = "pending"
 
 
 @dataclass(eq=False)

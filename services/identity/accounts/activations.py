@@ -27,12 +27,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
-from services.chassis.identity.principals import REVOKED, AccountRevokedError
-from services.identity.accounts.accounts import PENDING, AccountNotFoundError
+from services.chassis.identity.principals import AccountRevokedError
+from services.chassis.identity.statuses import ACTIVE, PENDING, REVOKED
+from services.identity.accounts.accounts import AccountNotFoundError
 from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
 from services.identity.tables import account_activations, accounts
-
-ACTIVE = "active"
 
 
 @dataclass(eq=False)

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.identity.principals import AuthenticatedToken, Principal
+from services.chassis.identity.statuses import ACTIVE
 from services.chassis.pages import page_token
 from services.identity.accounts.accounts import Account
-from services.identity.accounts.activations import ACTIVE, Applied
+from services.identity.accounts.activations import Applied
 from services.identity.accounts.listing import AccountPage
 from services.identity.feed.changes import Change
 from services.identity.feed.watch import Heartbeat

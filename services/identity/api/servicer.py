@@ -10,12 +10,13 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import context as calls
 from services.chassis.audit.api import AuditReader, AuditRpcs
+from services.chassis.identity.statuses import USER_ROLE
 from services.chassis.pages import position_of
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import caller_network
 from services.chassis.validation import parse
 from services.identity.accounts import accounts
-from services.identity.accounts.accounts import USER_ROLE, AccountUpdate
+from services.identity.accounts.accounts import AccountUpdate
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.listing import AccountFilter
