@@ -51,7 +51,6 @@ REPLIES = (
     ErrorReply(404, 5, "PATH_NOT_FOUND", "没有这个接口，或不支持此请求方法"),
     ErrorReply(408, 4, "REQUEST_TIMEOUT", "请求发送超时"),
     ErrorReply(413, 3, "REQUEST_TOO_LARGE", "请求内容过大"),
-    ErrorReply(426, 9, "UPGRADE_REQUIRED", "请使用 HTTP/1.1 或 HTTP/2"),
     ErrorReply(429, 8, "GATEWAY_THROTTLED", "请求过于频繁，请稍后再试", retry=True),
     ErrorReply(431, 3, "HEADERS_TOO_LARGE", "请求头过大"),
     ErrorReply(500, 13, "INTERNAL", "服务内部错误"),

@@ -14,17 +14,13 @@ from typing import Any
 import grpc
 import psycopg
 from sqlalchemy import (
-    CTE,
-    ColumnElement,
     Connection,
-    FromClause,
     Text,
     bindparam,
     cast,
     delete,
     func,
     insert,
-    literal_column,
     select,
     true,
     update,
@@ -68,50 +64,27 @@ class FeedExtent:
     pruned_up_to: int
 
 
-def appending(changed: FromClause, kind: ColumnElement[str], time: ColumnElement[datetime.datetime]) -> CTE:
-    """SQL that writes a change of each account in the rows of `changed`, which has a column account_id.
-
-    Gives account_id and sequence of each. Part of a statement, so that the counter's lock is held for no more than
-    its round trip and the commit. The statement should select notice(), too.
-    """
-    # Joined, because PostgreSQL keeps the row of a join while it waits for the counter, but would count again
-    # after it, and find nothing.
-    number = select(func.count().label("changes")).select_from(changed).subquery("number")
-    counter = (
-        update(account_feed)
-        .where(account_feed.c.only_row == (number.c.changes > 0))
-        .values(sequence=account_feed.c.sequence + number.c.changes)
-        .returning((account_feed.c.sequence - number.c.changes).label("before"))
-        .cte("counter")
-    )
-    place = func.row_number().over(order_by=changed.c.account_id)
-    columns = account_changes.c
-    return (
-        insert(account_changes)
-        .from_select(
-            ["sequence", "account_id", "kind", "time"],
-            select(counter.c.before + place, changed.c.account_id, kind, time).join_from(
-                counter, changed, true()
-            ),
-        )
-        .returning(columns.account_id, columns.sequence)
-        .cte("fed")
-    )
-
-
-def notice(fed: CTE) -> ColumnElement[None]:
-    """SQL that notifies all listeners once the changes written by appending() are committed."""
-    head = select(func.max(fed.c.sequence)).scalar_subquery()
-    return func.pg_notify(literal_column(f"'{CHANNEL}'"), cast(head, Text))
-
-
-_changed = select(bindparam("account_id", type_=account_changes.c.account_id.type).label("account_id"))
-_fed = appending(
-    _changed.cte("changed"),
-    bindparam("kind", type_=account_changes.c.kind.type),
-    bindparam("time", type_=account_changes.c.time.type),
+# One statement, so that the counter's lock is held for no more than a round trip and the commit.
+_number = (
+    update(account_feed)
+    .values(sequence=account_feed.c.sequence + 1)
+    .returning(account_feed.c.sequence)
+    .cte("number")
 )
-_APPEND = select(_fed.c.sequence, notice(_fed))
+_new = account_changes.c
+_APPEND = (
+    insert(account_changes)
+    .from_select(
+        ["sequence", "account_id", "kind", "time"],
+        select(
+            _number.c.sequence,
+            bindparam("account_id", type_=_new.account_id.type),
+            bindparam("kind", type_=_new.kind.type),
+            bindparam("time", type_=_new.time.type),
+        ),
+    )
+    .returning(_new.sequence, func.pg_notify(CHANNEL, cast(_new.sequence, Text)))
+)
 _later = (
     select(account_changes)
     .where(account_changes.c.sequence > bindparam("after"))
