@@ -9,10 +9,11 @@ from prometheus_client import CollectorRegistry
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation.account_deletion import AccountDeletion
-from services.activation.administration import CodeAdministration
 from services.activation.api.servicer import ActivationServicer
 from services.activation.codes import codes
+from services.activation.codes.administration import CodeAdministration
 from services.activation.codes.export import Exports
+from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
 from services.activation.redeeming.redemption import Redemption
@@ -80,8 +81,6 @@ class Activation:
             ActivationServicer(
                 administration=CodeAdministration(
                     database=self._database,
-                    jobs=self._jobs,
-                    entitlements=entitlements,
                     exports=Exports(self._database, byte_order_mark=settings.csv_byte_order_mark),
                     audit=self._audit.log,
                     now=now,
@@ -90,6 +89,7 @@ class Activation:
                 redemption=Redemption(
                     self._database, self._jobs, guessing, entitlements, self._audit.log, now
                 ),
+                deletion=CodeDeletion(self._database, self._jobs, entitlements, self._audit.log),
                 audit_reader=self._audit.reader,
                 now=now,
                 stall_seconds=settings.export_stall_seconds,

@@ -1,7 +1,6 @@
 """The ActivationService's RPCs: requests into calls, results into answers."""
 
 import datetime
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ from google.api.httpbody_pb2 import HttpBody
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation.administration import CodeAdministration
 from services.activation.api.messages import message_of, new_codes
 from services.activation.api.requests import (
     CodeValues,
@@ -19,10 +17,12 @@ from services.activation.api.requests import (
     ListCodesValues,
     UpdateCodeValues,
 )
-from services.activation.codes.stalled_clients import cancelled_when_stalled
+from services.activation.api.stalled_clients import cancelled_when_stalled
+from services.activation.codes.administration import CodeAdministration
+from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.redemption import Redemption
 from services.chassis.audit.api import AuditReader, AuditRpcs
-from services.chassis.context import caller, current
+from services.chassis.context import caller, caller_id, current
 from services.chassis.pages import page_token, position_of
 from services.chassis.validation import parse
 
@@ -38,6 +38,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
 
     administration: CodeAdministration
     redemption: Redemption
+    deletion: CodeDeletion
     audit_reader: AuditReader
     now: Callable[[], datetime.datetime]
     # How long a client of an export may leave a block unread; up to twice that.
@@ -46,9 +47,10 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     def GenerateCodes(
         self, request: pb.GenerateCodesRequest, _context: grpc.ServicerContext
     ) -> pb.GenerateCodesResponse:
-        values, admin = parse(GenerateCodesValues, request), uuid.UUID(caller().account_id)
-        made = self.administration.generate(admin, values.valid_days, values.count, values.request_id)
-        return new_codes(made)
+        values = parse(GenerateCodesValues, request)
+        return new_codes(
+            self.administration.generate(caller_id(), values.valid_days, values.count, values.request_id)
+        )
 
     def ListCodes(self, request: pb.ListCodesRequest, _context: grpc.ServicerContext) -> pb.ListCodesResponse:
         values = parse(ListCodesValues, request)
@@ -103,5 +105,5 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
         self, request: pb.DeleteCodeRequest, _context: grpc.ServicerContext
     ) -> pb.DeleteCodeResponse:
         values = parse(CodeValues, request)
-        self.administration.delete(values.activation_code)
+        self.deletion.delete(values.activation_code)
         return pb.DeleteCodeResponse(status="ok")

@@ -2,7 +2,7 @@
 
 import threading
 
-from services.activation.codes.stalled_clients import cancelled_when_stalled
+from services.activation.api.stalled_clients import cancelled_when_stalled
 from tests.support.waiting import wait_until
 
 

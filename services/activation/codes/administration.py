@@ -1,4 +1,4 @@
-"""What admins do with activation codes. Each change is one transaction, with its audit entry."""
+"""What admins do with activation codes, except deleting. Each change is one transaction, with its audit entry."""
 
 import datetime
 import uuid
@@ -6,21 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import structlog
-
-from services.activation.codes import codes, deletion
+from services.activation.codes import codes
 from services.activation.codes.codes import Code
 from services.activation.codes.export import Export, Exports
 from services.activation.codes.generation import Generation, generate
 from services.activation.codes.listing import Filter, Page, read_page
-from services.activation.redeeming.entitlements import CLEAR_ACTIVATION, CLEAR_JOB_DELAY_SECONDS, Entitlements
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.identity.client import IdentityUnavailableError
-from services.chassis.jobs.queue import Jobs
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,8 +21,6 @@ class CodeAdministration:
     """The admins' work. Thread-safe. `now` gives an aware datetime; `random_bytes` must be unpredictable."""
 
     database: Database
-    jobs: Jobs
-    entitlements: Entitlements
     exports: Exports
     audit: AuditLog
     now: Callable[[], datetime.datetime]
@@ -75,25 +66,3 @@ class CodeAdministration:
             details = {"valid_days": str(changed.valid_days), "status": changed.activation_status}
             self.audit.record(connection, Event("code_changed", str(changed.id), details=details))
         return changed
-
-    def delete(self, activation_code: str) -> None:
-        """Deletes the code and takes back what it gave; if Identity cannot be asked, a job does that later.
-
-        Raises CodeNotFoundError.
-        """
-        with self.database.transaction() as connection:
-            code_id = deletion.remove(connection, activation_code)
-            # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
-            job_id = self.jobs.enqueue(
-                connection,
-                CLEAR_ACTIVATION,
-                delay_seconds=CLEAR_JOB_DELAY_SECONDS,
-                activation_code=activation_code,
-            )
-            self.audit.record(connection, Event("code_deleted", str(code_id)))
-        try:
-            self.entitlements.clear(activation_code)
-        except IdentityUnavailableError:
-            _log.warning("clearing_left_to_job", job=job_id)
-        else:
-            self.jobs.withdraw(self.database, job_id)

@@ -1,0 +1,46 @@
+"""Deletes a code and takes back what it gave the account that redeemed it."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from services.activation.codes import deletion
+from services.activation.redeeming.entitlements import CLEAR_ACTIVATION, CLEAR_JOB_DELAY_SECONDS, Entitlements
+from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.identity.client import IdentityUnavailableError
+from services.chassis.jobs.queue import Jobs
+from services.chassis.postgres.database import Database
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class CodeDeletion:
+    """The admins' DeleteCode. Thread-safe."""
+
+    database: Database
+    jobs: Jobs
+    entitlements: Entitlements
+    audit: AuditLog
+
+    def delete(self, activation_code: str) -> None:
+        """Deletes the code and takes back what it gave; if Identity cannot be asked, a job does that later.
+
+        Raises CodeNotFoundError.
+        """
+        with self.database.transaction() as connection:
+            code_id = deletion.remove(connection, activation_code)
+            # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
+            job_id = self.jobs.enqueue(
+                connection,
+                CLEAR_ACTIVATION,
+                delay_seconds=CLEAR_JOB_DELAY_SECONDS,
+                activation_code=activation_code,
+            )
+            self.audit.record(connection, Event("code_deleted", str(code_id)))
+        try:
+            self.entitlements.clear(activation_code)
+        except IdentityUnavailableError:
+            _log.warning("clearing_left_to_job", job=job_id)
+        else:
+            self.jobs.withdraw(self.database, job_id)
