@@ -8,6 +8,7 @@ from sqlalchemy import Column, bindparam, select, update
 
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies.tables import cookies, pending_logouts
+from services.wechat_cookie.logins.rules.state import logged_id
 from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
@@ -55,7 +56,7 @@ def rotate(database: Database, vault: Vault, encrypted: Iterable[EncryptedColumn
                     new = vault.re_encrypt(old)
                 except UnreadableSecretError:
                     unreadable += 1
-                    _log.error("secret_unreadable", table=column.column.table.name, row=str(key)[:8])
+                    _log.error("secret_unreadable", table=column.column.table.name, row=_logged(key))
                     continue
                 if new is not None:
                     changes.append({"row": key, "old": old, "new": new})
@@ -85,3 +86,8 @@ def _write(database: Database, encrypted: EncryptedColumn, changes: list[dict[st
     )
     with database.transaction() as connection:
         return connection.execute(statement, changes).rowcount
+
+
+def _logged(key: object) -> str:
+    # A text key is a login's, which opens it to its account; the others open nothing.
+    return logged_id(key) if isinstance(key, str) else str(key)

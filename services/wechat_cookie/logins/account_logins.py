@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis import context
 from services.chassis.identity.principals import Principal, TokenRevokedError
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import owners
@@ -152,6 +153,7 @@ class AccountLogins:
             self._limits,
             tokens_valid_after=caller.tokens_valid_after,
             access_until=access.account_end(caller),
+            request_id=context.request_id() or None,
         )
         with self._database.transaction() as connection:
             owners.lock(connection, owner_id)

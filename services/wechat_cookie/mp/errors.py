@@ -23,9 +23,14 @@ class MpError(Exception):
     login_failure: ClassVar[str]
     maybe_processed: ClassVar[bool] = False
     transient: bool = False
-    # For logs: what part of the way failed, and in what way. Holds no address.
+    # What part of the way to WeChat failed, and for "tls" in what way: one of a few words, for logs and people.
     part: str | None = None
     detail: str | None = None
+
+    @property
+    def failed_part(self) -> str | None:
+        """`detail`, else `part`: the most exact word for what failed on the way; None when WeChat answered."""
+        return self.detail or self.part
 
 
 class UnreachableError(MpError):
@@ -58,6 +63,7 @@ class DroppedError(MpError):
     """The connection ended, or was reset, before the answer was complete."""
 
     reason = "WECHAT_DROPPED"
+    part = "dropped"
     login_failure = "WECHAT_UNREACHABLE"
     maybe_processed = True
     transient = True

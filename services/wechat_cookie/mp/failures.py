@@ -14,6 +14,18 @@ from services.wechat_cookie.mp.errors import (
     UnreachableError,
 )
 
+# By OpenSSL's numbers, since its sentences may name the host.
+_CERTIFICATES = {
+    9: "certificate_not_yet_valid",
+    10: "certificate_expired",
+    18: "certificate_of_unknown_authority",
+    19: "certificate_of_unknown_authority",
+    20: "certificate_of_unknown_authority",
+    21: "certificate_of_unknown_authority",
+    62: "certificate_of_another_host",
+    64: "certificate_of_another_host",
+}
+
 
 def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of failure is one case.
     """What an exchange that ended in `error` means. The result holds nothing of it: its text has the address."""
@@ -21,10 +33,9 @@ def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of fai
         case requests.exceptions.ProxyError(), _:
             return UnreachableError("proxy")
         case requests.exceptions.SSLError(), ssl.SSLCertVerificationError(verify_code=code):
-            # OpenSSL's number, as verify_message may name the host. 10: expired, 18 to 20: authority not known.
-            return UnreachableError("tls", f"certificate not valid, OpenSSL verify code {code}")
+            return UnreachableError("tls", _CERTIFICATES.get(code, f"certificate_refused_{code}"))
         case requests.exceptions.SSLError(), _:
-            return UnreachableError("tls", "no TLS handshake")
+            return UnreachableError("tls", "no_handshake")
         case ((requests.exceptions.ReadTimeout() | urllib3.exceptions.ReadTimeoutError()), _):
             return AnswerTimeoutError()
         case _, urllib3.exceptions.NameResolutionError():

@@ -11,6 +11,7 @@ from services.wechat_cookie.logins.rules.transition import (
     again_in,
     at_once,
     failed,
+    failed_by,
     polling,
     progress,
     succeeded,
@@ -67,7 +68,7 @@ def not_finished(
         return write(state, **pause, doubtful=doubtful)
     if state.doubtful and isinstance(error, NoRedirectError):
         return failed(state, Reason.LOGIN_INTERRUPTED, now)
-    return failed(state, Reason(error.login_failure), now)
+    return failed_by(state, error, now)
 
 
 def not_described(

@@ -38,6 +38,7 @@ def started(
     *,
     tokens_valid_after: int | None = None,
     access_until: datetime.datetime | None = None,
+    request_id: str | None = None,
 ) -> Transition:
     """A new login, due immediately, with its first event."""
     event, at_stage = progress(Stage.PREPARING)
@@ -54,6 +55,7 @@ def started(
         deadline_at=now + datetime.timedelta(seconds=limits.preparing_seconds),
         tokens_valid_after=tokens_valid_after,
         access_until=access_until,
+        request_id=request_id,
     )
     return write(blank, event, **at_stage)
 

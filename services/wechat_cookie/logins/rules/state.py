@@ -1,6 +1,7 @@
 """A login as the rules see it: a value that mirrors its row in the database."""
 
 import datetime
+import hashlib
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +28,11 @@ class Step(StrEnum):
 
 POLLS = frozenset({Step.ASK, Step.ASK_APPROVAL})
 """Steps that change nothing at WeChat, so it is harmless when two replicas take one at the same time."""
+
+
+def logged_id(login_id: str) -> str:
+    """What log lines call a login: part of a hash, because the id is the key that clients watch it with."""
+    return hashlib.sha256(login_id.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,15 @@ class LoginState:
     tokens_valid_after: int | None = None
     # When the account's access ends by time; None for never.
     access_until: datetime.datetime | None = None
+    # The id of the request that began the login; None for one that an earlier release began.
+    request_id: str | None = None
+    # What failed on the way to WeChat at the last try of this step; see MpError.failed_part.
+    failed_part: str | None = None
+
+    @property
+    def log_fields(self) -> dict[str, str | None]:
+        """What names the login in log lines."""
+        return {"login": logged_id(self.id), "request_id": self.request_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from services.wechat_cookie.logins.rules.outcomes import Described
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.errors import MpError
 from services.wechat_cookie.mp.results import FinishedLogin
 
 
@@ -52,6 +53,7 @@ def at_once(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str
         "doubtful": False,
         "failing_since": None,
         "failure_told": False,
+        "failed_part": None,
         **_due(now, limits.lease_seconds, limits.lease_seconds),
     }
 
@@ -65,6 +67,7 @@ def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str
         "doubtful": False,
         "failing_since": None,
         "failure_told": False,
+        "failed_part": None,
         **_due(now, limits.poll_seconds, limits.poll_seconds),
     }
 
@@ -79,9 +82,14 @@ def again_in(
 
 def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:
     """The login ends without a cookie."""
-    message = wording.REASONS[reason]
+    message = wording.failure(reason, state.failed_part)
     event = Failed(reason, message, reason not in wording.NOT_RETRYABLE)
     return write(state, event, stage=Stage.FAILED, reason=reason, message=message, **_ended(now))
+
+
+def failed_by(state: LoginState, error: MpError, now: datetime.datetime) -> Transition:
+    """The login ends without a cookie because of `error`."""
+    return failed(replace(state, failed_part=error.failed_part), Reason(error.login_failure), now)
 
 
 def succeeded(state: LoginState, now: datetime.datetime) -> Transition:

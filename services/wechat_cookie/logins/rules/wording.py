@@ -44,6 +44,21 @@ REASONS = {
     Reason.INTERNAL: "服务内部错误，请重新发起登录",
 }
 
+# What failed on the way to WeChat, by MpError.failed_part.
+_UNREACHABLE = {
+    "dns": "无法解析域名",
+    "connect": "无法建立连接",
+    "no_handshake": "无法建立加密连接",
+    "certificate_expired": "证书已过期",
+    "certificate_not_yet_valid": "证书尚未生效",
+    "certificate_of_unknown_authority": "证书的签发机构不受信任",
+    "certificate_of_another_host": "证书属于其他域名",
+    "proxy": "代理不可用",
+    "timeout": "没有及时应答",
+    "dropped": "连接中断",
+}
+_CERTIFICATE_REFUSED = "证书无效"
+
 # For these, starting again immediately changes nothing.
 NOT_RETRYABLE = frozenset(
     {
@@ -57,3 +72,10 @@ NOT_RETRYABLE = frozenset(
         Reason.OWNED_BY_ANOTHER_ACCOUNT,
     }
 )
+
+
+def failure(reason: Reason, failed_part: str | None = None) -> str:
+    """The sentence for a failed login; for WECHAT_UNREACHABLE what failed on the way, when that is known."""
+    if reason is not Reason.WECHAT_UNREACHABLE or failed_part is None:
+        return REASONS[reason]
+    return f"无法连接微信服务器（{_UNREACHABLE.get(failed_part, _CERTIFICATE_REFUSED)}），请检查网络后重试"

@@ -13,7 +13,7 @@ from services.wechat_cookie.cookies import owners, saving
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.logins.rules.events import QrShown, Succeeded
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
-from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.logins.rules.state import LoginState, Step, logged_id
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.logins.store.tables import login_events, logins
 from services.wechat_cookie.logins.streams.messages import to_stored
@@ -151,7 +151,7 @@ class LoginRows:
             return MpCookies.from_json(self._vault.decrypt(encrypted))
         except (UnreadableSecretError, InvalidCookiesError):
             # Without them WeChat does not know the login, and its answer ends it.
-            _log.error("login_cookies_unreadable", login=login_id[:8])
+            _log.error("login_cookies_unreadable", login=logged_id(login_id))
             return MpCookies()
 
 

@@ -74,6 +74,10 @@ logins = Table(
     Column("tokens_valid_after", BigInteger),
     # When the account's access ends by time.
     Column("access_until", DateTime(timezone=True)),
+    # Of the call that began it: at most 64 characters.
+    Column("request_id", Text),
+    # What failed last on the way to WeChat: one of a few words.
+    Column("failed_part", Text),
     CheckConstraint("id ~ '^[0-9a-f]{32}$'", name="logins_id_is_a_key"),
     CheckConstraint(_one_of("stage", Stage), name="logins_stage_is_known"),
     CheckConstraint(_one_of("step", Step), name="logins_step_is_known"),

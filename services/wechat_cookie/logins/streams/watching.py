@@ -11,6 +11,7 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.errors import DatabaseUnavailableError
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.errors import ReplicaStoppingError
+from services.wechat_cookie.logins.rules.state import logged_id
 from services.wechat_cookie.logins.store.tables import login_events
 from services.wechat_cookie.logins.streams.hub import Watcher
 from services.wechat_cookie.logins.streams.messages import access_ended, heartbeat, is_last
@@ -87,5 +88,5 @@ class EventReader:
             with self._readers, self._database.reading() as connection:
                 return connection.execute(_AFTER, {"login_id": login_id, "after": after}).scalars().all()
         except DatabaseUnavailableError:
-            _log.warning("watching_interrupted", login=login_id[:8])
+            _log.warning("watching_interrupted", login=logged_id(login_id))
             return None

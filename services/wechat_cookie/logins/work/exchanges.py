@@ -40,7 +40,7 @@ class Exchanges:
     def _make(self, state: LoginState) -> Outcome:
         match state.step:
             case Step.START:
-                return self._qr_code(self._client.start_login(self._visited()))
+                return self._qr_code(self._client.start_login(self._visited(state)))
             case Step.REPLACE_QR:
                 return self._qr_code(state.cookies)
             case Step.ASK:
@@ -53,13 +53,13 @@ class Exchanges:
                 return self._describe(state)
         raise ValueError("the login has ended")
 
-    def _visited(self) -> MpCookies:
+    def _visited(self, state: LoginState) -> MpCookies:
         try:
             return self._client.visit(MpCookies())
         except UnreachableError:
             raise
         except MpError as error:
-            _log.info("visit_failed", reason=error.reason)
+            _log.info("visit_failed", reason=error.reason, **state.log_fields)
             return MpCookies()
 
     def _qr_code(self, cookies: MpCookies) -> QrFetched:
@@ -69,7 +69,7 @@ class Exchanges:
     def _describe(self, state: LoginState) -> Described:
         profile = self._client.fetch_profile(state.cookies, state.token or "", state.home_path)
         if not profile.name:
-            _log.warning("account_without_name", login=state.id[:8])
+            _log.warning("account_without_name", **state.log_fields)
         return Described(profile, self._avatar(state, profile))
 
     def _avatar(self, state: LoginState, profile: Profile) -> Image | None:
@@ -78,5 +78,5 @@ class Exchanges:
         try:
             return self._client.fetch_avatar(profile.avatar_url)
         except MpError as error:
-            _log.warning("avatar_not_fetched", login=state.id[:8], reason=error.reason)
+            _log.warning("avatar_not_fetched", reason=error.reason, **state.log_fields)
             return None

@@ -1,7 +1,6 @@
 """Takes a claimed login through its steps: asks WeChat with no transaction open, then writes what follows."""
 
 import datetime
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -90,19 +89,12 @@ class Steps:
         try:
             outcome = self._exchanges.make(state)
         except Exception:  # noqa: BLE001 - A fault of ours ends this login and no other.
-            _log.exception("login_faulted", login=state.id[:8], step=step)
+            _log.exception("login_faulted", step=step, **state.log_fields)
             outcome = Faulted()
         if isinstance(outcome, Broken):
             error = outcome.error
-            hashed = hashlib.sha256(state.id.encode()).hexdigest()[:12]
-            _log.info(
-                "wechat_failed",
-                login=hashed,
-                step=step,
-                reason=error.reason,
-                part=error.part,
-                detail=error.detail,
-            )
+            why = {"reason": error.reason, "part": error.part, "detail": error.detail}
+            _log.info("wechat_failed", step=step, **why, **state.log_fields)
         self._measures.exchanged(step, outcome)
         return outcome
 
@@ -117,7 +109,7 @@ class Steps:
                 return written
             latest = self._reread(latest.id)
             if latest is not None and not rules.still_wanted(outcome, asked_for, latest):
-                _log.info("login_went_on_elsewhere", login=latest.id[:8], step=asked_for)
+                _log.info("login_went_on_elsewhere", step=asked_for, **latest.log_fields)
                 return None
         return None
 
@@ -139,7 +131,7 @@ class Steps:
             except (DatabaseUnavailableError, ConflictError, IdentityUnavailableError) as error:
                 if transition.session is None or time.monotonic() > give_up_at:
                     raise
-                _log.warning("session_waits", login=transition.state.id[:8], reason=error.reason)
+                _log.warning("session_waits", reason=error.reason, **transition.state.log_fields)
                 if self._stopping.wait(SESSION_RETRY_SECONDS):
                     raise
 

@@ -91,9 +91,10 @@ class Caller:
     def metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self.token}"),)
 
-    def start(self) -> Story:
+    def start(self, request_id: str = "") -> Story:
+        metadata = (*self.metadata, ("x-request-id", request_id))
         return Story(
-            self.stub.StartLogin(pb.StartLoginRequest(), metadata=self.metadata, timeout=CALL_TIMEOUT_SECONDS)
+            self.stub.StartLogin(pb.StartLoginRequest(), metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
         )
 
     def watch(self, key: str, after: int | None = None) -> Story:

@@ -125,7 +125,7 @@ class Cluster:
         base_url: str | None = None,
         threads: LoginThreads | None = None,
         begin_seconds: float = 13.0,
-        **patience: float,
+        **patience: float | str,
     ) -> Replica:
         """One more replica, started. `patience` changes MpSettings."""
         ca_file = self.emulator.ca_file

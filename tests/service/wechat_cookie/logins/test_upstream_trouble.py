@@ -1,6 +1,6 @@
 """WeChat slow, dropping, answering errors and pages: a login that runs goes on, one that cannot begin ends."""
 
-import re
+import hashlib
 import socket
 import time
 from dataclasses import replace
@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.fault_spec import Fault
+from services.wechat_cookie.mp.resolver import Resolver
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
 
@@ -78,13 +79,55 @@ def test_a_wechat_that_refuses_connections_is_told_as_unreachable(cluster: Clust
     assert "无法连接微信" in failure.message
 
 
-def test_the_log_says_which_part_of_the_way_failed_and_names_the_login_by_its_hash(cluster: Cluster) -> None:
+def test_the_log_says_which_part_of_the_way_failed_for_which_login_and_request(cluster: Cluster) -> None:
     ann = cluster.replica(base_url=f"https://127.0.0.1:{closed_port()}").account()
     with capture_logs() as logs:
-        ann.start().to_end()
+        story = ann.start(request_id="request-of-this-login")
+        failure = story.to_end().failure
     line = next(one for one in logs if one["event"] == "wechat_failed")
     assert (line["reason"], line["part"]) == ("WECHAT_UNREACHABLE", "connect")
-    assert re.fullmatch("[0-9a-f]{12}", line["login"])
+    assert line["login"] == hashlib.sha256(story.key.encode()).hexdigest()[:12]
+    assert line["request_id"] == "request-of-this-login"
+    assert "建立连接" in failure.message
+    assert story.key[:8] not in repr(logs)
+
+
+def test_a_certificate_that_is_refused_is_named_in_the_log_and_to_the_caller(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(cluster.emulator.base_url.rsplit(":", 1)[1])
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    monkeypatch.setattr(Resolver, "addresses", lambda *_args: [address])
+    ann = cluster.replica(base_url=f"https://mp.weixin.qq.com:{port}").account()
+    with capture_logs() as logs:
+        failure = ann.start().to_end().failure
+    line = next(one for one in logs if one["event"] == "wechat_failed")
+    assert (line["part"], line["detail"]) == ("tls", "certificate_of_another_host")
+    assert (failure.reason, "证书" in failure.message) == ("WECHAT_UNREACHABLE", True)
+
+
+def test_a_dead_proxy_is_told_without_its_password(cluster: Cluster) -> None:
+    ann = cluster.replica(proxy=f"http://me:pass-word@127.0.0.1:{closed_port()}").account()
+    with capture_logs() as logs:
+        story = ann.start()
+        failure = story.to_end().failure
+    line = next(one for one in logs if one["event"] == "wechat_failed")
+    assert line["part"] == "proxy"
+    assert "代理" in failure.message
+    assert ann.poll(story.key).message == failure.message
+    assert "pass-word" not in repr(logs) + repr(story.events)
+
+
+def test_an_account_without_a_name_is_logged_with_the_login_s_hash(
+    ann: Caller, phone: EmulatorControl
+) -> None:
+    phone.set_knobs(mini_program=True)
+    with capture_logs() as logs:
+        story = ann.start()
+        phone.scan_and_confirm(story.until_qr().url)
+        assert story.to_end().success.cookie.name == ""
+    line = next(one for one in logs if one["event"] == "account_without_name")
+    assert line["login"] == hashlib.sha256(story.key.encode()).hexdigest()[:12]
 
 
 def test_a_wechat_that_never_answers_ends_the_start_at_its_deadline(cluster: Cluster) -> None:

@@ -1,16 +1,19 @@
 """The ways to WeChat: names, ports, TLS, proxies, and each way in which they are shut."""
 
 import contextlib
+import datetime
 import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
 from deploy.wechat_emulator.running import RunningEmulator
+from deploy.wechat_emulator.tls import make_throwaway_ca, server_context
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.statuses import ScanOutcome
@@ -131,7 +134,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 ) -> None:
     with pytest.raises(errors.UnreachableError) as failure:
         make_client(emulator.base_url).visit(MpCookies())
-    assert failure.value.part == "tls"
+    assert (failure.value.part, failure.value.detail) == ("tls", "certificate_of_unknown_authority")
 
 
 def test_a_given_authority_replaces_the_usual_ones(
@@ -153,7 +156,21 @@ def test_a_certificate_of_another_name_is_refused(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [address])
     with pytest.raises(errors.UnreachableError) as failure:
         make_client(f"https://mp.weixin.qq.com:{port}", emulator.ca_file).visit(MpCookies())
-    assert failure.value.part == "tls"
+    assert (failure.value.part, failure.value.detail) == ("tls", "certificate_of_another_host")
+
+
+@pytest.mark.parametrize(
+    ("days", "detail"), [(-30, "certificate_expired"), (30, "certificate_not_yet_valid")]
+)
+def test_a_certificate_out_of_its_time_is_refused(
+    make_client: MakeClient, tmp_path: Path, days: int, detail: str
+) -> None:
+    made = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    files = make_throwaway_ca(tmp_path, made)
+    context = server_context(files.certificate, files.key)
+    with raw_server(answering(b""), context) as port, pytest.raises(errors.UnreachableError) as failure:
+        make_client(f"https://127.0.0.1:{port}", str(files.ca)).visit(MpCookies())
+    assert (failure.value.part, failure.value.detail) == ("tls", detail)
 
 
 def test_a_server_without_tls_is_no_wechat_over_https(
@@ -161,7 +178,7 @@ def test_a_server_without_tls_is_no_wechat_over_https(
 ) -> None:
     with pytest.raises(errors.UnreachableError) as failure:
         make_client(plain_emulator.base_url.replace("http:", "https:")).visit(MpCookies())
-    assert failure.value.part == "tls"
+    assert (failure.value.part, failure.value.detail) == ("tls", "no_handshake")
 
 
 def test_a_handshake_that_never_comes_is_given_up_in_time(make_client: MakeClient, silent_port: int) -> None:

@@ -9,6 +9,7 @@ from services.wechat_cookie.logins.rules.events import Failed, Progressed
 from services.wechat_cookie.logins.rules.outcomes import Broken
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp import errors
 from tests.unit.wechat_cookie.logins.states import LIMITS, NOW, applied, ask, begun, later, waiting
 
@@ -108,3 +109,43 @@ def test_a_replacement_that_is_no_picture_fails_after_four_tries() -> None:
     [event] = applied(state, error).events
     assert isinstance(event, Failed)
     assert event.reason is Reason.QR_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.UnreachableError("dns"), "域名"),
+        (errors.UnreachableError("connect"), "建立连接"),
+        (errors.UnreachableError("tls", "no_handshake"), "加密连接"),
+        (errors.UnreachableError("tls", "certificate_expired"), "证书已过期"),
+        (errors.UnreachableError("tls", "certificate_of_unknown_authority"), "证书的签发机构"),
+        (errors.UnreachableError("tls", "certificate_refused_26"), "证书无效"),
+        (errors.UnreachableError("proxy"), "代理"),
+        (errors.AnswerTimeoutError(), "没有及时应答"),
+        (errors.DroppedError(), "中断"),
+    ],
+)
+def test_an_unreachable_wechat_is_told_with_the_part_of_the_way_that_failed(
+    error: errors.MpError, words: str
+) -> None:
+    ended = applied(begun(attempt=4), Broken(error))
+    [event] = ended.events
+    assert isinstance(event, Failed)
+    assert event.reason is Reason.WECHAT_UNREACHABLE
+    assert words in event.message
+    assert ended.state.message == event.message
+    # The login's deadline may come before the last try.
+    tried = applied(begun(attempt=1), Broken(error)).state
+    [late] = end_of(rules.overdue(tried, later(LIMITS.preparing_seconds))).events
+    assert late == event
+
+
+def test_a_deadline_without_any_failure_names_no_part_of_the_way() -> None:
+    [event] = end_of(rules.overdue(begun(), later(LIMITS.preparing_seconds))).events
+    assert isinstance(event, Failed)
+    assert event.message == wording.REASONS[Reason.WECHAT_UNREACHABLE]
+
+
+def end_of(transition: Transition | None) -> Transition:
+    assert transition is not None
+    return transition
