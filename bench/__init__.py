@@ -1,1 +1,1 @@
-"""Benchmarks: what the product does, each time beside the ceiling that the same machine allows in the same run."""
+"""Benchmarks of the product, each compared with a ceiling measured on the same machine in the same run."""

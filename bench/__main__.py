@@ -1,4 +1,4 @@
-"""`make bench`: every figure, or those that are named, in one table and as a file under bench/results/."""
+"""`make bench`: measures all figures or those named, and writes a table to the screen and to bench/results/."""
 
 import argparse
 import datetime
@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    """The exit code: 0 when every target is met."""
+    """Runs the benchmarks and returns the exit code: 0 if every target is met."""
     figures = all_figures()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
@@ -26,9 +26,9 @@ def main() -> int:
     names = parser.parse_args().names or list(figures)
     if unknown := [name for name in names if name not in figures]:
         parser.error(f"no such figure: {', '.join(unknown)}; there are {', '.join(figures)}")
-    # Figures are those of the defaults, whatever is exported for `make run`.
+    # The figures are for the default settings; those exported for `make run` must not change them.
     forget_settings()
-    begun, start = datetime.datetime.now(datetime.UTC), time.monotonic()
+    started_at, start = datetime.datetime.now(datetime.UTC), time.monotonic()
     # Before the first figure binds this process to one core.
     on = machine()
     results: list[Result] = []
@@ -37,7 +37,7 @@ def main() -> int:
             print(f"{time.monotonic() - start:6.0f} s  {name}", flush=True)
             results.extend(figures[name].measure(bench))
     results.sort(key=lambda result: result.number)
-    report = Report(results, versions(), on, commit(), begun, time.monotonic() - start)
+    report = Report(results, versions(), on, commit(), started_at, time.monotonic() - start)
     page = report.write(RESULTS)
     print(
         f"\n{report.table()}\n\n{report.details()}\n\n{page.relative_to(Path.cwd())}, {report.seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Accounts for benchmarks, written straight into Identity's database."""
+"""Accounts for benchmarks, written directly to Identity's database."""
 
 import datetime
 import uuid
@@ -13,22 +13,22 @@ ACCESS = datetime.timedelta(days=30)
 
 
 class Accounts:
-    """Makes accounts in one Identity database."""
+    """Creates accounts in one Identity database."""
 
     def __init__(self, database_url: str, jwt_secret: str, password: str) -> None:
         self._database_url = database_url
         self._ready = ReadyAccounts(database_url, jwt_secret, password)
 
     def pending(self, count: int) -> list[ReadyAccount]:
-        """New accounts that have redeemed nothing."""
+        """Creates accounts that have not redeemed a code."""
         return self._ready.make(count)
 
     def admin(self) -> ReadyAccount:
-        """A new administrator."""
+        """Creates an administrator."""
         return self._ready.make(1, role="admin")[0]
 
     def active(self, count: int) -> list[ReadyAccount]:
-        """New accounts with access for 30 days."""
+        """Creates accounts with access for 30 days."""
         made = self.pending(count)
         ids = [uuid.UUID(account.id) for account in made]
         ends = datetime.datetime.now(datetime.UTC) + ACCESS

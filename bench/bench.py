@@ -1,4 +1,4 @@
-"""What figures measure on: one running stack that they share, accounts in it, and bare servers beside it."""
+"""The environment of the figures: a shared running stack, accounts in it, and bare servers."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ CEILING_STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Cores:
-    """Where things run: the server that is measured on one core, whatever drives and feeds it on the other.
+    """The cores for the server that is measured, and for the load and everything else.
 
     On a machine with a single core both are the same.
     """
@@ -47,18 +47,18 @@ class Cores:
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server under load: where it listens and which processes, with their children, do its work."""
+    """A server under load: its address and its processes, whose children are included."""
 
     address: str
     pids: tuple[int, ...]
 
     def cpu_seconds(self) -> float:
-        """CPU time that its processes have used so far."""
+        """Returns the CPU time that its processes have used so far."""
         return sum(tree_cpu_seconds(pid) for pid in self.pids)
 
 
 class Bench:
-    """Everything is made when it is first asked for, and ends with the `with` block."""
+    """The environment of a run. Its parts are created on first use and stopped at the end of the `with` block."""
 
     def __init__(self) -> None:
         self.cores = Cores.of_this_machine()
@@ -74,9 +74,9 @@ class Bench:
 
     @cached_property
     def stack(self) -> LocalStack:
-        """The stack that all figures share: one replica of each service, the emulated WeChat, no throttles.
+        """The stack shared by all figures: one replica of each service, the WeChat emulator, no throttles.
 
-        Its services run on the server core, everything else of it on the load core, as does this process; place()
+        Its services are pinned to the server core, its other processes and this one to the load core; place()
         changes that.
         """
         stack = self._held.enter_context(self.new_stack())
@@ -87,8 +87,8 @@ class Bench:
     def new_stack(
         self, replicas: Mapping[str, int] | None = None, environment: Mapping[str, str] | None = None
     ) -> Iterator[LocalStack]:
-        """A further stack of the figure's own, not pinned to anything. `environment` is added to that of all."""
-        # What the stack starts inherits it, and services count their cores.
+        """Starts a separate stack, which is not pinned. `environment` is added to the usual one."""
+        # The processes of the stack inherit the affinity, and services count their cores.
         os.sched_setaffinity(0, self.cores.both)
         with tempfile.TemporaryDirectory(prefix="fastmp-bench-") as folder:
             settings = LocalSettings.side_by_side(
@@ -102,22 +102,22 @@ class Bench:
 
     @cached_property
     def jwt_secret(self) -> str:
-        """What the tokens of every stack are signed with."""
+        """The secret with which the tokens of every stack are signed."""
         return secrets.token_urlsafe(48)
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Makes accounts in the shared stack."""
+        """Creates accounts in the shared stack."""
         return self.accounts_of(self.stack)
 
     def accounts_of(self, stack: LocalStack) -> Accounts:
-        """Makes accounts in `stack`. Their password is PASSWORD."""
+        """Returns an object that creates accounts in `stack`. Their password is PASSWORD."""
         return Accounts(stack.database_url("identity"), self.jwt_secret, PASSWORD)
 
     def place(self, stack: LocalStack, **elsewhere: int | frozenset[int]) -> None:
-        """Pins services to the server core and the rest of the stack, and this process, to the load core.
+        """Pins the services to the server core, and the stack's other processes and this one to the load core.
 
-        `elsewhere` names the processes that go to another core, or several, e.g. `gateway=0`.
+        `elsewhere` has the cores of exceptions by process name, e.g. `gateway=0`; `load` is this process.
         """
         for name in stack.process_names():
             is_service = name.partition("-")[0] in SERVICES
@@ -128,15 +128,16 @@ class Bench:
         os.sched_setaffinity(0, pin_self if isinstance(pin_self, frozenset) else {pin_self})
 
     def service(self, *names: str) -> ServerProcess:
-        """Services of the shared stack as a server under load: the first one's address, the processes of all."""
+        """Returns services of the shared stack as one server under load, with the address of the first."""
         pids = tuple(self.stack.process(name).pid for name in names)
         return ServerProcess(self.stack.addresses(names[0])[0], pids)
 
     @contextlib.contextmanager
     def ceiling(self, module: str, *arguments: str, certificate: str = "identity") -> Iterator[ServerProcess]:
-        """A bare server, `python -m bench.ceilings.<module>`, on the server core and with the stack's own TLS.
+        """Runs a bare server, `python -m bench.ceilings.<module>`, on the server core with the stack's TLS files.
 
-        It gets `arguments` and prints its port when it answers. Raises RuntimeError when it does not start.
+        The server gets `arguments` and prints its port when it accepts calls. Raises RuntimeError if it does not
+        start.
         """
         files = self.stack.tls_files(certificate)
         paths = (str(files.ca_file), str(files.certificate_file), str(files.key_file))

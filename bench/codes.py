@@ -1,4 +1,4 @@
-"""Activation codes, made by the product's own rule in its database."""
+"""Activation codes, generated in the product's database by its own code."""
 
 import datetime
 import secrets
@@ -11,14 +11,14 @@ VALID_DAYS = 30
 
 
 def make_codes(database_url: str, count: int) -> list[str]:
-    """That many new pending codes."""
+    """Generates `count` pending codes and returns them."""
     now = datetime.datetime.now(datetime.UTC)
-    wish = Generation(uuid.uuid4(), VALID_DAYS, count)
+    request = Generation(uuid.uuid4(), VALID_DAYS, count)
     database = Database(database_url, pool_size=1, application_name="bench-codes")
     try:
         with database.transaction() as connection:
             return [
-                code.activation_code for code in generate(connection, wish, now, secrets.token_bytes).codes
+                code.activation_code for code in generate(connection, request, now, secrets.token_bytes).codes
             ]
     finally:
         database.dispose()

@@ -1,4 +1,4 @@
-"""Saved cookies, written straight into WeChatCookie's database: as a scanned login leaves them."""
+"""Saved cookies, written directly to WeChatCookie's database as after a login."""
 
 import datetime
 import secrets
@@ -15,7 +15,7 @@ AVATAR_BYTES = 20_000
 
 
 def save_cookies(database_url: str, owners: list[ReadyAccount], each: int) -> None:
-    """Gives each owner that many unexpired cookies, one of them current. Their jars open with no key."""
+    """Saves `each` unexpired cookies for each owner, one of them current. Their jars cannot be decrypted."""
     now = datetime.datetime.now(datetime.UTC)
     rows = [_row(owner, number, now) for owner in owners for number in range(each)]
     database = Database(database_url, pool_size=1, application_name="bench-cookies")
@@ -27,7 +27,7 @@ def save_cookies(database_url: str, owners: list[ReadyAccount], each: int) -> No
 
 
 def give_avatar(database_url: str, token: str) -> None:
-    """Gives one saved cookie a picture of usual size."""
+    """Saves an avatar of usual size for one cookie."""
     picture = update(cookies).where(cookies.c.token == token)
     database = Database(database_url, pool_size=1, application_name="bench-cookies")
     try:
@@ -40,7 +40,7 @@ def give_avatar(database_url: str, token: str) -> None:
 def _row(owner: ReadyAccount, number: int, now: datetime.datetime) -> dict[str, object]:
     return {
         "id": uuid.uuid4(),
-        # As long as those of WeChat, and no two alike.
+        # As long as those of WeChat, and unique.
         "token": str(10**18 + secrets.randbelow(10**18)),
         "owner_id": uuid.UUID(owner.id),
         "owner_email": owner.email,

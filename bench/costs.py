@@ -1,4 +1,4 @@
-"""`python -m bench.costs`: what docs/scaling.md reckons with, measured on one stack: CPU, WAL, rows, traffic."""
+"""`python -m bench.costs`: measures the costs of logins in docs/scaling.md on one stack: CPU, WAL, traffic."""
 
 import http.client
 import json
@@ -34,7 +34,7 @@ GROUP BY 1 ORDER BY 1
 
 @dataclass
 class Costs:
-    """What was used: CPU seconds by process, bytes of WAL, calls of WeChat and bytes to and from it."""
+    """The resources used: CPU seconds by process, bytes of WAL, requests to WeChat and bytes to and from it."""
 
     seconds: float
     cpu: dict[str, float]
@@ -44,7 +44,7 @@ class Costs:
     received_bytes: int
 
     def per(self, count: float) -> str:
-        """In words, for each of `count`."""
+        """Formats the costs divided by `count`."""
         cpu = ", ".join(f"{name} {1e3 * used / count:.2f} ms" for name, used in self.cpu.items())
         return (
             f"CPU {cpu}; WAL {self.wal_bytes / count:,.0f} bytes; {self.requests / count:.2f} requests to WeChat, "
@@ -53,7 +53,7 @@ class Costs:
 
 
 def main() -> int:
-    """Prints the costs of a second of a pending login, and of a login from its start to the cookie."""
+    """Prints the costs of a login from its start to the cookie, and of a second of a pending login."""
     with Bench() as bench, bench.new_stack(environment=ENVIRONMENT) as stack:
         bench.place(stack)
         owner = bench.accounts_of(stack).active(1)[0]
@@ -74,11 +74,11 @@ def main() -> int:
 
 @contextmanager
 def measured(stack: LocalStack, wechat: EmulatorControl) -> Iterator[Callable[[], Costs]]:
-    """Gives a function that, after the block, says what was used within it."""
-    begun, before = time.monotonic(), _state(stack, wechat)
+    """Yields a function that returns, after the block, the costs of the block."""
+    start, before = time.monotonic(), _state(stack, wechat)
     found: list[Costs] = []
     yield lambda: found[0]
-    after, took = _state(stack, wechat), time.monotonic() - begun
+    after, took = _state(stack, wechat), time.monotonic() - start
     cpu = {name: after.cpu[name] - used for name, used in before.cpu.items()}
     found.append(
         Costs(
@@ -104,7 +104,7 @@ def _state(stack: LocalStack, wechat: EmulatorControl) -> Costs:
 
 
 def _traffic(port: int, pid: int) -> tuple[int, int]:
-    """Bytes that the process has sent to and received from the port, TLS and HTTP included, on open connections."""
+    """Returns the bytes that the process has sent to and received from the port on open connections."""
     listing = ["ss", "-tinpH", "state", "established", f"( dport = :{port} )"]
     text = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
     sums = {"bytes_sent": 0, "bytes_received": 0}

@@ -1,7 +1,7 @@
-"""Fills a stack's databases with any number of accounts, codes and cookies, of all the kinds that there are.
+"""Fills a stack's databases with any number of accounts, codes and cookies in all states.
 
-PostgreSQL itself makes the rows, with every constraint, trigger and count in force; only the secondary indexes are
-built afterwards, which takes a fraction of the time. They share one password and one jar of cookies.
+PostgreSQL generates the rows, with all constraints, triggers and counts enabled; only the secondary indexes are
+built afterwards, which takes a fraction of the time. All rows share one password and one cookie jar.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from tests.support.generous_limits import generous_environment
 from tests.support.postgres import cluster_folder
 
 FIRST_TOKEN = 1_000_000_000
-# The number of a filled account that is active and has cookies.
+# The number of a generated account that is active and has cookies.
 ACTIVE_OWNER = 10
-# About what a login leaves.
+# Approximately the cookies of a login.
 COOKIE_NAMES = (
     "slave_sid",
     "slave_user",
@@ -44,8 +44,8 @@ COOKIE_NAMES = (
     "uuid",
 )
 
-# Accounts and codes are spread over a year back from now, and nothing expires while it is measured. A tenth has
-# redeemed a code, whose days are over for a tenth of those.
+# Accounts and codes are spread over the past year, and none expires during the measurement. A tenth of the accounts
+# has redeemed a code; for a tenth of those, the access has ended.
 _ACCOUNTS: LiteralString = """
 INSERT INTO accounts (id, email, email_key, password_hash, role, activation_status, activation_code, expired_time,
     newest_token, created_at, updated_at)
@@ -93,14 +93,14 @@ WHERE indrelid = %s::regclass AND NOT indisunique
 
 @contextmanager
 def filled_stack(bench: Bench, count: int) -> Iterator[LocalStack]:
-    """A running stack with `count` rows of each kind, on no disk where there is memory enough: a disk's noise would
-    hide what the rows cost."""
+    """Runs a stack with `count` rows of each kind, in memory if there is enough: a disk's noise would hide the
+    cost of the rows."""
     with cluster_folder() as folder:
         key = Fernet.generate_key().decode()
         settings = LocalSettings.side_by_side(folder / "state", jwt_secret=bench.jwt_secret, cookie_keys=key)
         environment = generous_environment(**ENVIRONMENT)
         with LocalStack(settings, wechat_emulator=(), environment=environment) as stack:
-            # It would take folders without rows away, and write those that it misses.
+            # While running, it would delete folders without rows and write missing ones.
             stack.process("wechat_cookie").stop()
             urls = {service: stack.database_url(service) for service in SERVICES}
             fill(urls, stack.static_directory / "cookies", count, PASSWORD, Vault([key]))
@@ -111,7 +111,7 @@ def filled_stack(bench: Bench, count: int) -> Iterator[LocalStack]:
 def fill(urls: Mapping[str, str], folders: Path, count: int, password: str, vault: Vault) -> None:
     """Adds `count` rows of each kind to the databases at `urls`, by service, and each cookie's exported folder.
 
-    `password` is that of every account, and `vault` opens every jar.
+    `password` is the password of every account, and `vault` encrypts the jars.
     """
     cookies = [
         Cookie(name=name, value=secrets.token_hex(24), domain="mp.weixin.qq.com", path="/")
@@ -136,7 +136,7 @@ def fill(urls: Mapping[str, str], folders: Path, count: int, password: str, vaul
 
 
 def account_id(number: int) -> uuid.UUID:
-    """The id of a filled account, by its number from 1 on."""
+    """Returns the id of a generated account by its number, from 1."""
     return uuid.UUID(bytes=hashlib.md5(f"account {number}".encode()).digest())
 
 
@@ -157,7 +157,7 @@ def _fill_table(url: str, table: LiteralString, rows: LiteralString, values: dic
 
 
 def _make_folders(directory: Path, count: int) -> None:
-    """The exported folder of each cookie, as far as its name and revision go: that is all that is looked at."""
+    """Creates the exported folder of each cookie with only its name and revision, as no more is compared."""
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for number in range(1, count + 1):

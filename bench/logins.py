@@ -1,4 +1,4 @@
-"""Pending logins on one replica: many at once, some of them watched through the gateway by their owners."""
+"""Pending logins on one replica, some of them watched through the gateway."""
 
 import http.client
 import json
@@ -18,9 +18,9 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from tests.support.direct_calls import bearer, channels
 from tests.support.ready_accounts import ReadyAccount
 
-BEGUN_AT_ONCE = 16
+CONCURRENT_STARTS = 16
 CALL_SECONDS = 60.0
-# Longer than anything is measured.
+# Limits and times that no measurement reaches.
 ENVIRONMENT = {
     "MAX_STREAMS_PER_ACCOUNT": "20000",
     "LOGIN_START_LIMIT_PER_ACCOUNT": "1000000",
@@ -32,7 +32,7 @@ ENVIRONMENT = {
 
 
 class Logins:
-    """Begins logins of one owner by direct gRPC, which then wait for their QR codes to be scanned."""
+    """Starts logins of one owner by direct gRPC, which then wait for their QR codes to be scanned."""
 
     def __init__(self, stack: LocalStack, owner: ReadyAccount) -> None:
         self._metadata = bearer(owner.token)
@@ -49,12 +49,12 @@ class Logins:
         self._held.close()
 
     def begin(self, count: int) -> list[str]:
-        """That many, several at once; gives their keys."""
-        with ThreadPoolExecutor(BEGUN_AT_ONCE) as pool:
+        """Starts `count` logins, several concurrently, and returns their keys."""
+        with ThreadPoolExecutor(CONCURRENT_STARTS) as pool:
             return list(pool.map(lambda _: self._begin(), range(count)))
 
     def begin_watched(self, wechat: EmulatorControl, count: int) -> list["WatchedScan"]:
-        """That many, one after the other, so that it is known which is which at WeChat."""
+        """Starts `count` logins one after the other, so that each can be identified at WeChat."""
         made = []
         for _ in range(count):
             key = self._begin()
@@ -65,13 +65,13 @@ class Logins:
         request = pb.BeginLoginRequest(inline_qr=False)
         answer = self._stub.BeginLogin(request, metadata=self._metadata, timeout=CALL_SECONDS)
         if answer.status != "pending":
-            raise RuntimeError(f"a login has not begun: {answer.message}")
+            raise RuntimeError(f"a login was not started: {answer.message}")
         return str(answer.login_key)
 
 
 @contextmanager
 def phone(stack: LocalStack) -> Iterator[EmulatorControl]:
-    """The phone, and the knobs, of the stack's emulated WeChat."""
+    """Yields the control of the stack's WeChat emulator."""
     emulator = stack.wechat_emulator
     if emulator is None:
         raise RuntimeError("the stack has no emulated WeChat")
@@ -83,7 +83,7 @@ def phone(stack: LocalStack) -> Iterator[EmulatorControl]:
 
 @dataclass
 class WatchedScan:
-    """One login that its owner watches through the gateway: when it was tapped, and when the event came."""
+    """One login, watched through the gateway: when its QR code was scanned, and when the event arrived."""
 
     uuid: str
     login_key: str
@@ -91,7 +91,7 @@ class WatchedScan:
     seen_at: float | None = None
 
     def follow(self, gateway_url: str, token: str) -> None:
-        """Reads the stream of events until one says that the QR code was scanned."""
+        """Reads the stream of events up to the one that reports the scan."""
         url = urlsplit(gateway_url)
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=CALL_SECONDS)
         path = f"/cookie/watch?login_key={self.login_key}"
@@ -104,9 +104,9 @@ class WatchedScan:
 
     @property
     def seconds(self) -> float:
-        """From the tap to the event. Raises RuntimeError when it never came."""
+        """The time from the scan to the event. Raises RuntimeError if there was no event."""
         if self.tapped_at is None or self.seen_at is None:
-            raise RuntimeError("a tap was not told to the one who watches")
+            raise RuntimeError("a scan was not reported to the watching client")
         return self.seen_at - self.tapped_at
 
 

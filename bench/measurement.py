@@ -1,4 +1,4 @@
-"""One figure's result, and the runs that it comes from."""
+"""The result of a figure, and helpers to measure it."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,13 @@ RunT = TypeVar("RunT")
 
 @dataclass(frozen=True)
 class Target:
-    """What a ratio is held against: "at_least" or "at_most" `bound`."""
+    """The target of a ratio: "at_least" or "at_most" `bound`."""
 
     direction: Literal["at_least", "at_most"]
     bound: float
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` is on the right side of the bound."""
+        """Whether `value` meets the target."""
         return value >= self.bound if self.direction == "at_least" else value <= self.bound
 
     def __str__(self) -> str:
@@ -26,21 +26,21 @@ class Target:
 
 
 def at_least(bound: float) -> Target:
-    """A target that is met by `bound` and more."""
+    """Returns a target that is met by `bound` and greater values."""
     return Target("at_least", bound)
 
 
 def at_most(bound: float) -> Target:
-    """A target that is met by `bound` and less."""
+    """Returns a target that is met by `bound` and smaller values."""
     return Target("at_most", bound)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table. `number` is the figure's in the list of targets.
+    """One line of the table. `number` is the figure's number in the list of targets.
 
-    `measured` and `ceiling` are medians in `unit`; a figure without a ceiling has None, and then `target` is held
-    against `measured` itself. `detail` is a sentence with what else was seen.
+    `measured` and `ceiling` are medians in `unit`. `target` applies to their ratio, or without a ceiling (None) to
+    `measured` itself. `detail` is a sentence with further observations.
     """
 
     number: int
@@ -53,12 +53,12 @@ class Result:
 
     @property
     def ratio(self) -> float | None:
-        """`measured` by `ceiling`; None without a ceiling."""
+        """`measured` divided by `ceiling`; None without a ceiling."""
         return None if self.ceiling is None else self.measured / self.ceiling
 
     @property
     def is_met(self) -> bool:
-        """Whether the target is reached."""
+        """Whether the target is met."""
         ratio = self.ratio
         return self.target.is_met(self.measured if ratio is None else ratio)
 
@@ -66,9 +66,9 @@ class Result:
 def interleave(
     runs: Mapping[str, Callable[[], RunT]], rounds: int = ROUNDS, warm_up: bool = True
 ) -> dict[str, list[RunT]]:
-    """What each run gave, by its name: one of each in turn, `rounds` times, so that all see the same machine.
+    """Calls the runs in turn, `rounds` times, so that all have the same conditions. Returns their results by name.
 
-    The turns begin with another run each time. With `warm_up` a first turn is thrown away.
+    Each turn begins with another run. With `warm_up`, the results of a first turn are discarded.
     """
     names = list(runs)
     if warm_up:
@@ -83,11 +83,11 @@ def interleave(
 
 
 def median(values: Sequence[float]) -> float:
-    """The median. Raises StatisticsError when there is none."""
+    """Returns the median. Raises StatisticsError if there are no values."""
     return statistics.median(values)
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value below which `part` (0 to 1) of `values` lie, by nearest rank. Raises IndexError for none."""
+    """Returns the `part` quantile (0 to 1) of `values` by nearest rank. Raises IndexError if there are none."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(part * len(ranked)))]

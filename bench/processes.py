@@ -1,4 +1,4 @@
-"""Where processes run and what they use: cores, CPU time and memory, whole process trees at a time."""
+"""CPU affinity, CPU time and memory of processes and process trees."""
 
 import contextlib
 import os
@@ -8,23 +8,23 @@ import psutil
 
 
 def pin(pid: int, cores: Iterable[int]) -> None:
-    """Lets every thread of the process and of its descendants run on `cores` only; new ones inherit it."""
+    """Pins every thread of the process and its descendants to `cores`; new threads inherit it."""
     wanted = set(cores)
     for process in _tree(pid):
         for thread in _threads(process):
-            # A thread that has ended in between needs no core.
+            # A thread may have ended meanwhile.
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(thread, wanted)
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that the process has used so far, in user and kernel mode, without its children's."""
+    """Returns the CPU time of the process so far, in user and kernel mode, without its children."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
 def tree_cpu_seconds(pid: int) -> float:
-    """The same of the process and its living descendants, for a server that forks, as PostgreSQL does."""
+    """Returns the CPU time of the process and its running descendants, for servers that fork (PostgreSQL)."""
     total = 0.0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -33,12 +33,12 @@ def tree_cpu_seconds(pid: int) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """The process' unique set size: what would be freed if it ended."""
+    """Returns the process's unique set size: the memory that would be freed if it ended."""
     return int(psutil.Process(pid).memory_full_info().uss)
 
 
 def tree_shared_fairly_bytes(pid: int) -> int:
-    """The proportional set size of the process and its descendants: what they share with others counts in part."""
+    """Returns the proportional set size of the process and its descendants: shared memory counts in part."""
     total = 0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):

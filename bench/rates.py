@@ -1,4 +1,4 @@
-"""A product call's rate beside its ceiling's, as one line of the table."""
+"""The rate of a call compared with that of its ceiling, as one line of the table."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from bench.measurement import Result, Target, median
 def rate_result(
     number: int, what: str, measured: Sequence[Run], ceiling: Sequence[Run], target: Target
 ) -> Result:
-    """The result whose ratio is that of the medians of calls a second.
+    """Returns the result whose ratio is that of the median calls a second.
 
-    The detail tells how much CPU a call costs each of the servers, which the machine's other work disturbs less,
-    and how busy they were: a server that is not has been held up by something else.
+    The detail has the CPU time of a call in both servers, which depends less on the machine's other work, and how
+    busy the servers were: if a server was not, something else was the bottleneck.
     """
     ours, theirs = (median([run.cpu_microseconds for run in runs]) for runs in (measured, ceiling))
     detail = (

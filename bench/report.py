@@ -13,17 +13,17 @@ HEADINGS = ("#", "figure", "measured", "ceiling", "ratio", "target", "met")
 
 @dataclass(frozen=True)
 class Report:
-    """All results of one run and what they were measured with."""
+    """All results of one run, with the versions and the machine."""
 
     results: Sequence[Result]
     versions: Mapping[str, str]
     machine: Mapping[str, int]
     commit: str
-    begun: datetime.datetime
+    started_at: datetime.datetime
     seconds: float
 
     def table(self) -> str:
-        """The results as a Markdown table."""
+        """Returns the results as a Markdown table."""
         rows = [HEADINGS, *(_row(result) for result in self.results)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
         lines = ["| " + " | ".join(_padded(row, widths)) + " |" for row in rows]
@@ -31,13 +31,13 @@ class Report:
         return "\n".join(lines)
 
     def details(self) -> str:
-        """What else was seen, a line for each result that says more."""
+        """Returns a line for each result with a detail."""
         return "\n".join(f"- {one.number}, {one.what}: {one.detail}" for one in self.results if one.detail)
 
     def write(self, folder: Path) -> Path:
-        """Writes `folder`/<date-time>.md and .json, and gives the former's path."""
+        """Writes `folder`/<date-time>.md and .json, and returns the path of the former."""
         folder.mkdir(parents=True, exist_ok=True)
-        name = self.begun.strftime("%Y-%m-%dT%H%M%SZ")
+        name = self.started_at.strftime("%Y-%m-%dT%H%M%SZ")
         (folder / f"{name}.json").write_text(json.dumps(self._json(), indent=1, ensure_ascii=False) + "\n")
         page = folder / f"{name}.md"
         page.write_text(self._markdown())
@@ -46,13 +46,13 @@ class Report:
     def _markdown(self) -> str:
         parts = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         machine = f"{self.machine['cores']} cores, {self.machine['memory_mib']} MiB of memory"
-        heading = f"# Benchmarks of {self.begun:%Y-%m-%d %H:%M} UTC"
+        heading = f"# Benchmarks of {self.started_at:%Y-%m-%d %H:%M} UTC"
         ran = f"Commit {self.commit or 'unknown'}; {machine}; {parts}. The run took {self.seconds:.0f} s."
         return "\n\n".join((heading, ran, self.table(), self.details())).rstrip() + "\n"
 
     def _json(self) -> dict[str, object]:
         return {
-            "begun": self.begun.isoformat(timespec="seconds"),
+            "started_at": self.started_at.isoformat(timespec="seconds"),
             "seconds": round(self.seconds),
             "commit": self.commit,
             "machine": dict(self.machine),

@@ -12,15 +12,15 @@ ACTIVATE = "/fastmp.activation.v1.ActivationService/Activate"
 GENERATE_CODES = "/fastmp.activation.v1.ActivationService/GenerateCodes"
 GET_CODE = "/fastmp.activation.v1.ActivationService/GetCode"
 LIST_COOKIES = "/fastmp.wechat_cookie.v1.WeChatCookieService/ListCookies"
-# The load comes with the gateway's certificate.
+# The load uses the gateway's certificate.
 CALLER = "gateway"
 
 
 def connecting(bench: Bench, server: ServerProcess, service: str) -> Connect:
-    """Connects to a server whose certificate carries the name `service`; ceilings carry identity's."""
+    """Returns a function that connects to a server; its certificate has the name `service` (ceilings: identity)."""
     return functools.partial(LoadConnection, server.address, bench.stack.tls_files(CALLER), service)
 
 
 def without_request(path: str, tokens: list[str]) -> list[PreparedCall]:
-    """A call of an RPC whose request is empty, for each of the accounts."""
+    """Returns a call of an RPC with an empty request for each token."""
     return [grpc_call(path, b"", token) for token in tokens]

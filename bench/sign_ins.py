@@ -1,4 +1,4 @@
-"""What sign-ins are made of: the call, and the hash that they take their time for."""
+"""The cost of a password hash, on which sign-ins spend most of their time."""
 
 import hashlib
 import time
@@ -11,7 +11,7 @@ HASHES = 3
 
 
 def one_hash_seconds() -> float:
-    """The median time of one hash of a password, with nothing else going on."""
+    """Returns the median time of one password hash without other load."""
     return median([_hash_once() for _ in range(HASHES)])
 
 

@@ -1,4 +1,4 @@
-"""What was measured, so that results can be told apart: versions, commit, cores. Names no machine and no path."""
+"""The versions, commit and cores of a run, without names of machines or paths."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-# PostgreSQL and Envoy come as wheels whose versions are theirs.
+# The versions of these wheels are those of PostgreSQL and Envoy.
 WHEELS = {
     "grpcio": "grpcio",
     "protobuf": "protobuf",
@@ -21,12 +21,12 @@ WHEELS = {
 
 
 def versions() -> dict[str, str]:
-    """The parts by name."""
+    """Returns the versions by name."""
     return {"Python": platform.python_version(), **{name: version(wheel) for name, wheel in WHEELS.items()}}
 
 
 def machine() -> dict[str, int]:
-    """What the machine offers to this run."""
+    """Returns the cores and the memory available to this run."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": psutil.virtual_memory().total >> 20,
@@ -34,7 +34,7 @@ def machine() -> dict[str, int]:
 
 
 def commit() -> str:
-    """The commit that is checked out, with "+" when the checkout differs from it; empty outside a repository."""
+    """Returns the checked-out commit, with "+" if there are changes; "" outside a repository."""
     try:
         revision = _git("rev-parse", "--short=12", "HEAD").strip()
         changed = _git("status", "--porcelain", "--untracked-files=no").strip()

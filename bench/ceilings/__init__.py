@@ -1,1 +1,1 @@
-"""Bare servers: the least that a process must do for a call, so the most that the product could reach."""
+"""Bare servers, which do the least possible work for a call: the upper bounds of the product's figures."""

@@ -1,4 +1,4 @@
-"""Gives back what it gets: what grpcio itself costs for a message like the answer of GetMe.
+"""Returns the request: the cost of grpcio itself for a message like the answer of GetMe.
 
 `python -m bench.ceilings.echo CA CERTIFICATE KEY` prints its port.
 """
@@ -10,7 +10,7 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 
 
 def main() -> None:
-    """Answers until SIGTERM."""
+    """Serves until SIGTERM."""
     serve({"Echo": Ceiling(lambda account: account, pb.Account, pb.Account)}, tls_files_of(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""The bare `grpc.server` that every ceiling is: mutual TLS, threads, and nothing around the handlers."""
+"""The `grpc.server` of every ceiling: mutual TLS and threads, without interceptors."""
 
 import signal
 import sys
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from services.chassis.mutual_tls import TlsFiles, server_credentials
 
 SERVICE = "bench.Ceiling"
-# As many as a service of the product has for unary calls.
+# The number of threads that a service of the product has for unary calls.
 THREADS = 32
 OPTIONS = (
     ("grpc.so_reuseport", 0),
@@ -26,7 +26,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Ceiling:
-    """A method: what it does, and the messages that it takes and gives."""
+    """A method: its implementation and the types of its request and response."""
 
     behaviour: Callable[[Any], Any]
     request: type[Message]
@@ -34,18 +34,18 @@ class Ceiling:
 
 
 def path_of(method: str) -> str:
-    """The gRPC path of a ceiling's method."""
+    """Returns the gRPC path of a ceiling's method."""
     return f"/{SERVICE}/{method}"
 
 
 def tls_files_of(arguments: Sequence[str]) -> TlsFiles:
-    """The first three arguments of a ceiling's command line."""
+    """Returns the TLS files in the first three arguments of a ceiling's command line."""
     authority, certificate, key = (Path(argument) for argument in arguments[:3])
     return TlsFiles(authority, certificate, key)
 
 
 def serve(methods: Mapping[str, Ceiling], tls: TlsFiles) -> None:
-    """Prints the port, then answers until SIGTERM."""
+    """Prints the port, then serves until SIGTERM."""
     server = grpc.server(ThreadPoolExecutor(THREADS), options=OPTIONS)
     server.add_registered_method_handlers(SERVICE, {name: _handler(one) for name, one in methods.items()})
     port = server.add_secure_port("127.0.0.1:0", server_credentials(tls))

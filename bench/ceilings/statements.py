@@ -1,4 +1,4 @@
-"""Runs one statement of the product by psycopg and nothing else for each call: what grpcio and PostgreSQL cost.
+"""Runs one statement of the product with psycopg for each call: the cost of grpcio and PostgreSQL alone.
 
 `python -m bench.ceilings.statements CA CERTIFICATE KEY ACTIVATION_URL WECHAT_COOKIE_URL` prints its port. Each
 method answers with the number of rows.
@@ -28,7 +28,7 @@ Connect = Callable[[], "psycopg.Connection[tuple[object, ...]]"]
 
 
 def connections(url: str) -> Connect:
-    """A function that gives each thread a connection of its own, in which every statement commits by itself."""
+    """Returns a function that returns an autocommit connection for each thread."""
     local = threading.local()
 
     def connect() -> "psycopg.Connection[tuple[object, ...]]":
@@ -48,7 +48,7 @@ def _select(connect: Connect, statement: str) -> Ceiling:
 
 
 def main() -> None:
-    """Answers until SIGTERM."""
+    """Serves until SIGTERM."""
     activation, wechat_cookie = (connections(url) for url in sys.argv[4:])
     methods = {
         "ListCookies": _select(wechat_cookie, LIST_COOKIES),

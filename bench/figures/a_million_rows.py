@@ -1,4 +1,4 @@
-"""What must not grow with the tables: stacks with ten thousand, a hundred thousand and a million of everything."""
+"""Growth with the size of the tables: stacks with 10,000, 100,000 and 1,000,000 rows of each kind."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 
 
 def measure(bench: Bench) -> list[Result]:
-    """The export and the pages of a million codes; then every RPC on all three stacks in turn."""
+    """Measures the export and the pages of a million codes, then every RPC on all three stacks in turn."""
     os.sched_setaffinity(0, bench.cores.both)
     with contextlib.ExitStack() as held:
         stacks = {count: held.enter_context(filled_stack(bench, count)) for count in SIZES}

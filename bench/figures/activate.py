@@ -1,4 +1,4 @@
-"""Activate through the gateway: alone, and with 16 callers."""
+"""Activate through the gateway: one call at a time, and with 16 callers."""
 
 import contextlib
 import functools
@@ -24,9 +24,10 @@ CODES_A_RUN = 2_000
 
 
 def measure(bench: Bench) -> list[Result]:
-    """Activate of new codes by REST, with Activation and Identity on one core, Envoy and the load on the other.
+    """Measures Activate of new codes by REST: Activation and Identity on one core, Envoy and the load on the other.
 
-    Every account comes back after all others have; by then its activation has made Activation ask Identity again.
+    The accounts take turns. When an account's turn comes again, its cached principal is outdated by its activation,
+    so that Activation calls Identity again.
     """
     bench.place(bench.stack)
     server = bench.service("activation", "identity")

@@ -1,4 +1,4 @@
-"""Calls as REST through the gateway, beside the same calls as direct gRPC."""
+"""Calls by REST through the gateway, compared with the same calls by direct gRPC."""
 
 import contextlib
 import functools
@@ -18,14 +18,14 @@ NUMBERS = (4,)
 OWNERS = 32
 COOKIES_EACH = 3
 SECONDS = 2.0
-# One after the other, for the time that a call takes when nothing else is going on.
+# Calls one after the other, for the latency without other load.
 CALLS_ALONE = 200
 
 
 def measure(bench: Bench) -> list[Result]:
-    """GetMe and ListCookies: the service on one core, Envoy and the load on the other.
+    """Measures GetMe and ListCookies: the service on one core, Envoy and the load on the other.
 
-    Calls a second with 64 in flight; the median's excess, in milliseconds, with one at a time.
+    Calls a second with 64 in flight; the additional median latency, in milliseconds, with one at a time.
     """
     bench.place(bench.stack)
     owners = bench.accounts.active(OWNERS)
@@ -40,7 +40,7 @@ def measure(bench: Bench) -> list[Result]:
 
 @dataclass(frozen=True)
 class _Both:
-    """One RPC in both ways."""
+    """One RPC, by REST and by direct gRPC."""
 
     bench: Bench
     what: str

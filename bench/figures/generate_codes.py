@@ -1,4 +1,4 @@
-"""GenerateCodes of 10,000 codes, beside a COPY of the same rows."""
+"""GenerateCodes of 10,000 codes, compared with a COPY of the same rows."""
 
 import contextlib
 import datetime
@@ -24,7 +24,7 @@ COPY activation_codes (id, activation_code, activation_status, valid_days, creat
 
 
 def measure(bench: Bench) -> list[Result]:
-    """The time of one call by direct gRPC, all answers read, and of the COPY with its commit."""
+    """Measures one call by direct gRPC, until the whole answer is read, and the COPY with its commit."""
     bench.place(bench.stack)
     wanted = pb.GenerateCodesRequest(valid_days=VALID_DAYS, count=CODES).SerializeToString()
     call = grpc_call(GENERATE_CODES, wanted, bench.accounts.admin().token)

@@ -1,4 +1,4 @@
-"""What the whole stack costs while nobody calls it, and how soon it is there again."""
+"""The costs of an idle stack, and the time of a restart."""
 
 import os
 import tempfile
@@ -13,13 +13,13 @@ from deploy.local.stack import LocalStack
 
 NUMBERS = (12,)
 STARTS = 5
-# What a start leaves to do, chores and first looks, is over by then.
+# The time after which the first runs of periodic work are over.
 SETTLE_SECONDS = 12.0
 IDLE_SECONDS = 30.0
 
 
 def measure(bench: Bench) -> list[Result]:
-    """From the call of start() to ready on a state that an earlier start has made; then CPU and memory."""
+    """Measures the time from start() to ready, with existing state; then CPU and memory."""
     os.sched_setaffinity(0, bench.cores.both)
     seconds: list[float] = []
     with tempfile.TemporaryDirectory(prefix="fastmp-bench-idle-") as folder:
@@ -28,9 +28,9 @@ def measure(bench: Bench) -> list[Result]:
             pass
         for _ in range(STARTS - 1):
             seconds.append(_start_and_stop(settings))
-        begun = time.perf_counter()
+        start = time.perf_counter()
         with LocalStack(settings) as stack:
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - start)
             time.sleep(SETTLE_SECONDS)
             pids = [stack.process(name).pid for name in stack.process_names()]
             share, parts = _cpu_share(stack, pids)
@@ -46,9 +46,9 @@ def measure(bench: Bench) -> list[Result]:
 
 
 def _start_and_stop(settings: LocalSettings) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with LocalStack(settings):
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
 
 def _cpu_share(stack: LocalStack, pids: list[int]) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""A thousand pending logins on one replica, and three thousand open streams beside them."""
+"""A thousand pending logins on one replica, then also three thousand open streams."""
 
 import contextlib
 import functools
@@ -31,24 +31,24 @@ WINDOW_SECONDS = 24.0
 TAP_EVERY_SECONDS = 0.2
 POLL_SECONDS = LoginLimits().poll_seconds
 STREAMS = 3000
-# Opening and closing that many takes its time, so each time there are two windows without and two with them.
+# Opening and closing so many is slow, so each time there are two windows without and two with them.
 OPENINGS = 3
 WINDOWS = 2
 WATCH_LOGIN = "/fastmp.wechat_cookie.v1.WeChatCookieService/WatchLogin"
 UNARY_SECONDS = 2.5
-PATIENCE_SECONDS = 60.0
-# Between two calls of somebody who only wants to see the cookies.
+STREAMS_END_TIMEOUT_SECONDS = 60.0
+# The pause between two calls of the latency measurement.
 PAUSE_SECONDS = 0.004
 
 
 def measure(bench: Bench) -> list[Result]:
-    """WeChatCookie on one core; PostgreSQL, Envoy, the emulated WeChat and this process on the other."""
+    """Measures with WeChatCookie on one core; PostgreSQL, Envoy, the emulator and this process on the other."""
     with bench.new_stack(environment=ENVIRONMENT) as stack:
         bench.place(stack)
         owner = bench.accounts_of(stack).active(1)[0]
         replica = stack.process("wechat_cookie").pid
         with phone(stack) as wechat, Logins(stack, owner) as logins:
-            # What the first logins make once, pools and threads, is no login's.
+            # The first logins create pools and threads, which must not count as memory of a login.
             logins.begin(FIRST)
             time.sleep(SETTLE_SECONDS)
             memory = memory_bytes(replica)
@@ -70,16 +70,16 @@ def _pending(
     ]
     for follower in followers:
         follower.start()
-    begun, used, emulated = time.monotonic(), cpu_seconds(replica), cpu_seconds(emulator)
+    start, used, emulated = time.monotonic(), cpu_seconds(replica), cpu_seconds(emulator)
     for one in watched:
         one.tapped_at = wechat.scan(one.uuid).at
         time.sleep(TAP_EVERY_SECONDS)
     for follower in followers:
         follower.join()
-    time.sleep(max(0.0, begun + WINDOW_SECONDS - time.monotonic()))
-    took = time.monotonic() - begun
+    time.sleep(max(0.0, start + WINDOW_SECONDS - time.monotonic()))
+    took = time.monotonic() - start
     cores, busy = (cpu_seconds(replica) - used) / took, (cpu_seconds(emulator) - emulated) / took
-    gaps = _gaps(wechat, begun)
+    gaps = _gaps(wechat, start)
     taps = [one.seconds for one in watched]
     return [
         Result(
@@ -137,18 +137,20 @@ def _beside_streams(
             opening.append(opened.seconds)
             refused.append(opened.refused)
             sizes.append((memory_bytes(replica) - before) / STREAMS)
-            begun = time.monotonic()
+            start = time.monotonic()
             beside += [_p99(connect, unary) for _ in range(WINDOWS)]
-            gaps += _gaps(wechat, begun)
-        # Beyond the replica's limit of streams the next ones would be refused.
-        wait_until(lambda: _threads(replica) < STREAMS // 10, "the streams have ended", PATIENCE_SECONDS)
+            gaps += _gaps(wechat, start)
+        # Otherwise the next streams would exceed the replica's limit.
+        wait_until(
+            lambda: _threads(replica) < STREAMS // 10, "the streams have ended", STREAMS_END_TIMEOUT_SECONDS
+        )
     details = (
         f"opened in {median(opening):.1f} s, {sum(refused)} of {OPENINGS * STREAMS} opened once more; "
         f"meanwhile the gap between two polls of a login had a p99 of {percentile(gaps, 0.99):.2f} s"
     )
     ours, theirs = 1e3 * median(beside), 1e3 * median(alone)
     return [
-        # Later rounds find memory that the process has kept from the one before.
+        # The greatest, because later rounds reuse memory that the process has kept.
         Result(10, "memory of an open login stream", max(sizes) / 1024, None, "KiB", at_most(100), details),
         Result(10, "ListCookies' p99 beside 3,000 streams", ours, theirs, "ms", at_most(2)),
     ]

@@ -1,4 +1,4 @@
-"""Authenticated reads, beside the same SELECT by the bare driver in a bare server."""
+"""Authenticated reads, compared with the same SELECT by the bare driver in a bare server."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ SECONDS = 2.0
 
 
 def measure(bench: Bench) -> list[Result]:
-    """ListCookies of three cookies and GetCode, 64 in flight, by direct gRPC over mutual TLS on one core."""
+    """Measures ListCookies of three cookies, and GetCode, 64 in flight, by direct gRPC on one core."""
     bench.place(bench.stack)
     activation_url, cookie_url = (bench.stack.database_url(name) for name in ("activation", "wechat_cookie"))
     owners, admin = bench.accounts.active(OWNERS), bench.accounts.admin()
@@ -51,17 +51,17 @@ def measure(bench: Bench) -> list[Result]:
 
 
 class _Load:
-    """Runs of load on the services and on their ceiling."""
+    """Runs load on the services and on their ceiling."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
     def of(self, service: str, calls: list[PreparedCall]) -> Callable[[], Run]:
-        """Runs `calls` on a service."""
+        """Returns a function that runs `calls` on a service."""
         return lambda: self._run(self._bench.service(service), service, calls)
 
     def at(self, ceiling: ServerProcess, method: str, keys: list[str]) -> Callable[[], Run]:
-        """Runs a method of the ceiling, with a token that it does not look at."""
+        """Returns a function that calls a method of the ceiling, with a token that it ignores."""
         token = self._bench.accounts.admin().token
         calls = [
             grpc_call(path_of(method), StringValue(value=key).SerializeToString(), token) for key in keys

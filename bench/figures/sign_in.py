@@ -1,4 +1,4 @@
-"""Login, which is one hash of the password, beside the hash alone; and what a flood of it does to other calls."""
+"""Login, compared with the password hash alone; and the effect of a flood of logins on other calls."""
 
 import contextlib
 import itertools
@@ -20,14 +20,14 @@ NUMBERS = (5,)
 ACCOUNTS = 64
 FLOOD_SECONDS = 4.0
 IDLE_SECONDS = 2.0
-# A hash waits for each that is being made, and none is refused.
+# For each hash in progress, another one is waiting, and none is refused.
 IN_FLIGHT_A_CORE = 2
-# Between two calls of the one who only wants to know who he is.
+# The pause between two calls of GetMe.
 PAUSE_SECONDS = 0.004
 
 
 def measure(bench: Bench) -> list[Result]:
-    """Logins a second with the service on all cores; GetMe's p99 with nothing else going on, and meanwhile."""
+    """Measures logins a second with the service on all cores, and GetMe's p99 without and with such load."""
     cores = bench.cores.both
     bench.place(bench.stack, identity=cores, postgres=cores, load=cores)
     accounts = bench.accounts.active(ACCOUNTS)
@@ -61,7 +61,7 @@ def measure(bench: Bench) -> list[Result]:
 
     seconds = interleave(
         {
-            # Alone: whoever asks for the p99 takes part of the cores that the hashes are held against.
+            # Without the calls of GetMe, which would use a part of the cores.
             "login": lambda: 1 / flood().per_second,
             "hash": one_hash_seconds,
             "flooded": flooded,
@@ -71,16 +71,19 @@ def measure(bench: Bench) -> list[Result]:
     login, one_hash, in_flood, quiet = (
         median(seconds[name]) for name in ("login", "hash", "flooded", "idle")
     )
-    told = f"one hash takes {1e3 * one_hash:.0f} ms of a core; {in_flight} logins in flight on {len(cores)} cores"
+    detail = f"one hash takes {1e3 * one_hash:.0f} ms of a core; {in_flight} logins in flight on {len(cores)} cores"
     return [
-        Result(5, "Login", 1 / login, len(cores) / one_hash, "calls/s", at_least(0.85), told),
+        Result(5, "Login", 1 / login, len(cores) / one_hash, "calls/s", at_least(0.85), detail),
         Result(5, "GetMe's p99 in a flood of Logins", 1e3 * in_flood, 1e3 * quiet, "ms", at_most(3)),
     ]
 
 
 @contextlib.contextmanager
 def _p99_of(connect: Connect, call: PreparedCall) -> Iterator[Callable[[], float]]:
-    """Makes the call again and again during the block; afterwards the function gives the 99th percentile in s."""
+    """Repeats the call during the block.
+
+    Yields a function that returns the 99th percentile, in seconds, afterwards.
+    """
     seconds: list[float] = []
     over = threading.Event()
 

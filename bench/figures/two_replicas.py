@@ -1,4 +1,4 @@
-"""Login on two replicas of Identity behind Envoy, each on a core of its own, beside one replica on one core."""
+"""Login on two replicas of Identity behind Envoy, each on its own core, compared with one replica on one core."""
 
 import functools
 import itertools
@@ -17,7 +17,7 @@ from deploy.local.stack import LocalStack
 NUMBERS = (13,)
 ACCOUNTS = 32
 SECONDS = 5.0
-# One hash is being made and another one waits for the core, on each replica.
+# On each replica, a hash is in progress and more are waiting.
 IN_FLIGHT_A_REPLICA = 4
 ONE_CORE_EACH = {"HASHING_THREADS": "1"}
 
@@ -25,12 +25,12 @@ ONE_CORE_EACH = {"HASHING_THREADS": "1"}
 @dataclass(frozen=True)
 class _Turn:
     per_second: float
-    # The busiest replica's CPU time by the least busy one's: a login is always the same work.
+    # The busiest replica's CPU time divided by the least busy one's; all logins are the same work.
     imbalance: float
 
 
 def measure(bench: Bench) -> list[Result]:
-    """Logins a second as REST, and how evenly Envoy spreads them."""
+    """Measures logins a second by REST, and how evenly Envoy distributes them."""
     cores = bench.cores
     with (
         bench.new_stack(environment=ONE_CORE_EACH) as single,

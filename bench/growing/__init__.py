@@ -1,1 +1,1 @@
-"""How things fare as the tables grow: on stacks whose databases are filled."""
+"""Measurements of growth with the size of the tables, on stacks with filled databases."""

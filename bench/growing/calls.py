@@ -1,4 +1,4 @@
-"""Every unary RPC as a call that can be repeated, with what it uses up made beforehand."""
+"""Every unary RPC as a repeatable call, with the data that it consumes prepared beforehand."""
 
 import datetime
 import itertools
@@ -27,7 +27,7 @@ from services.chassis.channels import channel
 from tests.support.direct_calls import bearer
 from tests.support.ready_accounts import ReadyAccount
 
-# More than each RPC is called.
+# More than the number of calls of each RPC.
 SUPPLY = 40
 COOKIES_EACH = 3
 
@@ -43,12 +43,12 @@ SPENDING_PEOPLE = (
 )
 SPENDING_CODES = ("Activate", "GetCode", "UpdateCode", "RevokeCode", "DeleteCode")
 
-# Makes what one call needs, and gives the call.
+# Prepares the data of one call and returns the call.
 Prepare = Callable[[], Callable[[], object]]
 
 
 class Callers:
-    """Stubs of one stack's services, and accounts, codes and cookies to call them with."""
+    """Stubs of one stack's services, with accounts, codes and cookies for the calls."""
 
     def __init__(self, stack: LocalStack, accounts: Accounts) -> None:
         self.stack = stack
@@ -77,16 +77,16 @@ class Callers:
         self._held.close()
 
     def codes(self) -> "itertools.cycle[str]":
-        """Pending codes, each to be used once."""
+        """Creates pending codes, each to be used once."""
         return itertools.cycle(make_codes(self.stack.database_url("activation"), SUPPLY))
 
     def people(self) -> "itertools.cycle[ReadyAccount]":
-        """Accounts that have redeemed nothing, each to be used once."""
+        """Creates accounts that have not redeemed a code, each to be used once."""
         return itertools.cycle(self.accounts.pending(SUPPLY))
 
 
 def rpcs(callers: Callers) -> Mapping[str, Prepare]:
-    """By name. VerifyAuditLog is left out, which checks the whole log, and so are streams."""
+    """Returns the calls by name, without streams and VerifyAuditLog, whose cost depends on the log's size."""
     return {**_identity(callers), **_activation(callers), **_wechat_cookie(callers)}
 
 
@@ -254,8 +254,8 @@ def _wechat_cookie(callers: Callers) -> dict[str, Prepare]:
 
         def prepare() -> Callable[[], object]:
             token = bearer(next(owners).token)
-            begun = stub.BeginLogin(cookie.BeginLoginRequest(inline_qr=False), metadata=token)
-            message = request(begun.login_key)
+            login = stub.BeginLogin(cookie.BeginLoginRequest(inline_qr=False), metadata=token)
+            message = request(login.login_key)
             return lambda: call(message, metadata=token)
 
         return prepare
@@ -264,7 +264,7 @@ def _wechat_cookie(callers: Callers) -> dict[str, Prepare]:
     give_avatar(callers.stack.database_url("wechat_cookie"), pictured)
     avatar = cookie.GetAvatarRequest(token=pictured)
     collector = callers.collector
-    # Of the filled ones, whose jars open: the owner of the first cookie that an active account has.
+    # A generated cookie, whose jar can be decrypted: that of the first active account.
     wanted = cookie.AcquireCookieRequest(owner_id=str(account_id(ACTIVE_OWNER)))
 
     def report() -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""ExportCodes of every code through the gateway, beside COPY straight to a socket."""
+"""ExportCodes of every code through the gateway, compared with COPY directly to a socket."""
 
 import http.client
 import os
@@ -25,7 +25,7 @@ READY = b"Z\x00\x00\x00\x05I"
 
 @dataclass(frozen=True)
 class Transfer:
-    """One export: rows a second, seconds to the first byte of a row, and by how much the service grew at most."""
+    """One export: rows a second, seconds to the first byte, and the maximum growth of the service's memory."""
 
     rows_per_second: float
     first_byte_seconds: float
@@ -33,7 +33,7 @@ class Transfer:
 
 
 def measure_export(stack: LocalStack, token: str) -> list[Result]:
-    """Everything may run on every core, for both."""
+    """Measures both with all processes on all cores."""
     url = stack.database_url("activation")
     with psycopg.connect(url, autocommit=True) as connection:
         (rows,) = connection.execute("SELECT count(*) FROM activation_codes").fetchone() or (0,)
@@ -63,16 +63,16 @@ def _export(gateway_url: str, token: str, rows: int, process: psutil.Process, id
     watcher = threading.Thread(target=_watch, args=(process, largest, ended))
     watcher.start()
     try:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         connection.request("GET", "/activation/export", headers={"authorization": f"Bearer {token}"})
         answer = connection.getresponse()
         chunk = answer.read1(CHUNK_BYTES)
-        first = time.perf_counter() - begun
+        first = time.perf_counter() - start
         lines = 0
         while chunk:
             lines += chunk.count(b"\n")
             chunk = answer.read1(CHUNK_BYTES)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - start
     finally:
         ended.set()
         watcher.join()
@@ -90,16 +90,16 @@ def _watch(process: psutil.Process, largest: list[int], ended: threading.Event) 
 def _copy(url: str, rows: int) -> Transfer:
     with psycopg.connect(url, autocommit=True) as connection:
         server = connection.pgconn
-        begun = time.perf_counter()
+        start = time.perf_counter()
         server.send_query(COPY)
         while server.flush():
             pass
-        # Past libpq, to which the rows one by one would cost more than all the rest.
+        # Not with libpq, whose handling of single rows would cost more than the rest.
         end = b""
         while end != READY:
             select.select([server.socket], [], [])
             end = (end + os.read(server.socket, CHUNK_BYTES))[-len(READY) :]
-        took = time.perf_counter() - begun
-        # It would wait for what it has not seen.
+        took = time.perf_counter() - start
+        # libpq has not seen the end of the COPY, so the connection cannot be reused.
         server.finish()
     return Transfer(rows / took, 0.0, 0)

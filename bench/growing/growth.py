@@ -1,4 +1,4 @@
-"""Each unary RPC's median time with tables of different sizes, called in turn on one stack after the other."""
+"""The median time of each unary RPC with tables of different sizes; the stacks are called in turn."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from deploy.local.stack import LocalStack
 
 WARM_UP = 3
 TURNS = 25
-# Calls that hash a password show in fewer turns how they grow.
+# For slow calls, which hash a password, fewer turns are enough.
 LEAST_TURNS = 7
 LONGEST_SECONDS = 4.0
 
 
 def measure_growth(bench: Bench, stacks: Mapping[int, LocalStack]) -> list[Result]:
-    """One line for each RPC that grows most, and the rest in its detail."""
+    """Returns one line for the RPC that grows most, with the others in its detail."""
     with ExitStack() as held:
         callers = {
             count: held.enter_context(Callers(stack, bench.accounts_of(stack)))
@@ -56,10 +56,10 @@ def _medians(
         if turn >= WARM_UP + LEAST_TURNS and time.perf_counter() - start > LONGEST_SECONDS:
             break
         for count, calls in every.items():
-            # What a call needs, and uses up, is made before its time begins.
+            # The data of a call is prepared before its time is measured.
             call = calls[name]()
-            begun = time.perf_counter()
+            call_start = time.perf_counter()
             call()
             if turn >= WARM_UP:
-                seconds[count].append(time.perf_counter() - begun)
+                seconds[count].append(time.perf_counter() - call_start)
     return {count: median(each) for count, each in seconds.items()}

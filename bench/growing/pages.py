@@ -1,4 +1,4 @@
-"""The last page of a long list beside the first, and what the total adds to the first."""
+"""The last page of a long list compared with the first, and the cost of the total on the first."""
 
 import datetime
 import time
@@ -21,7 +21,7 @@ CALLS = 100
 
 
 def measure_pages(stack: LocalStack, token: str) -> list[Result]:
-    """Calls one after the other by direct gRPC; the total, which every page has, by the statements themselves."""
+    """Measures single calls by direct gRPC; and the total, which every page has, by its statements alone."""
     url = stack.database_url("activation")
     database = Database(url, pool_size=1)
     columns = (activation_codes.c.create_time, activation_codes.c.id)
@@ -67,10 +67,10 @@ def _reads(database: Database, with_total: bool) -> float:
     seconds = []
     for _ in range(CALLS):
         with database.snapshot() as connection:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             if with_total:
                 read_page(connection, Filter(), DEFAULT_PAGE, 0, now)
             else:
                 connection.execute(page_query(Filter(), DEFAULT_PAGE, 0, now)).all()
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - start)
     return 1e3 * median(seconds)

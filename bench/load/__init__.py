@@ -1,1 +1,1 @@
-"""Load: calls in flight over HTTP/2, at so little cost to the client that it is the server that is measured."""
+"""Load: concurrent calls over HTTP/2, with so little CPU in the client that the server is the bottleneck."""

@@ -1,4 +1,4 @@
-"""One connection of the load, over mutual TLS or in the clear."""
+"""One connection of the load, over mutual TLS or in plaintext."""
 
 import socket
 import ssl
@@ -27,33 +27,33 @@ from services.chassis.mutual_tls import TlsFiles
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 60.0
-# How much is received before the server is allowed as much again.
+# The number of bytes received after which the flow-control window is reopened.
 REOPEN_WINDOW_BYTES = 1 << 24
 
 
 @dataclass
 class _Stream:
-    begun: float
+    started_at: float
     is_success: bool = False
     has_body: bool = False
 
 
 @dataclass
 class Ended:
-    """Calls that have been answered: seconds of each that succeeded, and how many did not."""
+    """Calls that have ended: the seconds of each successful one, and the number of failures."""
 
     seconds: list[float] = field(default_factory=list)
     failures: int = 0
 
 
 class LoadConnection:
-    """Calls over one connection. A call has succeeded when its answer has status 200 and a body.
+    """Calls over one connection. A call is successful if its answer has status 200 and a body.
 
-    A gRPC call that is refused has none: its answer is made of trailers alone.
+    The answer to a refused gRPC call has only trailers and no body.
     """
 
     def __init__(self, address: str, tls: TlsFiles | None = None, server_name: str | None = None) -> None:
-        """Connects to "host:port"; with `tls`, to the server whose certificate carries `server_name`."""
+        """Connects to "host:port"; with `tls`, the server's certificate must have `server_name`."""
         host, _, port = address.rpartition(":")
         plain = socket.create_connection((host, int(port)), TIMEOUT_SECONDS)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,16 +66,16 @@ class LoadConnection:
 
     @property
     def in_flight(self) -> int:
-        """Calls that have not been answered."""
+        """The number of calls that have not ended."""
         return len(self._streams)
 
     @property
     def answering(self) -> int:
-        """Calls whose answer has begun and has not ended."""
+        """The number of calls whose answer has begun but not ended."""
         return sum(stream.has_body for stream in self._streams.values())
 
     def close(self) -> None:
-        """Closes the connection, whatever is under way."""
+        """Closes the connection, with any calls in flight."""
         self.socket.close()
 
     def begin(self, calls: list[PreparedCall]) -> None:
@@ -89,9 +89,9 @@ class LoadConnection:
         self.socket.sendall(out)
 
     def receive(self) -> Ended:
-        """Waits for something to arrive, and gives the calls that it ends.
+        """Waits for data and returns the calls that have ended.
 
-        Raises ConnectionError when the server ends the connection, TimeoutError when nothing comes.
+        Raises ConnectionError if the server closes the connection, TimeoutError if no data arrives.
         """
         ended = Ended()
         while True:
@@ -100,12 +100,12 @@ class LoadConnection:
                 raise ConnectionError("the server has closed the connection")
             self._received += chunk
             self._take_frames(ended)
-            # What TLS has decrypted already shows on no selector.
+            # A selector does not report data that TLS has already decrypted.
             if not isinstance(self.socket, ssl.SSLSocket) or not self.socket.pending():
                 return ended
 
     def call(self, call: PreparedCall) -> float:
-        """Makes one call and gives its seconds. Raises ConnectionError also when it does not succeed."""
+        """Makes one call and returns its seconds. Raises ConnectionError also if the call fails."""
         self.begin([call])
         while True:
             ended = self.receive()
@@ -147,7 +147,7 @@ class LoadConnection:
         if kind == RST_STREAM or flags & END_STREAM:
             del self._streams[stream]
             if kind != RST_STREAM and call.is_success and call.has_body:
-                ended.seconds.append(time.perf_counter() - call.begun)
+                ended.seconds.append(time.perf_counter() - call.started_at)
             else:
                 ended.failures += 1
 

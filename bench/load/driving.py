@@ -1,4 +1,4 @@
-"""Keeps a number of calls in flight for a while, and says how the server fared."""
+"""Keeps a number of calls in flight for some time and measures the server."""
 
 import contextlib
 import itertools
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bench.load.connection import Connect, LoadConnection
 from bench.load.frames import PreparedCall
 
-PATIENCE_SECONDS = 30.0
+ANSWER_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Run:
 
     @property
     def cpu_microseconds(self) -> float:
-        """What a call cost the server."""
+        """The server's CPU time for a call."""
         return 1e6 * self.cpu_seconds / self.calls
 
     @property
     def busy(self) -> float:
-        """How much of a core the server used."""
+        """The share of a core that the server used."""
         return self.cpu_seconds / self.seconds
 
 
 class FailedCallsError(Exception):
-    """Calls of a load failed, so that it measures nothing."""
+    """Calls of a load failed, which makes the measurement invalid."""
 
 
 def drive(
@@ -53,24 +53,24 @@ def drive(
     connections: int = 4,
     may_fail: bool = False,
 ) -> Run:
-    """Keeps `in_flight` of `calls` under way over several connections for `seconds`, or until there are no more.
+    """Keeps `in_flight` of `calls` in flight over several connections for `seconds`, or until there are no more.
 
-    Repeats nothing: `calls` is an iterator over as many as are wanted; repeated() makes one of a few. Raises
-    FailedCallsError when a call fails, unless failures are to be counted.
+    Each of `calls` is sent once; repeated() repeats a few. Raises FailedCallsError if a call fails, unless
+    `may_fail`.
     """
     source = iter(calls)
     with contextlib.ExitStack() as held:
         opened = [_open(connect, held) for _ in range(connections)]
-        cpu_before, begun = cpu_seconds(), time.perf_counter()
-        latencies, failures = _exchange(opened, source, begun + seconds, in_flight // connections)
-        took, cpu = time.perf_counter() - begun, cpu_seconds() - cpu_before
+        cpu_before, start = cpu_seconds(), time.perf_counter()
+        latencies, failures = _exchange(opened, source, start + seconds, in_flight // connections)
+        took, cpu = time.perf_counter() - start, cpu_seconds() - cpu_before
     if failures and not may_fail:
         raise FailedCallsError(f"{failures} of {failures + len(latencies)} calls failed")
     return Run(len(latencies), failures, took, cpu, latencies)
 
 
 def repeated(calls: Iterable[PreparedCall]) -> Iterator[PreparedCall]:
-    """The calls over and over."""
+    """Returns an endless iterator over the calls."""
     return itertools.cycle(calls)
 
 
@@ -90,7 +90,7 @@ def _exchange(
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.begin(list(itertools.islice(source, in_flight)))
         while any(connection.in_flight for connection in connections):
-            ready = selector.select(PATIENCE_SECONDS)
+            ready = selector.select(ANSWER_TIMEOUT_SECONDS)
             if not ready:
                 raise TimeoutError("the server does not answer")
             for key, _ in ready:

@@ -1,7 +1,7 @@
-"""The part of HTTP/2 (RFC 9113) and of HPACK (RFC 7541) that the load needs.
+"""The parts of HTTP/2 (RFC 9113) and HPACK (RFC 7541) that the load needs.
 
-grpcio as a client costs about as much as the server that it asks, so with one core for each it measures itself. A
-call made of bytes that were put together beforehand costs a tenth of that.
+A grpcio client needs about as much CPU as the server, so with one core for each, the client would be the
+bottleneck. A call of precomputed bytes needs a tenth of that.
 """
 
 import struct
@@ -18,20 +18,20 @@ PRIORITY = 0x20
 LARGEST_WINDOW = 2**31 - 1
 DEFAULT_WINDOW = 2**16 - 1
 ENABLE_PUSH, INITIAL_WINDOW_SIZE = 0x2, 0x4
-# ":status: 200" is entry 8 of HPACK's static table; a change of the dynamic table's size may stand before it.
+# ":status: 200" is entry 8 of HPACK's static table; a dynamic table size update may precede it.
 _STATUS_200 = 0x88
 _TABLE_SIZE_MASK, _TABLE_SIZE = 0xE0, 0x20
 
 
 @dataclass(frozen=True)
 class PreparedCall:
-    """A request as frames, but for the number of its stream."""
+    """A request as precomputed frames, without the stream's number."""
 
     header_block: bytes = field(repr=False)
     body: bytes = field(repr=False)
 
     def frames(self, stream: int) -> bytes:
-        """The frames of the request on `stream`."""
+        """Returns the frames of the request on `stream`."""
         if not self.body:
             return frame(HEADERS, END_HEADERS | END_STREAM, stream, self.header_block)
         return frame(HEADERS, END_HEADERS, stream, self.header_block) + frame(
@@ -40,7 +40,7 @@ class PreparedCall:
 
 
 def grpc_call(path: str, message: bytes, token: str | None = None) -> PreparedCall:
-    """A unary gRPC call of "/package.Service/Method" with an encoded message."""
+    """Returns a unary gRPC call of "/package.Service/Method" with an encoded message."""
     headers = [
         (":method", "POST"),
         (":scheme", "https"),
@@ -53,7 +53,7 @@ def grpc_call(path: str, message: bytes, token: str | None = None) -> PreparedCa
 
 
 def rest_call(method: str, path: str, body: bytes = b"", token: str | None = None) -> PreparedCall:
-    """A REST call; `body` is JSON."""
+    """Returns a REST call; `body` is JSON."""
     headers = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost")]
     if body:
         headers.append(("content-type", "application/json"))
@@ -61,24 +61,24 @@ def rest_call(method: str, path: str, body: bytes = b"", token: str | None = Non
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """One frame."""
+    """Returns one frame."""
     return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
 
 
 def opening() -> bytes:
-    """What a client begins with: no push, and windows so wide that the server never waits for us."""
+    """Returns a client's first bytes: no push, and windows so large that the server never waits for the client."""
     settings = struct.pack(">HIHI", ENABLE_PUSH, 0, INITIAL_WINDOW_SIZE, LARGEST_WINDOW)
     widened = struct.pack(">I", LARGEST_WINDOW - DEFAULT_WINDOW)
     return PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, widened)
 
 
 def is_status_200(flags: int, header_block: bytes | bytearray) -> bool:
-    """Whether the first headers of an answer are those of a success. Raises ValueError for padded ones."""
+    """Whether the first headers of an answer have status 200. Raises ValueError for padding and priorities."""
     if flags & (PADDED | PRIORITY):
         raise ValueError("padded headers and priorities are not understood")
     start = 0
     while header_block[start] & _TABLE_SIZE_MASK == _TABLE_SIZE:
-        # An integer of five bits, and further bytes when those are all set.
+        # An integer of five bits, with further bytes if all of them are set.
         if header_block[start] & 0x1F == 0x1F:
             start += 1
             while header_block[start] & 0x80:
@@ -89,12 +89,12 @@ def is_status_200(flags: int, header_block: bytes | bytearray) -> bool:
 
 def _header_block(headers: Iterable[tuple[str, str]], token: str | None) -> bytes:
     authorization = [("authorization", f"Bearer {token}")] if token else []
-    # Literals that no table remembers: so the block is the same for each call and each connection.
+    # Literals without indexing, so that the block is the same for all calls and connections.
     return b"".join(b"\0" + _text(name) + _text(value) for name, value in [*headers, *authorization])
 
 
 def _text(value: str) -> bytes:
-    """A string in HPACK without Huffman coding: its length, an integer with a prefix of seven bits, and itself."""
+    """Encodes a string for HPACK without Huffman coding: its length, an integer with a 7-bit prefix, its bytes."""
     raw = value.encode()
     if len(raw) < 0x7F:
         return bytes((len(raw),)) + raw
