@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.proofs.chaos.breaking import NothingToBreakError, broken
 from tests.proofs.chaos.invariants import INVARIANTS, Violation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Told
 from tests.proofs.chaos.run import MEMBERS, Chaos, chaos
 from tests.proofs.chaos.schedule import REPLICAS, Disturbance, schedule
 
@@ -35,7 +35,7 @@ def main() -> int:
         say("everything that was disturbed is made good; waiting for rest")
         running.rest(say)
         found = running.check()
-        tell_what_was_done(running.record, planned)
+        tell_what_was_done(running, planned)
         tell_violations(found, running)
         if found or arguments.fault is None:
             say(f"{len(found)} violations; repeat with SEED={arguments.seed} SECONDS={arguments.seconds:.0f}")
@@ -55,13 +55,15 @@ def show_fault(running: Chaos, name: str) -> int:
     return 0 if {violation.invariant for violation in found} == {name} else 1
 
 
-def tell_what_was_done(record: Record, planned: list[Disturbance]) -> None:
+def tell_what_was_done(running: Chaos, planned: list[Disturbance]) -> None:
     """Disturbances and calls, in counts."""
+    record = running.record
     for (kind, target), count in sorted(Counter((str(one.kind), one.target) for one in planned).items()):
         print(f"    {count:4} × {kind} {target}")
     for call in sorted({call for call, _ in record.calls}):
         counts = ", ".join(f"{record.calls[call, told]} {told}" for told in Told)
         print(f"    {call}: {counts}")
+    print(f"    {running.late_applications()} codes were applied after one that was redeemed later")
     logins = [login for account in record.accounts.values() for login in account.logins]
     events, cuts = sum(len(login.events) for login in logins), sum(login.cuts for login in logins)
     print(f"    {len(logins)} logins with {events} events, picked up again {cuts} times")

@@ -6,8 +6,9 @@ of them is left and no production code knows of them.
 
 import contextlib
 import copy
-from collections import Counter
+import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import LiteralString
 
 import psycopg
@@ -67,6 +68,22 @@ def _two_winners(_databases: Databases, record: Record) -> None:
     raise NothingToBreakError
 
 
+def _other_order(_databases: Databases, record: Record) -> None:
+    for account in record.accounts.values():
+        if account.exists is not Told.YES:
+            continue
+        acknowledged = [code for code, attempt in account.attempts.items() if attempt.outcome is Told.YES]
+        for earlier, later in itertools.pairwise(acknowledged):
+            first, second = account.attempts[earlier], account.attempts[later]
+            if first.ended < second.began:
+                account.attempts[earlier], account.attempts[later] = (
+                    replace(first, began=second.began, ended=second.ended),
+                    replace(second, began=first.began, ended=first.ended),
+                )
+                return
+    raise NothingToBreakError
+
+
 def _missed_event(_databases: Databases, record: Record) -> None:
     for account in record.accounts.values():
         for login in account.logins:
@@ -93,17 +110,20 @@ def _account_gone(databases: Databases, record: Record) -> None:
 
 
 def _another_owner(databases: Databases, record: Record) -> None:
-    """A cookie that can be spared goes to somebody who has none, and is current there."""
+    """Gives a known cookie to an account without cookies; each of the two then has one current cookie, or none."""
     database = databases["wechat_cookie"]
-    rows = database.execute("SELECT token, owner_id::text, is_current FROM cookies").fetchall()
-    owners = Counter(row.owner_id for row in rows)
+    rows = database.execute("SELECT token, owner_id::text FROM cookies").fetchall()
+    owners = {row.owner_id for row in rows}
     without = [one for one in record.accounts.values() if one.exists is Told.YES and one.id not in owners]
     for row in rows:
         known = record.accounts.get(row.owner_id)
-        spared = not row.is_current or owners[row.owner_id] == 1
-        if known is not None and row.token in known.known_cookies and spared and without:
+        if known is not None and row.token in known.known_cookies and without:
             moved = "UPDATE cookies SET owner_id = %s, is_current = true WHERE token = %s"
             database.execute(moved, (without[0].id, row.token))
+            made_current = """UPDATE cookies SET is_current = true WHERE id = (
+                SELECT id FROM cookies WHERE owner_id = %(owner)s
+                    AND NOT EXISTS (SELECT FROM cookies WHERE owner_id = %(owner)s AND is_current) LIMIT 1)"""
+            database.execute(made_current, {"owner": row.owner_id})
             return
     raise NothingToBreakError
 
@@ -119,9 +139,20 @@ BREAKS: Mapping[str, Break] = {
     "code-applied-once": _two_winners,
     "code-and-account-agree": _sql(
         "identity",
-        """UPDATE accounts SET activation_code = NULL, expired_time = NULL, activation_status = 'pending'
+        """UPDATE accounts SET expired_time = expired_time + interval '1 day'
         WHERE id = (SELECT id FROM accounts WHERE activation_code IS NOT NULL LIMIT 1)""",
     ),
+    "last-redeemed-code-wins": _sql(
+        "identity",
+        """UPDATE accounts SET activation_code = earlier.activation_code, expired_time = earlier.expired_time
+        FROM account_activations AS earlier
+        WHERE earlier.account_id = accounts.id AND earlier.cleared_at IS NULL
+            AND earlier.activation_code = (
+                SELECT one.activation_code FROM account_activations AS one
+                JOIN accounts AS of ON of.id = one.account_id AND of.activation_code <> one.activation_code
+                WHERE one.cleared_at IS NULL LIMIT 1)""",
+    ),
+    "redeemed-in-the-order-of-calls": _other_order,
     "acknowledged-activations-are-there": _sql(
         "identity",
         """UPDATE account_activations SET expired_time = expired_time + interval '1 day'

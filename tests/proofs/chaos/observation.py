@@ -24,13 +24,27 @@ _QUERIES: Mapping[str, tuple[str, LiteralString]] = {
     ),
     "activations": (
         "identity",
-        "SELECT activation_code, account_id::text, expired_time, applied_at, cleared_at FROM account_activations",
+        """SELECT activation_code, account_id::text, expired_time, applied_at, redeemed_at, cleared_at
+        FROM account_activations""",
+    ),
+    "late_applications": (
+        "identity",
+        """SELECT target FROM audit_log
+        WHERE action = 'activation_applied' AND details ->> 'superseded' = 'yes'""",
     ),
     "changes": ("identity", "SELECT sequence, account_id::text, kind FROM account_changes ORDER BY sequence"),
     "feed": ("identity", "SELECT sequence, pruned_up_to FROM account_feed"),
     "codes": (
         "activation",
-        "SELECT activation_code, account_id::text, activation_status, expiry_date FROM activation_codes",
+        """SELECT id::text, activation_code, account_id::text, activation_status, expiry_date, activation_time
+        FROM activation_codes""",
+    ),
+    "claims": (
+        "activation",
+        """SELECT target AS code_id,
+            (count(*) FILTER (WHERE action = 'code_activated')
+                - count(*) FILTER (WHERE action = 'code_released'))::int AS held
+        FROM audit_log WHERE action IN ('code_activated', 'code_released') GROUP BY target""",
     ),
     "code_count": ("activation", "SELECT coalesce(sum(delta), 0)::int AS total FROM code_count_deltas"),
     "jobs": (

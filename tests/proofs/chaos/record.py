@@ -3,7 +3,7 @@
 import copy
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tests.support.gateway_calls import Answer
@@ -25,12 +25,18 @@ def told(answer: Answer) -> Told:
     return Told.NO if answer.is_refusal else Told.MAYBE
 
 
-@dataclass
+@dataclass(frozen=True)
 class Attempt:
-    """An account's attempts to redeem one code, summed up. `expired_time` is RFC 3339, of an acknowledged one."""
+    """An account's calls to redeem one code, summed up.
+
+    `expired_time` is RFC 3339, of an acknowledged one. `began` is when the first call began, `ended` when the first
+    acknowledgement came, in time.monotonic(): the code was redeemed between the two.
+    """
 
     outcome: Told
-    expired_time: str = ""
+    expired_time: str
+    began: float
+    ended: float
 
 
 @dataclass
@@ -48,11 +54,18 @@ class AccountRecord:
     names: dict[str, str] = field(default_factory=dict)
     logins: list[WatchedLogin] = field(default_factory=list)
 
-    def attempted(self, code: str, outcome: Told, expired_time: str = "") -> None:
-        """Adds an attempt. What was acknowledged once stays so; after an unknown one a refusal proves nothing."""
+    def attempted(self, code: str, new: Attempt) -> None:
+        """Adds a call. What was acknowledged once stays so; after an unknown outcome a refusal proves nothing."""
         before = self.attempts.get(code)
-        if before is None or outcome is Told.YES or (before.outcome, outcome) == (Told.NO, Told.MAYBE):
-            self.attempts[code] = Attempt(outcome, expired_time)
+        if before is None:
+            self.attempts[code] = new
+            return
+        began = min(before.began, new.began)
+        if new.outcome is Told.YES and before.outcome is Told.YES:
+            new = replace(before, ended=min(before.ended, new.ended))
+        elif before.outcome is Told.YES or (before.outcome, new.outcome) == (Told.MAYBE, Told.NO):
+            new = before
+        self.attempts[code] = replace(new, began=began)
 
     def may_have(self, code: str) -> bool:
         """Whether the account may have redeemed the code."""

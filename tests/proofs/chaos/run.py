@@ -62,6 +62,11 @@ class Chaos:
         with open_databases(self.stack) as databases:
             return violations(observe(databases, self.stack.static_directory), self.record)
 
+    def late_applications(self) -> int:
+        """How many codes were applied after a code that their account had redeemed later."""
+        with open_databases(self.stack) as databases:
+            return len(observe(databases, self.stack.static_directory).rows["late_applications"])
+
     def _load(self, members: int, seed: int, live: Callable[[Member], None] | None = None) -> Load:
         return Load(
             self.stack,

@@ -4,9 +4,9 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
+IDENTITY_PROCESSES = ("identity", "identity-2")
 SERVICE_PROCESSES = (
-    "identity",
-    "identity-2",
+    *IDENTITY_PROCESSES,
     "activation",
     "activation-2",
     "wechat_cookie",
@@ -51,18 +51,24 @@ def schedule(seed: int, seconds: float) -> list[Disturbance]:
     drawn: list[Disturbance] = []
     at = chance.uniform(*BETWEEN_SECONDS)
     while at < seconds - QUIET_END_SECONDS:
-        drawn.append(_draw(chance, at))
+        drawn += _draw(chance, at)
         at += chance.uniform(*BETWEEN_SECONDS)
     return drawn
 
 
-def _draw(chance: random.Random, at: float) -> Disturbance:
+def _draw(chance: random.Random, at: float) -> list[Disturbance]:
     lasting = chance.uniform(*LASTING_SECONDS)
-    what = chance.choices(("service", "gateway", "postgres", "upstream"), (62, 10, 8, 20))[0]
+    what = chance.choices(
+        ("service", "all of identity", "gateway", "postgres", "upstream"), (47, 15, 10, 8, 20)
+    )[0]
     if what == "upstream":
-        return Disturbance(at, Kind.UPSTREAM, chance.choice(UPSTREAM_FAULTS), lasting)
-    target = chance.choice(SERVICE_PROCESSES) if what == "service" else what
+        return [Disturbance(at, Kind.UPSTREAM, chance.choice(UPSTREAM_FAULTS), lasting)]
     kinds = (Kind.KILL, Kind.STOP, Kind.FREEZE)
-    # A frozen postmaster stops nobody, and a frozen gateway is a slow one.
-    weights = (60, 20, 20) if what == "service" else (70, 30, 0)
-    return Disturbance(at, chance.choices(kinds, weights)[0], target, lasting)
+    # Freezing the postmaster stops no session, and a frozen gateway is a slow one.
+    weights = (70, 30, 0) if what in {"gateway", "postgres"} else (60, 20, 20)
+    kind = chance.choices(kinds, weights)[0]
+    if what == "all of identity":
+        # Without any Identity, codes are redeemed that are applied later, after others.
+        return [Disturbance(at, kind, replica, lasting) for replica in IDENTITY_PROCESSES]
+    target = chance.choice(SERVICE_PROCESSES) if what == "service" else what
+    return [Disturbance(at, kind, target, lasting)]

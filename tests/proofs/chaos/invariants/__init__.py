@@ -15,6 +15,8 @@ Invariant = Callable[[Observation, Record], Iterable[str]]
 INVARIANTS: Mapping[str, Invariant] = {
     "code-applied-once": activations.code_applied_once,
     "code-and-account-agree": activations.code_and_account_agree,
+    "last-redeemed-code-wins": activations.last_redeemed_code_wins,
+    "redeemed-in-the-order-of-calls": activations.redeemed_in_the_order_of_calls,
     "acknowledged-activations-are-there": activations.acknowledged_activations_are_there,
     "acknowledged-codes-are-there": codes.acknowledged_codes_are_there,
     "every-code-counted": codes.every_code_counted,

@@ -1,19 +1,19 @@
 """A member: one person who comes, redeems codes, logs official accounts in, chooses, deletes, and leaves."""
 
 import random
-import threading
 import time
 from collections.abc import Callable
 
 from services.chassis.errors import DatabaseUnavailableError
 from tests.proofs.chaos.load.logging_in import LoggingIn, Plan
+from tests.proofs.chaos.load.redeeming import Redeeming
 from tests.proofs.chaos.load.supplying import CodeSupply
 from tests.proofs.chaos.record import AccountRecord, Record, Told, told
 from tests.support.gateway_calls import GatewayCaller
 from tests.support.ready_accounts import ReadyAccounts
 
 REGISTERING = 0.1
-PAUSE_SECONDS = 0.1
+SEVERAL = 3
 # Within this time all replicas of all services have heard that a token was ended.
 REVOCATION_SECONDS = 1.0
 
@@ -40,10 +40,12 @@ class Member:
         self._chance = chance
         self._password = password
         self._admin = GatewayCaller(gateway_url, admin_token)
+        self._redeeming = Redeeming(record, gateway_url, admin_token, supply, chance)
         self._account: AccountRecord | None = None
         self._caller = GatewayCaller(gateway_url)
         self._acts: list[tuple[Callable[[AccountRecord], None], int]] = [
-            (self.redeem, 20),
+            (self.redeem, 12),
+            (self.redeem_several, 16),
             (self.log_in, 30),
             (self.look, 20),
             (self.change_cookie, 8),
@@ -70,11 +72,20 @@ class Member:
         if account is None:
             raise LookupError("no account could be made")
         self.redeem_fresh(account)
-        for plan in Plan:
-            self.log_in(account, plan)
+        earlier, later = self._supply.wait_for_fresh(2)
+        self._redeeming.deleted_meanwhile(account, earlier, later)
+        earlier, later = self._supply.wait_for_fresh(2)
+        self._redeeming.deleted_afterwards(account, earlier, later)
+        self._redeeming.together(account, self._supply.wait_for_fresh(2))
+        self._redeeming.in_a_row(account, self._supply.wait_for_fresh(2))
+        first, *others = Plan
+        self.log_in(account, first)
         self.look(account)
-        self.change_cookie(account)
+        # Before the other logins, so that a cookie is left in the end.
         self.delete_cookie(account)
+        for plan in others:
+            self.log_in(account, plan)
+        self.change_cookie(account)
         self.sign_in_again(account)
         # The next one is deleted with all that it has.
         self.arrive(register=True)
@@ -87,6 +98,7 @@ class Member:
         """Closes the connections."""
         self._caller.close()
         self._admin.close()
+        self._redeeming.close()
 
     def arrive(self, *, register: bool | None = None) -> None:
         """Has an account from here on: one that registers itself, or one made in the database."""
@@ -99,21 +111,18 @@ class Member:
         """Redeems a code; sometimes one that another member redeems, too."""
         code = self._supply.take(self._chance)
         if code is not None:
-            self._redeem(account, code)
+            self._redeeming.one(account, code)
 
     def redeem_fresh(self, account: AccountRecord) -> None:
         """Redeems a code that nobody has taken, as soon as there is one."""
-        while (code := self._supply.take_fresh()) is None:
-            threading.Event().wait(PAUSE_SECONDS)
-        self._redeem(account, code)
+        [code] = self._supply.wait_for_fresh(1)
+        self._redeeming.one(account, code)
 
-    def _redeem(self, account: AccountRecord, code: str) -> None:
-        answer = self._caller.post("/activation/activate", activation_code=code)
-        outcome = self._record.count("activate", told(answer))
-        before = account.attempts.get(code)
-        account.attempted(code, outcome, str(answer.body["expired_time"]) if answer.ok else "")
-        if before is not None and before.outcome is outcome is Told.YES and before != account.attempts[code]:
-            self._record.saw(f"the repeat of an activation of {account.id} gave another answer")
+    def redeem_several(self, account: AccountRecord) -> None:
+        """Redeems several codes in a row, together, or with a deletion between."""
+        codes = [code for _ in range(SEVERAL) if (code := self._supply.take_fresh()) is not None]
+        if len(codes) == SEVERAL:
+            self._redeeming.any_order(account, codes)
 
     def log_in(self, account: AccountRecord, plan: Plan | None = None) -> None:
         """Logs an official account in, if the account is active."""
@@ -194,10 +203,7 @@ class Member:
         codes = [code for code in account.attempts if account.may_have(code)]
         if not codes:
             return
-        code = self._chance.choice(codes)
-        self._supply.forget(code)
-        outcome = self._record.count("delete code", told(self._admin.delete(f"/admin/activation/{code}")))
-        self._record.delete_code(code, outcome)
+        self._redeeming.delete(self._chance.choice(codes))
 
     def leave(self, account: AccountRecord) -> None:
         """An admin deletes the account; the member comes back as somebody else."""

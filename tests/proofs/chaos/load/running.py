@@ -51,7 +51,7 @@ class Load:
         self._hands = PhoneHands(emulator)
         [admin] = accounts.make(1, role="admin")
         self._admin = GatewayCaller(stack.gateway_url, admin.token)
-        self._supply = CodeSupply(record)
+        self._supply = CodeSupply(record, random.Random(f"{seed} admin"))
         logging_in = LoggingIn(record, stack.gateway_url, self._hands)
         self.members = [
             Member(

@@ -8,8 +8,9 @@ from collections import deque
 from tests.proofs.chaos.record import Record, Told, told
 from tests.support.gateway_calls import GatewayCaller
 
-BATCH = 10
-LOW = 20
+BATCH = 20
+LOW = 60
+DAYS = (1, 30, 365)
 CONTESTED = 0.3
 PAUSE_SECONDS = 0.3
 
@@ -17,8 +18,9 @@ PAUSE_SECONDS = 0.3
 class CodeSupply:
     """Codes for members: fresh ones, and some that another member has been given as well."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, chance: random.Random) -> None:
         self._record = record
+        self._chance = chance
         self._lock = threading.Lock()
         self._fresh: deque[str] = deque()
         self._given: deque[str] = deque(maxlen=20)
@@ -43,8 +45,19 @@ class CodeSupply:
             self._given.append(code)
             return code
 
+    def wait_for_fresh(self, count: int) -> list[str]:
+        """Codes that nobody has taken, as soon as there are `count`."""
+        codes: list[str] = []
+        while len(codes) < count:
+            code = self.take_fresh()
+            if code is None:
+                threading.Event().wait(PAUSE_SECONDS)
+            else:
+                codes.append(code)
+        return codes
+
     def forget(self, code: str) -> None:
-        """The code is being deleted: nobody else shall be given it."""
+        """The code is being deleted: no other member is given it."""
         with self._lock:
             if code in self._given:
                 self._given.remove(code)
@@ -58,9 +71,14 @@ class CodeSupply:
 
     def _make(self, admin: GatewayCaller) -> None:
         """One batch. The request_id makes it one, however often it is asked for."""
-        wish: dict[str, str | int] = {"valid_days": 30, "count": BATCH, "request_id": secrets.token_hex(16)}
+        days = self._chance.choice(DAYS)
+        wanted: dict[str, str | int] = {
+            "valid_days": days,
+            "count": BATCH,
+            "request_id": secrets.token_hex(16),
+        }
         while True:
-            answer = admin.post("/activation/generate", **wish)
+            answer = admin.post("/activation/generate", **wanted)
             outcome = self._record.count("generate", told(answer))
             if outcome is Told.YES:
                 break
@@ -69,7 +87,7 @@ class CodeSupply:
                 return
             threading.Event().wait(PAUSE_SECONDS)
         codes = [str(code["activation_code"]) for code in answer.body["codes"]]
-        repeat = admin.post("/activation/generate", **wish)
+        repeat = admin.post("/activation/generate", **wanted)
         if repeat.ok and repeat.body != answer.body:
             self._record.saw("a repeated request_id made other codes")
         self._record.add_codes(codes)
