@@ -67,15 +67,15 @@ class People:
             self._admin = Person(account["id"], account["email"], token)
         return self._admin
 
-    def pending(self) -> Person:
+    def pending(self, email: str | None = None) -> Person:
         """A new account that has not redeemed a code."""
-        email = f"{secrets.token_hex(8)}@example.com"
+        email = email or f"{secrets.token_hex(8)}@example.com"
         account = self._ok("POST", "/auth/register", json={"email": email, "password": PASSWORD})
         return Person(account["id"], email, self.token(account["id"]))
 
-    def active(self) -> Person:
+    def active(self, email: str | None = None) -> Person:
         """A new account with a redeemed code."""
-        person = self.pending()
+        person = self.pending(email)
         code = self.codes(1)[0]
         self._ok("POST", "/activation/activate", person, json={"activation_code": code})
         return person

@@ -119,3 +119,28 @@ def test_a_deleted_entry_is_noticed(people: People, stack: LocalStack) -> None:
         row = [Jsonb(value) if isinstance(value, dict) else value for value in taken]
         connection.execute(f"INSERT INTO audit_log OVERRIDING SYSTEM VALUE VALUES ({marks})", row)
     assert verdict(people, "activation")["intact"]
+
+
+def test_an_entry_that_the_databases_role_writes_is_not_taken_for_genuine(
+    people: People, stack: LocalStack
+) -> None:
+    with psycopg.connect(stack.database_url("identity"), autocommit=True) as database:
+        database.execute(
+            "INSERT INTO audit_log"
+            " (time, action, outcome, actor, actor_email, target, client_address, request_id, details, mac)"
+            " VALUES (now(), 'forged', 'ok', %s, '', '', '', '', '{}', sha256('guess'))",
+            (people.admin.id,),
+        )
+        try:
+            # A genuine entry that is written later is sealed, so the forged one had its turn.
+            person = people.pending()
+            wait_until(lambda: entries(people, "identity", target=person.id)[0]["position"] != "0")
+            assert entries(people, "identity", action="forged")[0]["position"] == "0"
+            found = verdict(people, "identity")
+            assert (found["intact"], found["broken_reason"]) == (False, "FORGED")
+        finally:
+            # For the tests that share this stack.
+            database.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
+            database.execute("DELETE FROM audit_log WHERE action = 'forged'")
+            database.execute("ALTER TABLE audit_log ENABLE TRIGGER USER")
+    assert verdict(people, "identity")["intact"]

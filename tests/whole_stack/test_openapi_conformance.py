@@ -7,7 +7,7 @@ out is refused, no operation that asks for a token does without. schemathesis.to
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 900
 
 
 def caller(people: People, kind: str) -> Person | None:
-    makers = {"anonymous": lambda: None, "pending": people.pending, "active": people.active}
+    makers: dict[str, Callable[[], Person | None]] = {"anonymous": lambda: None, "pending": people.pending, "active": people.active}
     return makers.get(kind, people.another_admin)()
 
 
