@@ -1,31 +1,37 @@
 """Event streams and downloads: nothing is held back, nothing is lost."""
 
+import functools
 import http.client
 import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
 import pytest
+import requests
 from google.api import httpbody_pb2
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.access import AccountNotActivatedError
-from services.chassis.errors import DatabaseUnavailableError
+from services.chassis.errors import DatabaseUnavailableError, DomainError
+from services.chassis.interceptors.deadline import DeadlineExceededError
 from tests.gateway.conftest import Gateway, StartGateway, route
-from tests.gateway.error_shape import assert_error
-from tests.gateway.stand_ins import ADMIN_TOKEN
+from tests.gateway.error_shape import RETRY_INFO, assert_error
+from tests.gateway.stand_ins import ADMIN_TOKEN, MAX_STREAMS, OTHER_TOKENS
 from tests.support.waiting import wait_until
 
+WATCH = "/cookie/watch?login_key=k"
 
-def _open(gateway: Gateway, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+
+def _open(
+    gateway: Gateway, path: str, token: str = ADMIN_TOKEN
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     connection = http.client.HTTPConnection(gateway.envoy.address, timeout=15)
-    connection.request(
-        "GET", path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}", "Accept-Encoding": "gzip"}
-    )
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"})
     return connection, connection.getresponse()
 
 
@@ -81,6 +87,65 @@ def test_a_stream_that_is_refused_before_its_first_event_is_an_ordinary_error(ga
 
     gateway.services["wechat_cookie"].answers["StartLogin"] = refuse
     assert_error(gateway.get("/cookie/login"), 403, 7, "ACCOUNT_NOT_ACTIVATED")
+
+
+@pytest.fixture
+def watching(gateway: Gateway) -> Iterator[Callable[[str], http.client.HTTPConnection]]:
+    """Opens a stream with a token. The stream's first event has come, and no other comes before the test ends."""
+    over = threading.Event()
+
+    def events(_: object, context: grpc.ServicerContext) -> object:
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        yield pb.LoginEvent(sequence=1, login_key="k")
+        wait_until(lambda: over.is_set() or gone.is_set(), "the stream has ended")
+
+    gateway.services["wechat_cookie"].answers["WatchLogin"] = events
+    with ExitStack() as stack:
+        stack.callback(over.set)
+
+        def watch(token: str) -> http.client.HTTPConnection:
+            connection, response = _open(gateway, WATCH, token)
+            stack.callback(connection.close)
+            assert response.status == 200
+            _event(response)
+            return connection
+
+        yield watch
+
+
+def assert_too_many_streams(answer: requests.Response) -> None:
+    body = assert_error(answer, 429, 8, "TOO_MANY_STREAMS")
+    assert body["details"][1] == {"@type": RETRY_INFO, "retry_delay": "2s"}
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_the_ninth_stream_of_an_account_is_429_until_one_of_the_eight_ends(
+    gateway: Gateway, watching: Callable[[str], http.client.HTTPConnection]
+) -> None:
+    streams = [watching(ADMIN_TOKEN) for _ in range(8)]
+    assert_too_many_streams(gateway.get(WATCH))
+    watching(OTHER_TOKENS[0])
+    streams[0].close()
+    wait_until(lambda: gateway.get(WATCH, stream=True).status_code == 200, "there is room for another")
+
+
+def test_errors_keep_their_shape_while_all_streams_of_a_service_are_taken(
+    gateway: Gateway, watching: Callable[[str], http.client.HTTPConnection]
+) -> None:
+    for number in range(MAX_STREAMS):
+        watching(OTHER_TOKENS[number % len(OTHER_TOKENS)])
+    assert_too_many_streams(gateway.get(WATCH))
+    answers = gateway.services["wechat_cookie"].answers
+    for error, status in ((DatabaseUnavailableError(), 503), (DeadlineExceededError(), 504)):
+        answers["ListCookies"] = functools.partial(_raise, error)
+        assert_error(gateway.get("/cookie/list"), status, error.code.value[0], error.reason)
+    del answers["ListCookies"]
+    assert gateway.get("/cookie/list").status_code == 200
+
+
+def _raise(error: DomainError, *_: object) -> None:
+    raise error
 
 
 def test_the_service_learns_that_the_client_hung_up(gateway: Gateway) -> None:

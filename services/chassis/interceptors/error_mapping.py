@@ -1,7 +1,8 @@
 """Interceptor that turns exceptions into gRPC statuses."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import structlog
@@ -40,13 +41,10 @@ class ErrorMapping:
 
 def _abort(context: grpc.ServicerContext, error: DomainError) -> None:
     calls.current().refused_with = error.code
+    status: Any = rpc_status.to_status(to_status(error, calls.request_id()))
     if isinstance(error, ThrottledError):
-        _send_retry_after(context, error)
-    context.abort_with_status(rpc_status.to_status(to_status(error, calls.request_id())))
-
-
-def _send_retry_after(context: grpc.ServicerContext, error: ThrottledError) -> None:
-    # For REST: the gateway turns initial metadata into headers and drops trailing metadata. A stream that has begun
-    # has sent its initial metadata already.
-    with suppress(ValueError):
-        context.send_initial_metadata((("retry-after", str(error.retry_seconds)),))
+        # For REST: a refusal without initial metadata is one block of headers, which the gateway makes its own.
+        # Initial metadata would come before it, and the gateway would begin a stream's answer with 200.
+        retry_after = ("retry-after", str(error.retry_seconds))
+        status = status._replace(trailing_metadata=(*status.trailing_metadata, retry_after))
+    context.abort_with_status(status)

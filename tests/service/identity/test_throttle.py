@@ -94,7 +94,7 @@ def refused_for(call: Callable[[], object]) -> int:
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert isinstance(refused.value, grpc.Call)
     # What the gateway makes a header of.
-    [header] = [value for key, value in refused.value.initial_metadata() if key == "retry-after"]
+    [header] = [value for key, value in refused.value.trailing_metadata() if key == "retry-after"]
     status = rpc_status.from_call(refused.value)
     assert status is not None
     retry = error_details_pb2.RetryInfo()
