@@ -55,7 +55,7 @@ class GenerateCodesValues(Values):
 
 
 class FilterValues(Values):
-    """What selects codes; an empty e-mail selects all."""
+    """The values of an ExportCodesRequest: what selects codes; an empty e-mail selects all."""
 
     status: ActivationStatus | None = None
     email: Annotated[Text, Field(max_length=254)] | None = None
@@ -63,10 +63,6 @@ class FilterValues(Values):
     @property
     def filter(self) -> Filter:
         return Filter(self.status, self.email or None)
-
-
-class ExportCodesValues(FilterValues):
-    """The values of an ExportCodesRequest."""
 
 
 class ListCodesValues(FilterValues):

@@ -12,7 +12,7 @@ from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
 from services.activation.api.messages import message_of, new_codes
 from services.activation.api.requests import (
     CodeValues,
-    ExportCodesValues,
+    FilterValues,
     GenerateCodesValues,
     ListCodesValues,
     UpdateCodeValues,
@@ -69,7 +69,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     def ExportCodes(
         self, request: pb.ExportCodesRequest, context: grpc.ServicerContext
     ) -> Iterator[HttpBody]:
-        values = parse(ExportCodesValues, request)
+        values = parse(FilterValues, request)
         with (
             self.administration.export(values.filter) as export,
             cancelled_when_stalled(context.cancel, self.stall_seconds) as progress,

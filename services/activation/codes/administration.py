@@ -12,6 +12,7 @@ from services.activation.codes.export import Export, Exports
 from services.activation.codes.generation import Generation, generate
 from services.activation.codes.listing import Filter, Page, read_page
 from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.identity.statuses import REVOKED
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
 
@@ -53,9 +54,12 @@ class CodeAdministration:
             return codes.get(connection, activation_code)
 
     def revoke(self, activation_code: str) -> Code:
-        """Makes the code unredeemable. Idempotent. Raises CodeNotFoundError."""
+        """Makes the code unredeemable; an account that redeemed it keeps its days.
+
+        Idempotent. Raises CodeNotFoundError.
+        """
         with self.database.transaction() as connection:
-            revoked = codes.revoke(connection, activation_code, self.now())
+            revoked = codes.change(connection, activation_code, None, REVOKED, self.now())
             self.audit.record(connection, Event("code_revoked", str(revoked.id)))
         return revoked
 

@@ -4,15 +4,14 @@ import datetime
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import grpc
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from services.activation.tables import activation_codes
 from services.chassis.errors import DomainError
 from services.chassis.identity.feed_follower import BATCH
-from services.chassis.identity.statuses import PENDING, REVOKED, effective_status
+from services.chassis.identity.statuses import PENDING, effective_status
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
@@ -61,33 +60,12 @@ class CodeBoundError(DomainError):
     message: str = "激活码已被账号使用，不能恢复为未使用"
 
 
-def code_of(row: Row[Any]) -> Code:
-    """The code in a row that begins with COLUMNS."""
-    return Code(*row[: len(COLUMNS)])
-
-
 def get(connection: Connection | DirectConnection, activation_code: str) -> Code:
     """Raises CodeNotFoundError."""
     row = _BY_CODE.row(connection, {"code": activation_code})
     if row is None:
         raise CodeNotFoundError
     return Code(*row)
-
-
-def revoke(connection: Connection, activation_code: str, now: datetime.datetime) -> Code:
-    """Makes the code unredeemable; an account that redeemed it keeps its days.
-
-    Idempotent: a repeat changes nothing. Raises CodeNotFoundError.
-    """
-    statement = (
-        update(activation_codes)
-        .where(activation_codes.c.activation_code == activation_code)
-        .where(activation_codes.c.activation_status != REVOKED)
-        .values(activation_status=REVOKED, update_time=now)
-        .returning(*COLUMNS)
-    )
-    row = connection.execute(statement).one_or_none()
-    return code_of(row) if row is not None else get(connection, activation_code)
 
 
 def change(
@@ -103,7 +81,10 @@ def change(
     a redeemed code would become pending.
     """
     found = activation_codes.c.activation_code == activation_code
-    code = _found(connection.execute(select(*COLUMNS).where(found).with_for_update()).one_or_none())
+    row = connection.execute(select(*COLUMNS).where(found).with_for_update()).one_or_none()
+    if row is None:
+        raise CodeNotFoundError
+    code = Code(*row)
     if status == PENDING and code.account_id is not None:
         raise CodeBoundError
     values = {
@@ -113,7 +94,7 @@ def change(
     if values == {"valid_days": code.valid_days, "activation_status": code.activation_status}:
         return code
     statement = update(activation_codes).where(found).values(**values, update_time=now).returning(*COLUMNS)
-    return code_of(connection.execute(statement).one())
+    return Code(*connection.execute(statement).one())
 
 
 def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:
@@ -124,9 +105,3 @@ def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:
     while ids:
         yield ids
         ids = list(connection.execute(batch.where(account_id > ids[-1])).scalars())
-
-
-def _found(row: Row[Any] | None) -> Code:
-    if row is None:
-        raise CodeNotFoundError
-    return code_of(row)

@@ -13,8 +13,9 @@ def copy_out(
     statement: str,
     parameters: Mapping[str, Any],
     block_bytes: int,
+    start: bytes = b"",
 ) -> Generator[bytes, None, None]:
-    """What `statement` copies, in blocks of at least `block_bytes`, the last one excepted.
+    """`start` and what `statement` copies, in blocks of at least `block_bytes`, the last one excepted.
 
     Closing the generator early cancels the query. Raises psycopg.Error.
     """
@@ -22,7 +23,7 @@ def copy_out(
     # an export. What libpq has received already needs no waiting for.
     take = connection.pgconn.get_copy_data
     with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
-        block = bytearray()
+        block = bytearray(start)
         while True:
             length, row = take(1)
             if length < 0:

@@ -67,28 +67,23 @@ class Exports:
         try:
             with (
                 self._database.snapshot() as connection,
-                closing(_after(self._start, _blocks(connection, wanted, now))) as blocks,
+                closing(_blocks(connection, wanted, now, self._start)) as blocks,
             ):
                 yield Export(count_matching(connection, wanted, now), blocks)
         finally:
             self._slots.release()
 
 
-def _after(start: bytes, blocks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    with closing(blocks):
-        # In one block with the heading: a query that fails before it still answers with an error.
-        yield start + next(blocks)
-        yield from blocks
-
-
-def _blocks(connection: Connection, wanted: Filter, now: datetime.datetime) -> Generator[bytes, None, None]:
+def _blocks(
+    connection: Connection, wanted: Filter, now: datetime.datetime, start: bytes
+) -> Generator[bytes, None, None]:
     connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_EXPORT}'"))
     if not wanted.email and wanted.status != EXPIRED:
         # Sorting would keep the client waiting for the first row; an index has these rows in order already.
         connection.execute(text("SET LOCAL enable_sort = off"))
     compiled = _rows(wanted, now).compile(dialect=connection.dialect)
     copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER)"
-    return copy_out(driver_connection(connection), copy, compiled.params, BLOCK_BYTES)
+    return copy_out(driver_connection(connection), copy, compiled.params, BLOCK_BYTES, start)
 
 
 def _rows(wanted: Filter, now: datetime.datetime) -> Select[Any]:

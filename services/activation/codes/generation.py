@@ -68,15 +68,9 @@ def generate(
     Needs a transaction. When equal request_ids arrive together the table's key decides, and the others wait
     for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
     """
-    if wanted.request_id is not None:
-        first = _first_answer(connection, wanted, wanted.request_id)
-        if first is not None:
-            return Generated(first, is_new=False)
     drawn = draw(wanted.count, random_bytes)
-    if wanted.request_id is not None and not _remember(connection, wanted, wanted.request_id, drawn, now):
-        first = _first_answer(connection, wanted, wanted.request_id)
-        if first is not None:
-            return Generated(first, is_new=False)
+    if wanted.request_id is not None and not _remember(connection, wanted, drawn, now):
+        return Generated(_first_answer(connection, wanted), is_new=False)
     codes = _codes(drawn, wanted.valid_days, now)
     _store(connection, codes)
     return Generated(codes, is_new=True)
@@ -109,26 +103,20 @@ def blank_answers(connection: Connection, codes: Set[str], create_times: Set[dat
             connection.execute(blanked)
 
 
-def _first_answer(connection: Connection, wanted: Generation, request_id: str) -> list[Code] | None:
-    known = generation_requests.c
-    statement = select(generation_requests).where(known.request_id == request_id)
-    row = connection.execute(statement).one_or_none()
-    if row is None:
-        return None
-    first = Generation(row.admin_account_id, row.valid_days, row.code_count, request_id)
-    if first != wanted:
+def _first_answer(connection: Connection, wanted: Generation) -> list[Code]:
+    statement = select(generation_requests).where(generation_requests.c.request_id == wanted.request_id)
+    row = connection.execute(statement).one()
+    if Generation(row.admin_account_id, row.valid_days, row.code_count, row.request_id) != wanted:
         raise RequestIdReusedError
     return _codes(row.codes, row.valid_days, row.create_time)
 
 
-def _remember(
-    connection: Connection, wanted: Generation, request_id: str, drawn: bytes, now: datetime.datetime
-) -> bool:
+def _remember(connection: Connection, wanted: Generation, drawn: bytes, now: datetime.datetime) -> bool:
     # Where another transaction is about to remember the same id, this waits for the outcome.
     statement = (
         insert(generation_requests)
         .values(
-            request_id=request_id,
+            request_id=wanted.request_id,
             admin_account_id=wanted.admin_account_id,
             valid_days=wanted.valid_days,
             code_count=wanted.count,

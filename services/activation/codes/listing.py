@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, func, literal, or_, select, text, tuple_
 
-from services.activation.codes.codes import COLUMNS, Code, code_of
+from services.activation.codes.codes import COLUMNS, Code
 from services.activation.codes.iso_time import IsoTime, iso_text
 from services.activation.tables import activation_codes, code_count_deltas
 from services.chassis.identity import statuses
@@ -57,7 +57,7 @@ def read_page(
     if wanted.email:
         # How rare the part of an e-mail is decides about the plan, and a plan made for any part cannot know it.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    codes = [code_of(row) for row in connection.execute(page_query(wanted, size, start, now))]
+    codes = [Code(*row) for row in connection.execute(page_query(wanted, size, start, now))]
     items = codes[:size]
     position = Position(items[-1].create_time, items[-1].id) if len(codes) > size else None
     return Page(items, count_matching(connection, wanted, now), position)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.activation.codes import codes, deletion
+from services.activation.codes import deletion
 from services.activation.codes.codes import COLUMNS, Code
 from services.activation.codes.iso_time import TO_CHAR, IsoTime
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
@@ -164,7 +164,7 @@ def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> 
 def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
     """The claim on a code; None when the code was deleted or given back meanwhile."""
     row = connection.execute(select(*COLUMNS).where(_code.id == code_id)).one_or_none()
-    return None if row is None else _claim_on(codes.code_of(row))
+    return None if row is None else _claim_on(Code(*row))
 
 
 def delete_claimed(connection: Connection, claim: Claim) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 import grpc
 import procrastinate
 import structlog
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
@@ -69,9 +68,9 @@ class Entitlements:
         request = pb.ApplyActivationRequest(
             account_id=str(claim.account_id),
             activation_code=claim.activation_code,
-            expired_time=_timestamp(claim.expiry_date),
-            redeemed_time=_timestamp(claim.redeemed_time),
         )
+        request.expired_time.FromDatetime(claim.expiry_date)
+        request.redeemed_time.FromDatetime(claim.redeemed_time)
         try:
             return self._stub.ApplyActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
@@ -129,9 +128,3 @@ def tasks(entitlements: Entitlements, database: Database) -> procrastinate.Bluep
         entitlements.clear(activation_code)
 
     return blueprint
-
-
-def _timestamp(time: datetime.datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
-    return timestamp
