@@ -37,8 +37,8 @@ from services.wechat_cookie.cookies.tables import feed_cursor
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.exported.keeper import FolderKeeper
+from services.wechat_cookie.logins.engine import LoginEngine
 from services.wechat_cookie.logins.store.tables import login_starts
-from services.wechat_cookie.logins.work.engine import LoginEngine
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.settings import WeChatCookieSettings
 

@@ -1,4 +1,4 @@
-"""Cookies as the contract's messages."""
+"""Cookies as the contract's messages; here and not in api/, because the stored events of logins hold them."""
 
 import datetime
 

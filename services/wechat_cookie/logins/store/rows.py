@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.wechat_cookie.cookies import owners, saving
 from services.wechat_cookie.cookies.cookie import Cookie
+from services.wechat_cookie.logins.messages import to_stored
 from services.wechat_cookie.logins.rules.events import QrShown, Succeeded
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step, logged_id
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.logins.store.tables import login_events, logins
-from services.wechat_cookie.logins.streams.messages import to_stored
 from services.wechat_cookie.mp.cookies import InvalidCookiesError, MpCookies
 from services.wechat_cookie.vault import UnreadableSecretError, Vault
 

@@ -11,10 +11,10 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.errors import DatabaseUnavailableError
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.logins.errors import ReplicaStoppingError
+from services.wechat_cookie.logins.messages import access_ended, heartbeat, is_last
 from services.wechat_cookie.logins.rules.state import logged_id
 from services.wechat_cookie.logins.store.tables import login_events
 from services.wechat_cookie.logins.streams.hub import Watcher
-from services.wechat_cookie.logins.streams.messages import access_ended, heartbeat, is_last
 
 _log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""Events of a login as the contract's LoginEvent."""
+"""Events of a login as the contract's messages; here and not in api/, because they are stored as they are sent."""
 
 import datetime
 from dataclasses import dataclass
