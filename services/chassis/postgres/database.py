@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, exc
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, exc
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 
@@ -48,6 +49,8 @@ class Database:
         )
         # Saves BEGIN and COMMIT, two of three round trips of a single statement.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self._engine, "connect", self._note_pool)
+        event.listen(self._engine, "checkin", self._close_if_pool_is_gone)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -88,8 +91,16 @@ class Database:
             yield connection
 
     def dispose(self) -> None:
-        """Closes the pooled connections."""
+        """Closes the pooled connections, those in use when they are given back."""
         self._engine.dispose()
+
+    def _note_pool(self, _driver: object, record: ConnectionPoolEntry) -> None:
+        record.info["pool"] = self._engine.pool
+
+    def _close_if_pool_is_gone(self, _driver: object, record: ConnectionPoolEntry) -> None:
+        # Engine.dispose() makes a new pool; what is given back to the old one stays open until it is collected.
+        if record.info.get("pool") is not self._engine.pool:
+            record.invalidate()
 
 
 def constraint_of(error: exc.IntegrityError) -> str | None:

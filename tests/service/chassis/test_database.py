@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy
-from sqlalchemy import exc, text
+from sqlalchemy import exc, func, select, text
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from services.chassis.postgres.database import Database, constraint_of, driver_connection
+from services.chassis.postgres.direct_statements import DirectStatement
 from tests.support.waiting import wait_until
 
 
@@ -131,3 +132,25 @@ def test_an_unreachable_server_is_an_outage_and_forgotten_when_it_is_back(
     with pytest.raises(DatabaseUnavailableError):
         rows(Database(nowhere.render_as_string(hide_password=False)))
     wait_until(lambda: rows(database) == [])
+
+
+def test_a_connection_that_was_in_use_is_closed_after_dispose(database: Database) -> None:
+    with database.reading() as connection:
+        driver = driver_connection(connection)
+        database.dispose()
+        connection.execute(text("SELECT 1"))
+    assert driver.closed
+    assert rows(database) == []
+
+
+def test_a_connection_that_was_in_use_when_another_one_was_lost_is_closed(database: Database) -> None:
+    backend = DirectStatement(select(func.pg_backend_pid()))
+    with database.reading() as connection:
+        driver = driver_connection(connection)
+        with pytest.raises(DatabaseUnavailableError), database.direct() as direct:
+            ((lost,),) = backend.rows(direct, {})
+            connection.execute(select(func.pg_terminate_backend(lost)))
+            backend.rows(direct, {})
+        connection.execute(text("SELECT 1"))
+    assert driver.closed
+    assert rows(database) == []
