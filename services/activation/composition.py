@@ -31,7 +31,7 @@ from services.chassis.jobs.queue import Jobs
 from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
-from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.attempts import Attempts
 
 PACKAGE = "services.activation"
 
@@ -53,7 +53,7 @@ class Activation:
         self._feed = AccountFeed(self._identity, authenticator, cursor)
         entitlements = Entitlements(self._identity, self._database, self._audit.log, now)
         self._jobs = Jobs(url, tasks(entitlements, self._database))
-        wrong_codes = Tally(self._database, attempts, WINDOW, now)
+        wrong_codes = Attempts(self._database, attempts, WINDOW, now)
         limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
         guessing = CodeGuessing(wrong_codes, limits)
         self._housekeeping = Housekeeping({"activation_attempts": wrong_codes.purge})

@@ -20,9 +20,8 @@ from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
+from services.chassis.throttling.attempts import Attempts
 from services.chassis.throttling.client_networks import caller_network
-from services.chassis.throttling.tally import Tally
-from services.chassis.throttling.throttle import Throttle
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.email_lookup import emails_of
@@ -37,12 +36,7 @@ from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.authentication import TokenAuthentication
 from services.identity.sign_in.sign_in import SignIn
-from services.identity.sign_in.throttle import (
-    REGISTRATION_WINDOW,
-    SIGN_IN_WINDOW,
-    Limits,
-    SignInThrottle,
-)
+from services.identity.sign_in.throttle import REGISTRATION_WINDOW, SIGN_IN_WINDOW, SignInThrottle
 from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import attempts, audit
 
@@ -68,9 +62,9 @@ class Identity:
         authentication = TokenAuthentication(self._database, tokens, now)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
-        guesses = Throttle(self._database, attempts, SIGN_IN_WINDOW, now, calls.remaining_time)
-        registrations = Tally(self._database, attempts, REGISTRATION_WINDOW, now)
-        throttle = SignInThrottle(guesses, registrations, _limits(settings))
+        sign_ins = Attempts(self._database, attempts, SIGN_IN_WINDOW, now)
+        registrations = Attempts(self._database, attempts, REGISTRATION_WINDOW, now)
+        throttle = SignInThrottle(sign_ins, registrations, settings)
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
         self._housekeeping = Housekeeping(
             {
@@ -143,13 +137,3 @@ class Identity:
                 return self._schema.is_met_by(connection) and self.feed.is_working
         except DomainError:
             return False
-
-
-def _limits(settings: IdentitySettings) -> Limits:
-    return Limits(
-        by_account_and_network=settings.sign_in_limit_per_account,
-        by_account_at_unknown_networks=settings.sign_in_limit_unknown_networks,
-        by_network=settings.sign_in_limit_per_address,
-        sign_ins=settings.sign_ins_per_account,
-        registrations=settings.registration_limit_per_address,
-    )

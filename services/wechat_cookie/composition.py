@@ -22,7 +22,7 @@ from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.notifications import Listener
-from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.attempts import Attempts
 from services.wechat_cookie.account_deletion import AccountDeletion
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
@@ -123,7 +123,7 @@ class WeChatCookie:
         )
         handing_out = HandingOut(self._database, vault, identity, self._audit.log, now, uuid.uuid4)
         # In the table of login starts, whose window is the same and which LoginUpkeep purges.
-        changes = Tally(self._database, login_starts, WINDOW, now)
+        changes = Attempts(self._database, login_starts, WINDOW, now)
         own_cookies = OwnCookies(
             self._database, self._audit.log, changes, settings.cookie_change_limit_per_account, now
         )

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_
 
 from services.chassis.errors import ThrottledError
-from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
-from services.chassis.throttling.tally import Tally
 
 WINDOW = datetime.timedelta(minutes=15)
 
@@ -51,9 +50,9 @@ class Guesser:
 class CodeGuessing:
     """The limits, applied. Thread-safe."""
 
-    def __init__(self, tally: Tally, limits: Limits) -> None:
-        """The window of `tally` is WINDOW."""
-        self._tally = tally
+    def __init__(self, attempts: Attempts, limits: Limits) -> None:
+        """The window of `attempts` is WINDOW."""
+        self._attempts = attempts
         self._limits = limits
 
     def has_guesses_left(
@@ -63,7 +62,7 @@ class CodeGuessing:
         now: ColumnElement[datetime.datetime],
     ) -> ColumnElement[bool]:
         """SQL: whether the guesser of these keys() has a guess left at `now` in both respects."""
-        attempts, limits = self._tally.attempts, self._limits
+        attempts, limits = self._attempts, self._limits
         return and_(
             attempts.has_room(by_account, limits.by_account, now),
             attempts.has_room(by_address, limits.by_address, now),
@@ -76,11 +75,11 @@ class CodeGuessing:
 
     def count(self, guesser: Guesser) -> None:
         """Counts a wrong code. Raises ActivationThrottledError when there was no guess left."""
-        self._tally.count(self._buckets(guesser), ActivationThrottledError)
+        self._attempts.count(self._buckets(guesser), ActivationThrottledError)
 
     def check(self, guesser: Guesser) -> None:
         """Raises ActivationThrottledError when there is no guess left."""
-        self._tally.check(self._buckets(guesser), ActivationThrottledError)
+        self._attempts.check(self._buckets(guesser), ActivationThrottledError)
 
     def _buckets(self, guesser: Guesser) -> tuple[Bucket, Bucket]:
         return (

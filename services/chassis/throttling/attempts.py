@@ -1,9 +1,19 @@
-"""The table of attempts: how many of a window have a place in which bucket."""
+"""Limits how often something is attempted within a window: exactly, over all replicas, in the service's database.
 
+An attempt takes a place in each of its buckets before its work begins, and the place is open until the outcome is
+known. Every open place may come to count, so there are never more open and counting places than the limit. An
+attempt that finds the places taken waits while some of them are open, and is refused when those that count fill the
+bucket: wrong guesses in parallel cannot exceed the limit, and right ones in parallel are not refused. An attempt
+whose process died counts. What counts whatever its outcome is needs no waiting: see Attempts.count().
+"""
+
+import contextlib
 import datetime
 import hashlib
+import threading
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -26,8 +36,14 @@ from sqlalchemy import (
     update,
 )
 
+from services.chassis.errors import ThrottledError
+from services.chassis.postgres.database import Database
+
 # No attempt takes this long; one that is still open after it belongs to a process that died, and counts.
 LONGEST_ATTEMPT = datetime.timedelta(seconds=60)
+# How often an attempt that waits for the outcome of others looks again.
+POLL_SECONDS = 0.1
+RETRY_AFTER_WAITING = datetime.timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Occupancy:
+class _Occupancy:
     """How many attempts of the window have a place in a bucket, how many of them count, when the oldest began."""
 
     taken: int
@@ -58,13 +74,21 @@ def bucket_key(*parts: str) -> bytes:
 
 
 class Attempts:
-    """The attempts in one table, made by attempts_table(), within one window.
+    """The attempts within one window, in a table made by attempts_table(). Thread-safe.
 
-    An attempt has one row in each of its buckets. It is open while its outcome is unknown, and counts afterwards.
+    A bucket is for attempt() or for count(); the table may hold buckets of both, and of several windows.
     """
 
-    def __init__(self, table: Table, window: datetime.timedelta) -> None:
-        self.window = window
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        window: datetime.timedelta,
+        now: Callable[[], datetime.datetime],
+    ) -> None:
+        self._database = database
+        self._window = window
+        self._now = now
         self._columns = columns = table.c
         self._lock = select(
             func.pg_advisory_xact_lock(func.unnest(bindparam("locks", type_=ARRAY(BigInteger))))
@@ -91,21 +115,50 @@ class Attempts:
         self._forget = delete(table).where(is_this, not_(counting))
         self._purge = delete(table).where(columns.started_at <= bindparam("before"))
 
-    def lock(self, connection: Connection, buckets: Sequence[Bucket]) -> None:
-        """Locks `buckets` until the transaction ends, so that no attempt begins between a look and a place."""
-        # Sorted, so that two attempts with the same two buckets never wait for each other.
-        connection.execute(self._lock, {"locks": sorted(bucket.lock for bucket in buckets)})
+    @contextlib.contextmanager
+    def attempt(
+        self,
+        failures: Sequence[Bucket],
+        successes: Sequence[Bucket],
+        failure: type[Exception],
+        refusal: type[ThrottledError],
+        timeout_seconds: float,
+    ) -> Iterator[None]:
+        """Runs the block as an attempt, after waiting at most `timeout_seconds` for the outcome of others.
 
-    def occupancy(
-        self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
-    ) -> Mapping[bytes, Occupancy]:
-        """The occupancy by key, of those buckets in which there are attempts."""
-        values = {
-            "buckets": [bucket.key for bucket in buckets],
-            "window_start": now - self.window,
-            "still_open": now - LONGEST_ATTEMPT,
-        }
-        return {key: Occupancy(*rest) for key, *rest in connection.execute(self._occupancy, values)}
+        It counts in the buckets `failures` if the block raises `failure`, in `successes` if it raises nothing, and
+        in no bucket if it raises something else. Raises `refusal`, before the block runs, if one of all these
+        buckets is full.
+        """
+        attempt_id = self._begin((*failures, *successes), refusal, timeout_seconds)
+        counting: Sequence[Bucket] = ()
+        try:
+            yield
+            counting = successes
+        except failure:
+            counting = failures
+            raise
+        finally:
+            with self._database.transaction() as connection:
+                self._end(connection, attempt_id, counting)
+
+    def count(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
+        """Counts once in every bucket. Raises `refusal`, and counts nothing, when one is full."""
+        with self._database.transaction() as connection:
+            self.count_within(connection, buckets, refusal)
+
+    def count_within(
+        self, connection: Connection, buckets: Sequence[Bucket], refusal: type[ThrottledError]
+    ) -> None:
+        """As count(), in the open transaction of `connection`: what is rolled back does not count."""
+        self._take_places(connection, buckets, refusal, is_open=False)
+
+    def check(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
+        """Raises `refusal` when a bucket is full."""
+        now = self._now()
+        with self._database.reading() as connection:
+            for _, found in self._full(connection, buckets, now):
+                raise refusal(retry_after=found.oldest + self._window - now)
 
     def has_room(
         self, key: ColumnElement[bytes], limit: int, now: ColumnElement[datetime.datetime]
@@ -114,38 +167,81 @@ class Attempts:
 
         For a statement that must not do its work otherwise.
         """
-        window_start = now - literal(self.window)
+        window_start = now - literal(self._window)
         taken = select(func.count()).where(
             self._columns.bucket == key, self._columns.started_at > window_start
         )
         return taken.scalar_subquery() < limit
 
-    def begin(
+    def purge(self) -> int:
+        """Removes the rows outside the window; returns their number.
+
+        Of all limits that share a table, the one with the longest window must do this.
+        """
+        with self._database.transaction() as connection:
+            return connection.execute(self._purge, {"before": self._now() - self._window}).rowcount
+
+    def _begin(
+        self, buckets: Sequence[Bucket], refusal: type[ThrottledError], timeout_seconds: float
+    ) -> uuid.UUID:
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            with self._database.transaction() as connection:
+                attempt_id = self._take_places(connection, buckets, refusal, is_open=True)
+            if attempt_id is not None:
+                return attempt_id
+            if time.monotonic() >= deadline:
+                raise refusal(retry_after=RETRY_AFTER_WAITING)
+            threading.Event().wait(POLL_SECONDS)
+
+    def _take_places(
         self,
         connection: Connection,
         buckets: Sequence[Bucket],
-        now: datetime.datetime,
+        refusal: type[ThrottledError],
         *,
-        is_open: bool = True,
-    ) -> uuid.UUID:
-        """Gives a new attempt a place in each bucket, full or not; returns its id."""
+        is_open: bool,
+    ) -> uuid.UUID | None:
+        """Gives a new attempt a place in each bucket, and returns its id.
+
+        Raises `refusal` when a bucket is full. For an open attempt that is only when those that count fill it;
+        otherwise None is returned, as a place may still become free.
+        """
+        # Until the transaction ends, no attempt begins between the look and the place. Sorted, so that two attempts
+        # with the same two buckets never wait for each other.
+        connection.execute(self._lock, {"locks": sorted(bucket.lock for bucket in buckets)})
+        now = self._now()
+        full = self._full(connection, buckets, now)
+        for bucket, found in full:
+            if not is_open or found.counting >= bucket.limit:
+                raise refusal(retry_after=found.oldest + self._window - now)
+        if full:
+            return None
         attempt_id = uuid.uuid4()
         keys = [bucket.key for bucket in buckets]
         values = {"attempt": attempt_id, "buckets": keys, "now": now, "is_open": is_open}
         connection.execute(self._add, values)
         return attempt_id
 
-    def end(self, connection: Connection, attempt_id: uuid.UUID, counting: Sequence[Bucket]) -> None:
+    def _full(
+        self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
+    ) -> list[tuple[Bucket, _Occupancy]]:
+        """The buckets without a free place, in the given order."""
+        values = {
+            "buckets": [bucket.key for bucket in buckets],
+            "window_start": now - self._window,
+            "still_open": now - LONGEST_ATTEMPT,
+        }
+        found = {key: _Occupancy(*rest) for key, *rest in connection.execute(self._occupancy, values)}
+        return [
+            (bucket, found[bucket.key])
+            for bucket in buckets
+            if bucket.key in found and found[bucket.key].taken >= bucket.limit
+        ]
+
+    def _end(self, connection: Connection, attempt_id: uuid.UUID, counting: Sequence[Bucket]) -> None:
         """Lets an open attempt count in the buckets `counting`, and gives its places in the others back."""
         values = {"attempt": attempt_id, "counting": [bucket.key for bucket in counting]}
         if counting:
             connection.execute(self._count, values)
         connection.execute(self._forget, values)
-
-    def count(self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime) -> None:
-        """Records an attempt that counts from its beginning."""
-        self.begin(connection, buckets, now, is_open=False)
-
-    def purge(self, connection: Connection, now: datetime.datetime) -> int:
-        """Removes the attempts that are outside the window; returns the number of rows."""
-        return connection.execute(self._purge, {"before": now - self.window}).rowcount

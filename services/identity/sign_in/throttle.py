@@ -9,11 +9,11 @@ import contextlib
 import datetime
 from dataclasses import dataclass
 
+from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
-from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
-from services.chassis.throttling.tally import Tally
-from services.chassis.throttling.throttle import Throttle
+from services.identity.settings import IdentitySettings
 
 SIGN_IN_WINDOW = datetime.timedelta(minutes=15)
 REGISTRATION_WINDOW = datetime.timedelta(hours=1)
@@ -36,28 +36,14 @@ class RegistrationThrottledError(ThrottledError):
     message: str = "注册过于频繁，请稍后再试"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Within 15 minutes, but registrations within an hour.
-
-    Wrong passwords by account and network, by account over all unknown networks, by network over all accounts;
-    sign-ins by account and network; registrations by network.
-    """
-
-    by_account_and_network: int
-    by_account_at_unknown_networks: int
-    by_network: int
-    sign_ins: int
-    registrations: int
-
-
 class SignInThrottle:
     """The limits, applied. Thread-safe."""
 
-    def __init__(self, sign_ins: Throttle, registrations: Tally, limits: Limits) -> None:
+    def __init__(self, sign_ins: Attempts, registrations: Attempts, settings: IdentitySettings) -> None:
+        """The windows of `sign_ins` and `registrations` are SIGN_IN_WINDOW and REGISTRATION_WINDOW."""
         self._sign_ins = sign_ins
         self._registrations = registrations
-        self._limits = limits
+        self._settings = settings
 
     def attempt(
         self, account: str, network: str, is_known_network: bool, wrong: type[Exception]
@@ -66,19 +52,22 @@ class SignInThrottle:
 
         `account` is the key of the given e-mail, `network` the caller's by network_of().
         """
-        limits = self._limits
-        pair = Bucket(bucket_key("account at network", account, network), limits.by_account_and_network)
+        limits = self._settings
+        pair = Bucket(bucket_key("account at network", account, network), limits.sign_in_limit_per_account)
         by_network = bucket_key("network", network)
         if is_known_network:
             # A wrong password counts against the network, but others there do not keep the owner out.
             wrong_guesses = [pair, Bucket(by_network, UNLIMITED)]
         else:
-            elsewhere = Bucket(bucket_key("account", account), limits.by_account_at_unknown_networks)
-            wrong_guesses = [pair, elsewhere, Bucket(by_network, limits.by_network)]
-        sign_ins = [Bucket(bucket_key("signed in at network", account, network), limits.sign_ins)]
-        return self._sign_ins.attempt(wrong_guesses, sign_ins, wrong, SignInThrottledError)
+            elsewhere = Bucket(bucket_key("account", account), limits.sign_in_limit_unknown_networks)
+            wrong_guesses = [pair, elsewhere, Bucket(by_network, limits.sign_in_limit_per_address)]
+        sign_ins = [Bucket(bucket_key("signed in at network", account, network), limits.sign_ins_per_account)]
+        return self._sign_ins.attempt(
+            wrong_guesses, sign_ins, wrong, SignInThrottledError, calls.remaining_time()
+        )
 
     def registration(self, address: str) -> None:
         """Counts one from the IP address `address`. Raises RegistrationThrottledError."""
-        bucket = Bucket(bucket_key("registration", network_of(address)), self._limits.registrations)
+        limit = self._settings.registration_limit_per_address
+        bucket = Bucket(bucket_key("registration", network_of(address)), limit)
         self._registrations.count([bucket], RegistrationThrottledError)

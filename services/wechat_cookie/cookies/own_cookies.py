@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.postgres.database import Database
-from services.chassis.throttling.attempts import Bucket, bucket_key
-from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.wechat_cookie.cookies import changing
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.errors import CookieChangesThrottledError
@@ -24,14 +23,14 @@ class OwnCookies:
         self,
         database: Database,
         audit: AuditLog,
-        tally: Tally,
+        attempts: Attempts,
         most_changes: int,
         now: Callable[[], datetime.datetime],
     ) -> None:
-        """An account makes at most `most_changes` of each kind within the window of `tally`, which is WINDOW."""
+        """An account makes at most `most_changes` of each kind within WINDOW, the window of `attempts`."""
         self._database = database
         self._audit = audit
-        self._tally = tally
+        self._attempts = attempts
         self._most_changes = most_changes
         self._now = now
 
@@ -55,5 +54,5 @@ class OwnCookies:
     def _record(self, connection: Connection, owner_id: uuid.UUID, event: Event) -> None:
         """Counts and records a change; one too many is undone with the transaction."""
         bucket = Bucket(bucket_key(event.action, str(owner_id)), self._most_changes)
-        self._tally.count_within(connection, (bucket,), CookieChangesThrottledError)
+        self._attempts.count_within(connection, (bucket,), CookieChangesThrottledError)
         self._audit.record(connection, event)

@@ -11,7 +11,7 @@ from services.activation.tables import attempts, audit
 from services.chassis.audit.recording import AuditLog
 from services.chassis.jobs.queue import Jobs
 from services.chassis.postgres.database import Database
-from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.attempts import Attempts
 from tests.support.audit_key import AUDIT_KEY
 
 NEVER_CALLED: Entitlements = None  # type: ignore[assignment]
@@ -39,4 +39,4 @@ def bare_redemption(
 
 def guessing(database: Database, now: Callable[[], datetime.datetime]) -> CodeGuessing:
     """The limits that a replica has by default."""
-    return CodeGuessing(Tally(database, attempts, WINDOW, now), Limits(by_account=10, by_address=100))
+    return CodeGuessing(Attempts(database, attempts, WINDOW, now), Limits(by_account=10, by_address=100))

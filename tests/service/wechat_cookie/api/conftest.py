@@ -17,7 +17,7 @@ from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
-from services.chassis.throttling.tally import Tally
+from services.chassis.throttling.attempts import Attempts
 from services.identity.accounts.emails import email_key
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
 from services.wechat_cookie.audit_tables import audit
@@ -126,7 +126,7 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
     own_cookies = OwnCookies(
         store.database,
         AuditLog(audit, AUDIT_KEY, store.clock),
-        Tally(store.database, login_starts, WINDOW, store.clock),
+        Attempts(store.database, login_starts, WINDOW, store.clock),
         CHANGES_AN_HOUR,
         store.clock,
     )

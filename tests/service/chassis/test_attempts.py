@@ -27,10 +27,8 @@ from sqlalchemy import (
 from deploy.local.postgres import PostgresServer
 from services.chassis.errors import ThrottledError
 from services.chassis.postgres.database import Database
-from services.chassis.throttling.attempts import Bucket, bucket_key
+from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.tables import attempts_table
-from services.chassis.throttling.tally import Tally
-from services.chassis.throttling.throttle import Throttle
 from tests.support.waiting import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -61,8 +59,7 @@ class World:
     engine: Engine
     table: Table
     clock: Clock
-    throttles: Sequence[Throttle]
-    tallies: Sequence[Tally]
+    replicas: Sequence[Attempts]
     through: int = 0
     refusals: list[ThrottledError] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -76,7 +73,7 @@ class World:
     ) -> str:
         """What became of it, at one of the replicas."""
         try:
-            with self.throttles[number % 2].attempt(buckets, successes, WrongError, ThrottledError):
+            with self.replicas[number % 2].attempt(buckets, successes, WrongError, ThrottledError, 20.0):
                 self._look_at(is_right)
         except WrongError:
             return "wrong"
@@ -88,7 +85,7 @@ class World:
 
     def count(self, number: int, buckets: Sequence[Bucket] = (ALICE,)) -> str:
         try:
-            self.tallies[number % 2].count(buckets, ThrottledError)
+            self.replicas[number % 2].count(buckets, ThrottledError)
         except ThrottledError as refusal:
             with self.lock:
                 self.refusals.append(refusal)
@@ -131,8 +128,7 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
         engine,
         table,
         clock,
-        [Throttle(database, table, WINDOW, clock.now, lambda: 20.0) for database in databases],
-        [Tally(database, table, WINDOW, clock.now) for database in databases],
+        [Attempts(database, table, WINDOW, clock.now) for database in databases],
     )
     for database in databases:
         database.dispose()
@@ -190,7 +186,7 @@ def test_every_bucket_counts_and_a_refusal_by_one_takes_nothing_from_the_other(w
 
 def test_an_attempt_that_breaks_off_gives_its_place_back(world: World) -> None:
     for number in range(30):
-        attempt = world.throttles[number % 2].attempt((ALICE,), (SIGNED_IN,), WrongError, ThrottledError)
+        attempt = world.replicas[number % 2].attempt((ALICE,), (SIGNED_IN,), WrongError, ThrottledError, 20.0)
         with pytest.raises(ZeroDivisionError), attempt:
             raise ZeroDivisionError
     assert world.rows() == 0
@@ -238,23 +234,23 @@ def test_a_statement_can_ask_whether_a_bucket_has_room(world: World) -> None:
     key, now = literal(ALICE.key, LargeBinary), literal(world.clock.now(), DateTime(timezone=True))
 
     def has_room() -> bool:
-        condition = world.tallies[0].attempts.has_room(key, ALICE.limit, now)
+        condition = world.replicas[0].has_room(key, ALICE.limit, now)
         with world.engine.connect() as connection:
             return bool(connection.execute(select(condition)).scalar_one())
 
     for number in range(10):
         assert has_room()
-        world.tallies[1].check((ALICE,), ThrottledError)
+        world.replicas[1].check((ALICE,), ThrottledError)
         assert world.count(number) == "counted"
     assert not has_room()
     with pytest.raises(ThrottledError):
-        world.tallies[1].check((ALICE,), ThrottledError)
+        world.replicas[1].check((ALICE,), ThrottledError)
 
 
 def test_what_no_longer_counts_is_removed_and_the_rest_kept(world: World) -> None:
     for number in range(10):
         world.count(number)
-    assert world.tallies[0].purge() == 0
+    assert world.replicas[0].purge() == 0
     world.clock.moment += WINDOW
-    assert world.tallies[0].purge() == 10
+    assert world.replicas[0].purge() == 10
     assert world.rows() == 0
