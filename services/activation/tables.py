@@ -111,6 +111,7 @@ generation_requests = Table(
     # The first answer: for each code the 16 bytes of its id and the 16 of the code itself; zeros where deleted.
     Column("codes", LargeBinary, nullable=False),
     CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
+    Index("generation_requests_create_time_idx", "create_time"),
 )
 
 # Guesses of codes that do not exist; see services.activation.redeeming.guessing.

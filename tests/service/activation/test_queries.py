@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes import codes, deletion
+from services.activation.codes.generation import blank_answers
 from services.activation.codes.listing import Filter, read_page
 from services.activation.redeeming import claims
 from services.activation.redeeming.claims import Claims
@@ -115,6 +116,14 @@ def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
         connection.execute(text("TRUNCATE activation_attempts"))
         connection.execute(guesses, {"rows": request.param})
         connection.execute(text("ANALYZE activation_attempts"))
+        answers = text(
+            "INSERT INTO generation_requests SELECT md5(n::text), gen_random_uuid(), 1, 1, "
+            "'2026-01-01T00:00:00.' || lpad((n % 1000000)::text, 6, '0') || 'Z', sha256(n::text::bytea) "
+            "FROM generate_series(1, :rows) n"
+        )
+        connection.execute(text("TRUNCATE generation_requests"))
+        connection.execute(answers, {"rows": request.param})
+        connection.execute(text("ANALYZE generation_requests"))
 
 
 def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Claims], object]:
@@ -130,6 +139,7 @@ HOT: dict[str, Callable[[Connection, Claims], object]] = {
     "change": lambda connection, _bare: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
     "remove": lambda connection, _bare: deletion.remove(connection, UNKNOWN_CODE),
     "cascade": lambda connection, _bare: deletion.remove_of_account(connection, ACCOUNT),
+    "blank": lambda connection, _bare: blank_answers(connection, {UNKNOWN_CODE}, {NOW}),
     "resync": lambda connection, _bare: next(codes.redeeming_accounts(connection)),
     "claimed": lambda connection, _bare: claims.claimed(connection, ACCOUNT),
     "first page": _page(Filter()),
@@ -141,7 +151,7 @@ HOT: dict[str, Callable[[Connection, Claims], object]] = {
     "email": _page(Filter(email="user4321")),
 }
 # Reading all of a table shows as a sequential scan. Counting what a status filter finds is linear in it.
-FULL_READ = re.compile("Seq Scan on activation_(codes|attempts)")
+FULL_READ = re.compile("Seq Scan on (activation_codes|activation_attempts|generation_requests)")
 COUNTED = re.compile(r"^SELECT count\(")
 
 
