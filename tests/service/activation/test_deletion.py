@@ -2,11 +2,13 @@
 
 import uuid
 
+import grpc
+import pytest
 from sqlalchemy import text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.chassis.postgres.database import Database
-from tests.service.activation.replicas import Replica, at_once
+from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
@@ -66,3 +68,22 @@ def test_codes_of_one_request_that_are_deleted_at_the_same_time_all_go(
 
     assert answers == [pb.DeleteCodeResponse(status="ok")] * 12
     assert not any(is_stored(database, code) for code in made)
+
+
+@pytest.mark.parametrize("is_cleared", [False, True])
+def test_a_code_that_identity_refuses_for_good_leaves_no_plain_code(
+    replica: Replica, world: World, admin: Account, person: Account, database: Database, is_cleared: bool
+) -> None:
+    code, kept = generate(replica, admin, 2, uuid.uuid4().hex)
+    if is_cleared:
+        world.clear(code.activation_code)
+    else:
+        world.before_change = lambda _method: world.forget(person.id)
+
+    assert refusal(lambda: replica.activate(person, code.activation_code))[0] in {
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+
+    assert not is_stored(database, code)
+    assert is_stored(database, kept)
