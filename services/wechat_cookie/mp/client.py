@@ -109,7 +109,7 @@ class MpClient:
         if refusal is not None:
             raise refusal
         if len(raw.body) < _LEAST_QR_BYTES:
-            raise errors.QrTooSmallError(len(raw.body))
+            raise errors.QrTooSmallError
         if image is None or not image.is_whole:
             raise errors.QrNotAnImageError
         return image, raw.cookies
@@ -168,13 +168,7 @@ class MpClient:
         redirect = login_redirect(answer.redirect_url, self._origin)
         if not raw.cookies.has_session:
             raise errors.NoSessionCookieError
-        return FinishedLogin(
-            redirect.token,
-            redirect.home_path,
-            raw.cookies,
-            raw.cookies.original_id,
-            raw.cookies.session_expires,
-        )
+        return FinishedLogin(redirect.token, redirect.home_path, raw.cookies)
 
     def fetch_profile(self, cookies: MpCookies, token: str, path: str | None = None) -> Profile:
         """The account's name and avatar address, from the home page of the session: `path` as `finish_login` gave

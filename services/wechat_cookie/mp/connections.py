@@ -5,14 +5,13 @@ meets them, neither in the headers nor in the body. Here the timeout that urllib
 is the time for the whole answer.
 """
 
-import functools
 import http.client
 import io
 import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -65,8 +64,11 @@ class _BoundedReader(io.RawIOBase):
         self._sock = sock
         self._incoming = sock.makefile("rb", buffering=0)
         self._deadline = deadline
-        self._most_bytes = most_bytes
         self._left = most_bytes
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Itself, buffered: all of a socket that http.client's response uses."""
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
@@ -79,23 +81,13 @@ class _BoundedReader(io.RawIOBase):
         count = self._incoming.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
-            raise AnswerTooLargeError(self._most_bytes)
+            raise AnswerTooLargeError
         return count
 
     def close(self) -> None:
         # The socket counts its files and closes with the last one.
         self._incoming.close()
         super().close()
-
-
-class _Source:
-    """All of a socket that http.client's response uses of it."""
-
-    def __init__(self, reader: _BoundedReader) -> None:
-        self._reader = reader
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._reader)
 
 
 class _Response(http.client.HTTPResponse):
@@ -108,12 +100,12 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Bounded(HTTPConnection):
-    bounds: Bounds
+    bounds: ClassVar[Bounds]
 
     def response_class(self, sock: socket.socket, *_args: Any, method: str | None = None) -> _Response:  # type: ignore[override]
         timeout = self.timeout or _LEAST_TIMEOUT
         reader = _BoundedReader(sock, time.monotonic() + timeout, self.bounds.most_bytes)
-        return _Response(_Source(reader), method=method)  # type: ignore[arg-type]
+        return _Response(reader, method=method)  # type: ignore[arg-type]
 
     def _new_conn(self) -> socket.socket:
         """Connects to the first address that accepts, all within one connect timeout, name resolution included.
@@ -163,17 +155,7 @@ class _Bounded(HTTPConnection):
         return sock
 
 
-class _HttpConnection(_Bounded):
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.bounds = bounds
-
-
-class _HttpsConnection(_Bounded, HTTPSConnection):
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
-        HTTPSConnection.__init__(self, *args, **options)
-        self.bounds = bounds
-
+class _BoundedTls(_Bounded, HTTPSConnection):
     def connect(self) -> None:
         """Connects, TLS included. What goes wrong before the end of it is a failure to connect, not to answer."""
         try:
@@ -186,21 +168,11 @@ class _HttpsConnection(_Bounded, HTTPSConnection):
             raise NewConnectionError(self, "no TLS") from error
 
 
-class _HttpPool(HTTPConnectionPool):
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.ConnectionCls = functools.partial(_HttpConnection, bounds=bounds)  # type: ignore[assignment]
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.ConnectionCls = functools.partial(_HttpsConnection, bounds=bounds)  # type: ignore[assignment]
-
-
 def pool_classes(bounds: Bounds) -> dict[str, Any]:
     """For `PoolManager.pool_classes_by_scheme`: pools whose connections keep to `bounds`."""
+    http = type("_HttpConnection", (_Bounded,), {"bounds": bounds})
+    https = type("_HttpsConnection", (_BoundedTls,), {"bounds": bounds})
     return {
-        "http": functools.partial(_HttpPool, bounds=bounds),
-        "https": functools.partial(_HttpsPool, bounds=bounds),
+        "http": type("_HttpPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+        "https": type("_HttpsPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
     }

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from requests.cookies import RequestsCookieJar
 
 SESSION_COOKIE = "slave_sid"
-TICKET_COOKIE = "data_ticket"
 ORIGINAL_ID_COOKIE = "slave_user"
 UUID_COOKIE = "uuid"
 
@@ -100,17 +99,6 @@ class MpCookies:
         """Whether the cookie is there by which a finished login is known (`slave_sid`)."""
         cookie = self.get(SESSION_COOKIE)
         return cookie is not None and cookie.value != ""
-
-    @property
-    def serves_data_calls(self) -> bool:
-        """Whether the three cookies are there that searches of accounts and articles need."""
-        return self.has_session and self.get(TICKET_COOKIE) is not None and self.original_id is not None
-
-    @property
-    def session_expires(self) -> int | None:
-        """When WeChat lets the session end, in seconds since 1970, as far as its cookies say."""
-        cookie = self.get(SESSION_COOKIE)
-        return cookie.expires if cookie is not None else None
 
     def with_cookie(self, cookie: Cookie) -> "MpCookies":
         """These cookies and `cookie`, which replaces the one of the same name, domain and path."""

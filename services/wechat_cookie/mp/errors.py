@@ -27,6 +27,9 @@ class MpError(Exception):
     part: str | None = None
     detail: str | None = None
 
+    def __str__(self) -> str:
+        return self.reason
+
     @property
     def failed_part(self) -> str | None:
         """`detail`, else `part`: the most exact word for what failed on the way; None when WeChat answered."""
@@ -41,7 +44,6 @@ class UnreachableError(MpError):
     transient = True
 
     def __init__(self, part: Literal["dns", "connect", "tls", "proxy"], detail: str | None = None) -> None:
-        super().__init__(f"WeChat cannot be reached: {part}")
         self.part = part
         self.detail = detail
 
@@ -55,9 +57,6 @@ class AnswerTimeoutError(MpError):
     maybe_processed = True
     transient = True
 
-    def __init__(self) -> None:
-        super().__init__("WeChat did not answer in time")
-
 
 class DroppedError(MpError):
     """The connection ended, or was reset, before the answer was complete."""
@@ -68,9 +67,6 @@ class DroppedError(MpError):
     maybe_processed = True
     transient = True
 
-    def __init__(self) -> None:
-        super().__init__("the connection to WeChat broke before the answer was complete")
-
 
 class HttpStatusError(MpError):
     """An HTTP status other than 200, redirects included; WeChat reports its own errors with 200."""
@@ -80,7 +76,6 @@ class HttpStatusError(MpError):
     maybe_processed = True
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"WeChat answered HTTP {status}")
         self.status = status
         self.transient = status >= _FIRST_SERVER_FAULT or status in _TRY_LATER
 
@@ -96,7 +91,6 @@ class BadAnswerError(MpError):
     def __init__(
         self, shape: Literal["not_http", "encoded", "empty", "html", "not_as_agreed", "cookies"]
     ) -> None:
-        super().__init__(f"WeChat's answer is not understood: {shape}")
         self.shape = shape
 
 
@@ -107,16 +101,11 @@ class AnswerTooLargeError(MpError):
     login_failure = "WECHAT_BAD_ANSWER"
     maybe_processed = True
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"WeChat's answer is larger than {limit} bytes")
-        self.limit = limit
-
 
 class RetError(MpError):
     """`base_resp.ret` is not 0: WeChat understood the request and said no."""
 
     def __init__(self, ret: int) -> None:
-        super().__init__(f"WeChat answered ret {ret}")
         self.ret = ret
 
 
@@ -178,9 +167,6 @@ class NoUuidError(MpError):
     login_failure = "QR_UNAVAILABLE"
     transient = True
 
-    def __init__(self) -> None:
-        super().__init__("startlogin answered without a usable uuid")
-
 
 class QrTooSmallError(MpError):
     """An empty or far too small QR picture: what WeChat gives to a request without a valid `uuid`."""
@@ -189,10 +175,6 @@ class QrTooSmallError(MpError):
     login_failure = "QR_UNAVAILABLE"
     transient = True
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the QR code's picture has only {size} bytes")
-        self.size = size
-
 
 class QrNotAnImageError(MpError):
     """Bytes in place of the QR code which are no picture."""
@@ -200,9 +182,6 @@ class QrNotAnImageError(MpError):
     reason = "QR_NOT_AN_IMAGE"
     login_failure = "QR_UNAVAILABLE"
     transient = True
-
-    def __init__(self) -> None:
-        super().__init__("the QR code is not a picture")
 
 
 class NoRedirectError(MpError):
@@ -215,7 +194,6 @@ class NoRedirectError(MpError):
     login_failure = "LOGIN_NO_REDIRECT"
 
     def __init__(self, ret: int) -> None:
-        super().__init__(f"the last step answered without redirect_url, ret {ret}")
         self.ret = ret
         self.transient = ret in {-1, 1, -6}
 
@@ -226,18 +204,12 @@ class ForeignRedirectError(MpError):
     reason = "LOGIN_FOREIGN_REDIRECT"
     login_failure = "WECHAT_BAD_ANSWER"
 
-    def __init__(self) -> None:
-        super().__init__("the last step's redirect_url leads elsewhere")
-
 
 class NeedsVerificationError(MpError):
     """The last step's `redirect_url` has no token: WeChat wants a further verification."""
 
     reason = "LOGIN_NEEDS_VERIFICATION"
     login_failure = "LOGIN_NEEDS_VERIFICATION"
-
-    def __init__(self) -> None:
-        super().__init__("the last step's redirect_url has no token")
 
 
 class BadTokenError(MpError):
@@ -246,18 +218,12 @@ class BadTokenError(MpError):
     reason = "LOGIN_BAD_TOKEN"
     login_failure = "WECHAT_BAD_ANSWER"
 
-    def __init__(self) -> None:
-        super().__init__("the last step's token is not a number")
-
 
 class NoSessionCookieError(MpError):
     """The last step set no `slave_sid` cookie: seen at data-centre addresses, perhaps risk control."""
 
     reason = "LOGIN_NO_SESSION"
     login_failure = "LOGIN_NO_SESSION"
-
-    def __init__(self) -> None:
-        super().__init__("the last step set no session cookie")
 
 
 class NotJsonLoginError(MpError):
@@ -266,18 +232,12 @@ class NotJsonLoginError(MpError):
     reason = "LOGIN_NOT_JSON"
     login_failure = "LOGIN_NOT_JSON"
 
-    def __init__(self) -> None:
-        super().__init__("the last step answered with a page")
-
 
 class HomePageUnknownError(MpError):
     """The home page has neither of the known shapes. The login is good all the same."""
 
     reason = "HOME_PAGE_UNKNOWN"
     login_failure = "WECHAT_BAD_ANSWER"
-
-    def __init__(self) -> None:
-        super().__init__("the home page has no known shape")
 
 
 class AvatarRefusedError(MpError):
@@ -286,15 +246,9 @@ class AvatarRefusedError(MpError):
     reason = "AVATAR_HOST_REFUSED"
     login_failure = "WECHAT_BAD_ANSWER"
 
-    def __init__(self) -> None:
-        super().__init__("the avatar's host is not WeChat's")
-
 
 class AvatarNotAnImageError(MpError):
     """Bytes in place of the avatar which are no picture."""
 
     reason = "AVATAR_NOT_AN_IMAGE"
     login_failure = "WECHAT_BAD_ANSWER"
-
-    def __init__(self) -> None:
-        super().__init__("the avatar is not a picture")

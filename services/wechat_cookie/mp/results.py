@@ -24,16 +24,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class FinishedLogin:
-    """The session that a login ended in. WeChat gives it once.
-
-    `home_path` is path and query of the home page, `session_expires` seconds since 1970 by the cookie itself.
-    """
+    """The session that a login ended in. WeChat gives it once. `home_path` is path and query of the home page."""
 
     token: str = field(repr=False)
     home_path: str = field(repr=False)
     cookies: MpCookies = field(repr=False)
-    original_id: str | None
-    session_expires: int | None
 
 
 @dataclass(frozen=True, slots=True)

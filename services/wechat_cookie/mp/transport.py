@@ -188,5 +188,5 @@ def _body(response: requests.Response, limit: int) -> bytes:
         blocks.append(block)
         left -= len(block)
         if left < 0:
-            raise AnswerTooLargeError(limit)
+            raise AnswerTooLargeError
     return b"".join(blocks)

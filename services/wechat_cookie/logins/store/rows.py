@@ -97,7 +97,7 @@ class LoginRows:
                 token=session.token,
                 owner_id=state.owner_id,
                 owner_email=state.owner_email,
-                original_id=session.original_id,
+                original_id=session.cookies.original_id,
                 jar=session.cookies,
                 created_time=now,
             )

@@ -52,7 +52,7 @@ def saved_login(
         login.token,
         uuid.UUID(owner_id),
         "ann@example.com",
-        login.original_id,
+        login.cookies.original_id,
         login.cookies,
         utc_now(),
     )

@@ -20,7 +20,7 @@ OWNER = uuid.UUID(int=1)
 PENDING = MpCookies([Cookie(name="uuid", value="u", domain="mp.weixin.qq.com")])
 SESSION = MpCookies([Cookie(name="slave_sid", value="s", domain="mp.weixin.qq.com")])
 QR = QrFetched(Image(b"\xff\xd8\xff picture", "image/jpeg"), "http://mp.weixin.qq.com/mp/scanlogin", PENDING)
-FINISHED = FinishedLogin("1234567890", "/cgi-bin/home?token=1234567890", SESSION, "gh_0123456789ab", None)
+FINISHED = FinishedLogin("1234567890", "/cgi-bin/home?token=1234567890", SESSION)
 
 
 def later(seconds: float) -> datetime.datetime:

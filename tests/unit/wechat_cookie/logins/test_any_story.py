@@ -33,7 +33,7 @@ ERRORS = st.sampled_from(
         errors.HttpStatusError(500),
         errors.HttpStatusError(404),
         errors.BadAnswerError("html"),
-        errors.AnswerTooLargeError(1),
+        errors.AnswerTooLargeError(),
         errors.RateLimitedError(200013),
         errors.SystemBusyError(-1),
         errors.SessionInvalidError(200003),

@@ -208,7 +208,7 @@ BROKEN_FINISHES = [
     (errors.RateLimitedError(200013), Reason.WECHAT_RATE_LIMITED),
     (errors.VerifyCodeNeededError(200008), Reason.LOGIN_NEEDS_VERIFICATION),
     (errors.HttpStatusError(404), Reason.WECHAT_BAD_ANSWER),
-    (errors.AnswerTooLargeError(1), Reason.WECHAT_BAD_ANSWER),
+    (errors.AnswerTooLargeError(), Reason.WECHAT_BAD_ANSWER),
 ]
 
 

@@ -61,7 +61,7 @@ def test_a_short_run_of_failures_ends_without_a_word() -> None:
     [
         (errors.RateLimitedError(200013), Reason.WECHAT_RATE_LIMITED),
         (errors.HttpStatusError(404), Reason.WECHAT_BAD_ANSWER),
-        (errors.AnswerTooLargeError(1), Reason.WECHAT_BAD_ANSWER),
+        (errors.AnswerTooLargeError(), Reason.WECHAT_BAD_ANSWER),
     ],
 )
 @pytest.mark.parametrize("state", [begun(), waiting(), replacing()], ids=["start", "poll", "replace"])
@@ -102,7 +102,7 @@ def claimed(state: LoginState) -> LoginState:
 
 
 def test_a_replacement_that_is_no_picture_fails_after_four_tries() -> None:
-    error = Broken(errors.QrTooSmallError(0))
+    error = Broken(errors.QrTooSmallError())
     state = replacing()
     for _ in range(3):
         state = claimed(applied(state, error).state)
