@@ -1,7 +1,9 @@
-"""The faults that cosmic-ray can put into the modules under judgement, on lines that tests run."""
+"""The faults that cosmic-ray can put into the modules under judgement."""
 
+import ast
+import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,20 +11,25 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Variables are replaced by what the operator is configured with; unions of types are no arithmetic; a removed
-# decorator or an other exception class is mostly refused at import.
-LEFT_OUT = ("Variable", "BitOr", "RemoveDecorator", "ExceptionReplacer")
+# Variables are replaced by what the operator is configured with; a removed decorator or an other exception class is
+# mostly refused at import.
+LEFT_OUT = ("Variable", "RemoveDecorator", "ExceptionReplacer")
 OPERATORS = [name for name in operator_names() if not any(part in name for part in LEFT_OUT)]
+Position = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: the `occurrence`th place in `file` where `operator` applies."""
+    """One fault: the `occurrence`th place in `file` where `operator` applies, and the lines of its statement."""
 
     file: str
     line: int
+    lines: range
     operator: str
     occurrence: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.operator.removeprefix('core/')} #{self.occurrence}"
 
     def code(self, root: Path) -> str:
         """The file's text with the fault. Raises ValueError when the operator does not apply there."""
@@ -34,19 +41,48 @@ class Mutant:
         return mutated
 
 
-def sample(
-    root: Path, covered: Mapping[str, Mapping[int, Sequence[str]]], count: int, seed: int
-) -> list[Mutant]:
-    """At most `count` faults on lines of `covered`, which names the tests by file and line; one for each place."""
+def sample(root: Path, files: Iterable[str], count: int, seed: int) -> list[Mutant]:
+    """At most `count` faults of `files`, one for each place; the same ones while the files stay as they are.
+
+    Annotations are no places (a union of types is no arithmetic), and what does not parse is no fault.
+    """
     places: dict[tuple[str, int, int], list[Mutant]] = {}
-    for file, lines in sorted(covered.items()):
-        nodes = list(ast_nodes(get_ast((root / file).read_text())))
+    for file in sorted(files):
+        text = (root / file).read_text()
+        nodes, tree = list(ast_nodes(get_ast(text))), ast.parse(text)
+        annotated, statements = list(_annotations(tree)), list(_simple_statements(tree))
         for name in OPERATORS:
             operator = get_operator(name)()
             positions = [place for node in nodes for place in operator.mutation_positions(node)]
-            for occurrence, ((line, column), _) in enumerate(positions):
-                if lines.get(line):
-                    places.setdefault((file, line, column), []).append(Mutant(file, line, name, occurrence))
+            for occurrence, (start, _) in enumerate(positions):
+                if not any(begin <= start < end for begin, end in annotated):
+                    line = start[0]
+                    lines = next((lines for lines in statements if line in lines), range(line, line + 1))
+                    mutant = Mutant(file, line, lines, name, occurrence)
+                    places.setdefault((file, *start), []).append(mutant)
     draw = random.Random(seed)
-    chosen = draw.sample(sorted(places), min(count, len(places)))
-    return [draw.choice(places[place]) for place in chosen]
+    shuffled = draw.sample(sorted(places), len(places))
+    faults = (draw.choice(places[place]) for place in shuffled)
+    return list(itertools.islice((fault for fault in faults if _compiles(fault.code(root))), count))
+
+
+def _compiles(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _annotations(tree: ast.AST) -> Iterable[tuple[Position, Position]]:
+    for node in ast.walk(tree):
+        found = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        if isinstance(found, ast.expr):
+            yield (found.lineno, found.col_offset), (found.end_lineno or 0, found.end_col_offset or 0)
+
+
+def _simple_statements(tree: ast.AST) -> Iterable[range]:
+    """The lines of each statement that has no block of its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            yield range(node.lineno, (node.end_lineno or node.lineno) + 1)
