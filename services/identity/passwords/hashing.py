@@ -69,7 +69,8 @@ class HashingTurns:
     def turn(self, network: str) -> Iterator[None]:
         """Runs the block during a turn of `network`, by network_of().
 
-        Raises HashingBusyError without waiting if the queue is full, and when the call's time is up.
+        Raises HashingBusyError without waiting if the network's queue is full, when the call's time is up, and when
+        the whole queue is full: then the newest caller of the network with the most is refused.
         """
         self._take(network)
         try:
@@ -98,7 +99,7 @@ class HashingTurns:
             if self._free:
                 self._free -= 1
                 return
-            if self._is_full(network):
+            if not self._has_room(network):
                 raise HashingBusyError(retry_after=datetime.timedelta(seconds=2))
             waiter = _Waiter()
             self._waiting.setdefault(network, deque()).append(waiter)
@@ -109,9 +110,19 @@ class HashingTurns:
             self._leave(network, waiter)
         raise HashingBusyError(retry_after=datetime.timedelta(seconds=5))
 
-    def _is_full(self, network: str) -> bool:
-        total = sum(len(queue) for queue in self._waiting.values())
-        return total >= self._queue or len(self._waiting.get(network, ())) >= self._queue_per_network
+    def _has_room(self, network: str) -> bool:
+        """Whether one more caller of `network` may wait; may send a caller of another network away for it."""
+        own = len(self._waiting.get(network, ()))
+        if own >= self._queue_per_network:
+            return False
+        if sum(len(queue) for queue in self._waiting.values()) < self._queue:
+            return True
+        # Otherwise a dozen networks could fill the queue and keep all others out.
+        longest = max(self._waiting.values(), key=len)
+        if len(longest) <= own + 1:
+            return False
+        longest.pop().woken.set()
+        return True
 
     def _leave(self, network: str, waiter: _Waiter) -> None:
         queue = self._waiting.get(network)

@@ -104,13 +104,30 @@ def test_a_full_network_is_refused_without_waiting_and_another_is_not() -> None:
 
 
 def test_the_whole_queue_is_bounded() -> None:
+    with hashing(queue=3) as callers:
+        callers.call(FLOOD)
+        wait_until(lambda: callers.order == [FLOOD])
+        callers.queue(FLOOD, 2)
+        callers.queue(THIRD, 1)
+        with pytest.raises(HashingBusyError), callers.turns.turn(THIRD):
+            pass
+        assert callers.turns.waiting(FLOOD) + callers.turns.waiting(THIRD) == 3
+
+
+def test_few_networks_cannot_fill_the_whole_queue() -> None:
     with hashing(queue=4) as callers:
         callers.call(FLOOD)
         wait_until(lambda: callers.order == [FLOOD])
-        callers.queue(FLOOD, 3)
         callers.queue(THIRD, 1)
-        with pytest.raises(HashingBusyError), callers.turns.turn(HOME):
-            pass
+        callers.queue(FLOOD, 2)
+        newest = callers.call(FLOOD)
+        wait_until(lambda: callers.turns.waiting(FLOOD) == 3)
+        callers.queue(HOME, 1)
+        # The newest caller of the network with the most made room.
+        assert isinstance(newest.exception(10), HashingBusyError)
+        callers.end(5)
+        wait_until(lambda: len(callers.order) == 5)
+        assert Counter(callers.order) == {FLOOD: 3, THIRD: 1, HOME: 1}
 
 
 def test_a_caller_whose_time_is_up_leaves_the_queue() -> None:
