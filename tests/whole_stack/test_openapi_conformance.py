@@ -28,7 +28,11 @@ PATIENCE_SECONDS = 900
 
 
 def caller(people: People, kind: str) -> Person | None:
-    makers: dict[str, Callable[[], Person | None]] = {"anonymous": lambda: None, "pending": people.pending, "active": people.active}
+    makers: dict[str, Callable[[], Person | None]] = {
+        "anonymous": lambda: None,
+        "pending": people.pending,
+        "active": people.active,
+    }
     return makers.get(kind, people.another_admin)()
 
 
