@@ -6,6 +6,8 @@ local BYTE_ORDER_MARK = "\239\187\191"
 local LONGEST_NAME = 64
 local INT32 = 2 ^ 31
 local INT64 = 2 ^ 63
+-- In place of a field's name.
+local MALFORMED = {}
 
 local WRONG = {
   unknown = "没有这个字段",
@@ -102,24 +104,33 @@ local function is_of(kind, json)
   return HOLDS[kind](quoted or json)
 end
 
--- Returns the name and the expected kind of the first invalid field of a JSON object. The transcoder refuses whatever
--- is not a JSON object.
+-- Returns the name and the expected kind of the first invalid field of a JSON object; or MALFORMED if `text` is no JSON
+-- object. The transcoder takes more than JSON, such as names without quotes, and would ignore unknown ones.
 local function wrong_in_body(text, fields)
-  local at = text:match("^[ \t\r\n]*{()")
+  if text:find("^[ \t\r\n]*$") then
+    return nil
+  end
+  local at = text:match("^[ \t\r\n]*{[ \t\r\n]*()")
+  if at ~= nil and text:find("^}[ \t\r\n]*$", at) then
+    return nil
+  end
   while at ~= nil do
-    local key = text:match('^[ \t\r\n,]*()"', at)
-    local key_end = key and after_string(text, key)
+    local key_end = text:sub(at, at) == '"' and after_string(text, at) or nil
     local value = key_end and text:match("^[ \t\r\n]*:[ \t\r\n]*()", key_end)
     local value_end = value and after_value(text, value)
-    if value_end then
-      local name = text:sub(key + 1, key_end - 2)
-      local kind = fields[name]
-      if kind == nil or not is_of(kind, text:sub(value, value_end - 1)) then
-        return name, kind or "unknown"
-      end
+    if not value_end then
+      return MALFORMED
     end
-    at = value_end
+    local name = text:sub(at + 1, key_end - 2)
+    local kind = fields[name]
+    if kind == nil or not is_of(kind, text:sub(value, value_end - 1)) then
+      return name, kind or "unknown"
+    elseif text:find("^[ \t\r\n]*}[ \t\r\n]*$", value_end) then
+      return nil
+    end
+    at = text:match("^[ \t\r\n]*,[ \t\r\n]*()", value_end)
   end
+  return MALFORMED
 end
 
 local function unescaped(text)
@@ -172,7 +183,10 @@ local function check_body(handle, fields)
     end
   end
   local name, kind = wrong_in_body(text, fields)
-  if name ~= nil then
+  if name == MALFORMED then
+    -- Envoy's local reply has the body for this status.
+    handle:respond({[":status"] = "400"}, "")
+  elseif name ~= nil then
     refuse(handle, name, kind)
   end
 end

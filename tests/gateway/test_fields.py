@@ -52,6 +52,30 @@ def test_a_wrong_field_of_a_body_is_named(gateway: Gateway, body: dict[str, Any]
     _assert_names(gateway, gateway.put(USER, data=json.dumps(body, ensure_ascii=False).encode()), field)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{expire_time: "2026-01-02T12:00:00Z"}',
+        "{'expire_time': '2026-01-02T12:00:00Z'}",
+        '{"role": "admin", expire_time: 1}',
+        """{"role": 'admin', "expire_time": 1}""",
+        '{"role": "admin",, "expire_time": 1}',
+        '{"role": "admin"\f, "expire_time": 1}',
+        '\v{"expire_time": 1}',
+        '{"role": "admin", }',
+        '{"role": "admin"',
+        '{"role": "admin"} {"expire_time": 1}',
+        "[]",
+        "null",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused_whatever_the_transcoder_would_take(
+    gateway: Gateway, body: str
+) -> None:
+    assert_error(gateway.put(USER, data=body.encode()), 400, 3, "MALFORMED_REQUEST")
+    assert gateway.services["identity"].requests == []
+
+
 @pytest.mark.parametrize("value", ["x", 1.5, 2**31, 1e300, True, {}, [], "1 day", "0x10", ""])
 def test_a_number_that_is_none_is_named(gateway: Gateway, value: object) -> None:
     answer = gateway.post("/activation/generate", json={"valid_days": value, "count": 1})
