@@ -45,7 +45,7 @@ class Call:
 
     @cached_property
     def client_address(self) -> str:
-        """The caller's IP address: the one that the gateway sends of its client, else the connection's.
+        """The caller's IP address: the gateway's client address, sent as metadata, or else the connection's.
 
         The metadata of peers other than the gateway is ignored.
         """

@@ -1,8 +1,8 @@
 """Errors that callers see, and their translation into a gRPC status.
 
 A domain error is a small dataclass: its class fixes the gRPC code and the reason. It is not frozen, because
-contextlib assigns `__traceback__` to an exception that passes through it. Any other exception is a fault, of which
-callers learn only that it happened.
+contextlib assigns `__traceback__` to an exception that passes through it. Any other exception is a fault: callers
+get INTERNAL with a constant message.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-"""Background loops that remove rows which are no longer needed."""
+"""Background loops that delete rows which are no longer needed."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,7 +14,7 @@ INTERVAL_SECONDS = 300.0
 class Housekeeping:
     """Runs each chore when it starts and then every INTERVAL_SECONDS, in a BackgroundLoop for each.
 
-    A chore removes rows and returns their number. Every replica runs all of them, so chores must be idempotent.
+    A chore deletes rows and returns their number. Every replica runs all of them, so chores must be idempotent.
     """
 
     def __init__(self, chores: Mapping[str, Callable[[], int]]) -> None:

@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Part(Protocol):
-    """Something with threads. stop() is idempotent, and also ends what a failed start() left running."""
+    """A part with threads. stop() is idempotent, and also stops what a failed start() has started."""
 
     def start(self) -> None:
         """Starts the threads."""
@@ -29,7 +29,7 @@ class Lifecycle:
     def __init__(
         self, server: Server, parts: Sequence[Part], resources: Sequence[Callable[[], object]]
     ) -> None:
-        """`resources` are the functions that close what the parts use; they are called last, in this order."""
+        """`resources` are functions that close the resources of the parts; they are called last, in this order."""
         self._server = server
         self._parts = parts
         self._stopping = ExitStack()
@@ -37,7 +37,10 @@ class Lifecycle:
             self._stopping.callback(close)
 
     def start(self) -> None:
-        """Starts everything. When a part raises, what has been started is stopped, and the exception passes on."""
+        """Starts all parts and the server.
+
+        If one raises, stops those that were started, and raises its exception.
+        """
         try:
             for part in self._parts:
                 self._stopping.callback(part.stop)
@@ -48,15 +51,17 @@ class Lifecycle:
             raise
 
     def stop(self, drain_seconds: float) -> None:
-        """Drains the server as Server.stop() does, then stops the parts and closes the resources. Idempotent.
+        """Drains and stops the server, see Server.stop(), then stops the parts and closes the resources.
 
-        An exception of one part passes on after the others have been stopped.
+        Idempotent.
+
+        If a part raises, its exception is raised after the others have been stopped.
         """
         with self._stopping:
             self._server.stop(drain_seconds)
 
     def run_until_terminated(self, drain_seconds: float) -> None:
-        """Starts everything and, at SIGTERM or SIGINT, stops it. Must be called on the main thread."""
+        """Starts the replica and stops it at SIGTERM or SIGINT. Must be called on the main thread."""
         terminated = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: terminated.set())

@@ -41,7 +41,7 @@ class TlsContent:
         )
 
     def is_usable(self) -> bool:
-        """Returns whether the key belongs to the certificate. While files are being replaced it may not."""
+        """Returns whether the key matches the certificate. While files are being replaced, it may not."""
         try:
             certificate = x509.load_pem_x509_certificate(self.certificate)
             x509.load_pem_x509_certificates(self.ca)
@@ -100,7 +100,7 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 
     return grpc.dynamic_ssl_server_credentials(
         _server_configuration(watched.content),
-        # None, which the stubs lack, changes nothing.
+        # None, which the stubs lack, keeps the present configuration.
         renewed,  # type: ignore[arg-type]
         require_client_authentication=True,
     )

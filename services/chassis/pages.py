@@ -1,4 +1,4 @@
-"""Page tokens: opaque strings that say where the next page of a list begins."""
+"""Page tokens: opaque strings with the position at which the next page of a list begins."""
 
 import base64
 import binascii
@@ -22,14 +22,14 @@ class Position:
 
 
 def page_token(position: Position) -> str:
-    """Returns the token of the page after `position`. It is not a secret and grants nothing."""
+    """Returns the token of the page after `position`. It is not a secret and grants no access."""
     microseconds = (position.time - EPOCH) // datetime.timedelta(microseconds=1)
     raw = microseconds.to_bytes(8, "big") + position.id.bytes
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def position_of(token: str) -> Position:
-    """Returns the position in a token. Raises InvalidArgumentError if page_token() cannot have made it."""
+    """Returns the position in a token. Raises InvalidArgumentError if the token is not one of page_token()."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         microseconds, row = int.from_bytes(raw[:8], "big"), uuid.UUID(bytes=raw[8:])

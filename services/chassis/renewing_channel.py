@@ -12,14 +12,14 @@ Connect = Callable[[grpc.ChannelCredentials], grpc.Channel]
 
 
 class RenewingChannel(grpc.Channel):
-    """A channel with the certificate in the files. Thread-safe.
+    """A channel with the certificate in files that may be renewed. Thread-safe.
 
     After a renewal the next call opens a new connection. Running calls stay on the old one, which is closed at the
     next renewal.
     """
 
     def __init__(self, files: TlsFiles, connect: Connect) -> None:
-        """`connect` makes a channel with given credentials. Raises OSError if a file cannot be read."""
+        """`connect` creates a channel with the credentials given. Raises OSError if a file cannot be read."""
         self._files = WatchedTlsFiles(files)
         self._connect = connect
         self._lock = threading.Lock()
@@ -70,7 +70,7 @@ class RenewingChannel(grpc.Channel):
 
 
 class _Method:
-    """The callable of an RPC, made for each channel."""
+    """The callable of an RPC, which is created again for each new channel."""
 
     def __init__(self, channel: Callable[[], grpc.Channel], make: Callable[[grpc.Channel], Any]) -> None:
         self._channel = channel

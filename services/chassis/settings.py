@@ -59,17 +59,17 @@ class ServiceSettings(TlsSettings):
     tls_certificate_file: CertificateFile
     tls_key_file: KeyFile
     fastmp_state_dir: Path = Path("var")
-    # The address to listen on. Another one than loopback is for containers, which have their own network.
+    # The address to listen on. Addresses other than loopback are for containers, which have their own network.
     listen_host: str = "127.0.0.1"
-    # Seals the audit log: without it, write access to the database does not suffice to forge an entry.
+    # The key of the audit log's MACs: write access to the database alone does not suffice to forge an entry.
     audit_key: StrongSecret
-    # Entries of the audit log that are older are removed.
+    # The time for which entries of the audit log are kept.
     audit_days: int = Field(default=400, ge=1, le=36_500)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    # Threads for unary calls and for streams; each open stream holds one.
+    # Threads for unary calls and for streams; each open stream uses one.
     unary_threads: int = Field(default=32, ge=4, le=512)
     max_streams: int = Field(default=4000, ge=1, le=20_000)
-    # Of these slots, how many one account may have at a replica.
+    # The maximum number of these streams of one account at a replica.
     max_streams_per_account: int = Field(default=8, ge=1, le=20_000)
     database_pool_size: int = Field(default=20, ge=2, le=200)
     # How long health is NOT_SERVING before the server stops, so that the gateway notices first.

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, SecretStr
 SHORTEST_BYTES = 32
 # Random text of 32 characters or more has about 20 different ones, in hexadecimal about 14.
 FEWEST_DIFFERENT_CHARACTERS = 10
-# Words that example configurations are made of, alone, repeated or joined.
+# Words in the secrets of example configurations, alone, repeated or joined.
 _WORDS = (
     r"(my|your|a|the|this|is|jwt|hs256|256|bit|bits|at|least|long|very|super|top|secret|key|password|changeme|"
     r"change|me|please|in|production|default|example|test|dev|insecure|private|token|admin|string|qwerty|"
@@ -38,7 +38,8 @@ def checked_secret(secret: str) -> str:
 
 
 def _repeats(secret: str) -> bool:
-    # A text repeats a shorter part if and only if it occurs in its own doubling at another place than its ends.
+    # A text is a repeated shorter part if and only if it occurs in its own doubling at another position than its
+    # ends.
     return (secret + secret).find(secret, 1) < len(secret)
 
 

@@ -33,7 +33,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def _uuid_of(value: object) -> uuid.UUID:
-    # uuid.UUID() by itself also takes braces, URNs, and digits without hyphens.
+    # uuid.UUID() also accepts braces, URNs, and digits without hyphens.
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise ValueError("must be a UUID")
     return uuid.UUID(value)
@@ -67,7 +67,7 @@ def _sent(request: Message) -> dict[str, object]:
             continue
         value = getattr(request, descriptor.name)
         if descriptor.is_repeated:
-            # A strict model does not take protobuf's containers for lists.
+            # A strict model does not accept protobuf's containers as lists.
             value = [_sent(one) if isinstance(one, Message) else one for one in value]
         elif isinstance(value, Timestamp):
             value = _datetime(descriptor.name, value)

@@ -1,1 +1,4 @@
-"""Accounts, passwords, access tokens and the feed of account changes. The only holder of the token secret."""
+"""The Identity service: accounts, passwords, access tokens and the feed of account changes.
+
+Only this service has the secret with which access tokens are signed.
+"""

@@ -1,4 +1,4 @@
-"""Identity put together from its settings: one replica, in this process."""
+"""Creates a replica of Identity from its settings."""
 
 import datetime
 import functools
@@ -48,10 +48,10 @@ HASHING_PATHS = frozenset(
 
 
 class Identity:
-    """One replica: everything it is made of, started and stopped in the right order."""
+    """One replica with all its parts. `lifecycle` starts and stops them in the right order."""
 
     def __init__(self, settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
-        """Binds the ports. Raises as Server does."""
+        """Creates the parts and binds the ports. Raises the same exceptions as Server."""
         url = settings.identity_database_url
         self._database = Database(url, settings.database_pool_size, "fastmp-identity")
         self._schema = SchemaCheck(PACKAGE)
@@ -70,7 +70,7 @@ class Identity:
             {
                 "account_feed": FeedRetention(self._database, keep, now).prune,
                 "known_networks": KnownNetworksRetention(self._database, now).prune,
-                # The window of registrations is the longer one.
+                # The window of registrations is longer than that of sign-ins.
                 "sign_in_attempts": registrations.purge,
             }
         )
@@ -100,7 +100,7 @@ class Identity:
             authenticator=authenticator,
             now=now,
             ready=self._is_ready,
-            # A caller that waits for a turn to hash holds a thread, too.
+            # A caller that waits for a hashing turn uses a thread, too.
             pool=Pool(
                 settings.unary_threads,
                 settings.max_streams,

@@ -1,4 +1,4 @@
-"""Identity's settings, from the environment."""
+"""Identity's settings, read from the environment."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from services.identity.accounts.emails import LONGEST, checked_email
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class IdentitySettings(ServiceSettings):
-    """What Identity needs beyond what every service has."""
+    """The settings of Identity, in addition to those of every service."""
 
     identity_database_url: DatabaseUrl
     identity_port: Port = 50051
@@ -27,11 +27,11 @@ class IdentitySettings(ServiceSettings):
     identity_metrics_port: Port = 9151
     jwt_secret: StrongSecret
     access_token_expire_minutes: int = Field(default=1440, ge=1, le=525_600)
-    # How long a change of an account can be read again by a subscriber that was away.
+    # The time for which account changes are kept for subscribers that were disconnected.
     account_feed_keep_hours: int = Field(default=168, ge=1, le=8760)
     # Only the other services' replicas watch the feed.
     max_streams: int = Field(default=200, ge=1, le=20_000)
-    # Passwords hashed at the same time; callers that wait for a hash, all together and of one client network.
+    # Concurrent password hashes; callers that wait for a hash, in total and of one client network.
     hashing_threads: int = Field(default_factory=usable_cores, ge=1, le=256)
     hashing_queue: int = Field(default=192, ge=1, le=4000)
     hashing_queue_per_network: int = Field(default=16, ge=1, le=1000)

@@ -35,17 +35,17 @@ accounts = Table(
     Column("id", Uuid, primary_key=True),
     # As registered.
     Column("email", Text, nullable=False),
-    # What makes two spellings the same address; see services.identity.accounts.emails.
+    # The same for all spellings of an address; see services.identity.accounts.emails.
     Column("email_key", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
-    # As last set: an active account past its expired_time still says "active" here.
+    # As last set: an active account past its expired_time is still "active" here.
     Column("activation_status", Text, nullable=False),
     Column("activation_code", Text, unique=True),
     Column("expired_time", DateTime(timezone=True)),
-    # When an admin last set activation_status or expired_time; codes that were redeemed before change nothing.
+    # When an admin last set activation_status or expired_time; codes that were redeemed earlier have no effect.
     Column("activation_set_at", DateTime(timezone=True)),
-    # Unix seconds; see services.identity.sign_in.tokens for what the two mean together.
+    # Unix seconds; see services.identity.sign_in.tokens.
     Column("tokens_valid_after", BigInteger, nullable=False, server_default="0"),
     Column("newest_token", BigInteger, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
@@ -53,7 +53,7 @@ accounts = Table(
     CheckConstraint(f"role IN {ROLES}", name="role"),
     CheckConstraint(f"activation_status IN {STATUSES}", name="activation_status"),
 )
-# Every list is sorted by time and id; the filtered ones find their rows in that order, too.
+# Every list is sorted by time and id; with a filter, the index has the rows in that order, too.
 Index("accounts_newest_idx", accounts.c.created_at.desc(), accounts.c.id.desc())
 Index("accounts_role_newest_idx", accounts.c.role, accounts.c.created_at.desc(), accounts.c.id.desc())
 Index(
@@ -62,13 +62,13 @@ Index(
     accounts.c.created_at.desc(),
     accounts.c.id.desc(),
 )
-# Few accounts are past their expired_time, or few are not; either way this or the index above finds them.
+# Either few accounts are past their expired_time, or few are not; this index or the one above is selective.
 Index(
     "accounts_active_expired_time_idx",
     accounts.c.expired_time,
     postgresql_where=accounts.c.activation_status == ACTIVE,
 )
-# Trigrams find a part of an address.
+# A trigram index, for searches of a part of an address.
 Index(
     "accounts_email_key_trgm_idx",
     accounts.c.email_key,
@@ -76,9 +76,9 @@ Index(
     postgresql_ops={"email_key": "gin_trgm_ops"},
 )
 
-# How many accounts there are is the sum of the deltas. Triggers write them, and fold those that no other
-# transaction has locked into one, so that the exact count of a million accounts costs next to nothing and no
-# writer waits for another.
+# The number of accounts is the sum of the deltas. Triggers insert them, and fold those that are not locked by
+# another transaction into one, so that the exact count of a million accounts is cheap and no writer waits for
+# another.
 account_count_deltas = Table(
     "account_count_deltas",
     metadata,
@@ -86,7 +86,7 @@ account_count_deltas = Table(
     Column("delta", BigInteger, nullable=False),
 )
 
-# One row: the sequence of the last change, and up to which sequence changes are no longer kept.
+# One row: the sequence of the last change, and that of the last change that was pruned.
 account_feed = Table(
     "account_feed",
     metadata,
@@ -100,15 +100,15 @@ account_changes = Table(
     "account_changes",
     metadata,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    # Not a foreign key: the change that matters most is the account's deletion.
+    # Not a foreign key, because the account may have been deleted.
     Column("account_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
     CheckConstraint("kind IN ('changed', 'deleted')", name="kind"),
 )
 
-# What became of each activation code that Identity heard of: the memory behind idempotency, kept for as long as the
-# account, so that a code that was used or taken back cannot be applied by a late repeat.
+# The activation codes that were applied or cleared, for idempotency. Rows are kept as long as the account, so that
+# a late retry cannot apply a code that was used or cleared.
 account_activations = Table(
     "account_activations",
     metadata,
@@ -117,15 +117,15 @@ account_activations = Table(
     Column("account_id", Uuid, index=True),
     Column("expired_time", DateTime(timezone=True)),
     Column("applied_at", DateTime(timezone=True)),
-    # By Activation's claim. Null also for what was applied before this column was there.
+    # The time of Activation's claim. Null for codes that were applied before this column existed.
     Column("redeemed_at", DateTime(timezone=True)),
     Column("cleared_at", DateTime(timezone=True)),
 )
 
-# Wrong guesses and registrations; see services.identity.sign_in.throttle.
+# Sign-in attempts and registrations; see services.identity.sign_in.throttle.
 attempts = attempts_table(metadata, "sign_in_attempts")
 
-# The networks that an account was registered or signed in to from.
+# The networks from which an account was registered or signed in to.
 known_networks = Table(
     "known_networks",
     metadata,

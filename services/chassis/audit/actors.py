@@ -11,17 +11,17 @@ from services.chassis.identity.client import IdentityClient
 
 _log = structlog.get_logger(__name__)
 
-# The audit log is shown without e-mails when Identity takes longer.
+# If Identity takes longer, the audit log is returned without e-mails.
 MOST_SECONDS = 2.0
 
-# Gives the e-mails of those of some accounts that exist, by id. May raise DomainError.
+# Returns the e-mails of the accounts that exist among the ids given, by id. May raise DomainError.
 Emails = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 def emails_of_actors(entries: Collection[RowMapping], emails: Emails) -> Mapping[str, str]:
     """Returns the e-mails of the accounts that are actors of `entries`, by id.
 
-    Those of deleted accounts are missing; all are when `emails` raises DomainError.
+    Those of deleted accounts are missing. If `emails` raises DomainError, all are.
     """
     ids = sorted({entry["actor"] for entry in entries if _is_account(entry["actor"])})
     if not ids:
@@ -34,7 +34,7 @@ def emails_of_actors(entries: Collection[RowMapping], emails: Emails) -> Mapping
 
 
 def emails_from(identity: IdentityClient) -> Emails:
-    """Returns the lookup of a service that asks Identity."""
+    """Returns a lookup that calls Identity."""
 
     def emails(ids: Sequence[str]) -> Mapping[str, str]:
         found = identity.principals(ids, most_seconds=MOST_SECONDS)
@@ -44,7 +44,7 @@ def emails_from(identity: IdentityClient) -> Emails:
 
 
 def _is_account(actor: str) -> bool:
-    # Others are "service:" with a name, or nothing.
+    # Other actors are "service:" with a name, or empty.
     try:
         return str(uuid.UUID(actor)) == actor
     except ValueError:

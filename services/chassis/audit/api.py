@@ -23,7 +23,7 @@ Filter = Annotated[Text, Field(min_length=1, max_length=254)]
 
 
 class ListValues(Values):
-    """Of ListAuditLogRequest."""
+    """The validated fields of ListAuditLogRequest."""
 
     actor: Filter | None = None
     action: Filter | None = None
@@ -33,7 +33,7 @@ class ListValues(Values):
 
 
 class VerifyValues(Values):
-    """Of VerifyAuditLogRequest."""
+    """The validated fields of VerifyAuditLogRequest."""
 
     after_position: Annotated[int, Field(ge=0, le=LARGEST_POSITION)] = 0
     anchor_position: Annotated[int, Field(ge=1, le=LARGEST_POSITION)] | None = None
@@ -41,7 +41,7 @@ class VerifyValues(Values):
 
 
 class AuditRpcs:
-    """Mixed into a service's servicer, which has an `audit_reader`."""
+    """A mixin for a service's servicer, which must set `audit_reader`."""
 
     audit_reader: "AuditReader"
 
@@ -59,7 +59,7 @@ class AuditRpcs:
 
 
 class AuditReader:
-    """The reading side of one service's audit log, in protobuf."""
+    """Lists and verifies one service's audit log; the answers are protobuf messages."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class AuditReader:
         self._emails = emails
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
-        """One page. Raises InvalidArgumentError for a token that is none."""
+        """Returns one page. Raises InvalidArgumentError if the page token is invalid."""
         filters = Filters(values.actor, values.action, values.target)
         before = _position(values.page_token) if values.page_token is not None else None
         with self._database.reading() as connection:
@@ -89,7 +89,7 @@ class AuditReader:
         return pb.ListAuditLogResponse(items=[_message(row, emails) for row in shown], next_page_token=token)
 
     def verify(self, values: VerifyValues) -> pb.VerifyAuditLogResponse:
-        """The verdict on up to 100,000 entries. Raises InvalidArgumentError for half an anchor."""
+        """Returns the verdict on up to 100,000 entries. Raises InvalidArgumentError if the anchor is incomplete."""
         if (values.anchor_position is None) != (values.anchor_digest is None):
             violation = FieldViolation("anchor_digest", "goes together with anchor_position")
             raise InvalidArgumentError(violations=(violation,))
@@ -127,7 +127,7 @@ def _message(row: RowMapping, emails: Mapping[str, str]) -> pb.AuditEntry:
         target=row["target"],
         client_address=row["client_address"],
         request_id=row["request_id"],
-        # The release before recorded the e-mail of a new account.
+        # The previous release recorded the e-mail of a new account.
         details={name: value for name, value in row["details"].items() if name != "email"},
     )
     entry.time.FromDatetime(row["time"])

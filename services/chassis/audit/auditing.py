@@ -1,4 +1,4 @@
-"""One service's audit log put together: the parts that write, seal, read and prune it."""
+"""Creates the parts of a service's audit log, which write, seal, read and prune it."""
 
 import datetime
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from services.chassis.settings import ServiceSettings
 
 
 class Auditing:
-    """The parts that share tables and key. start() and stop() are those of sealing and pruning."""
+    """The parts of the audit log, with the same tables and key. start() and stop() apply to sealing and pruning."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Auditing:
         now: Callable[[], datetime.datetime],
         emails: Emails,
     ) -> None:
-        """`emails` is asked for those of the actors when the log is read."""
+        """`emails` looks up the e-mails of the actors when the log is read."""
         key = settings.audit_key.get_secret_value().encode()
         keep = datetime.timedelta(days=settings.audit_days)
         self._sealer = Sealer(database, tables, key, keep, now)
@@ -34,11 +34,11 @@ class Auditing:
         self.reader = AuditReader(database, tables, key, keep, now, emails)
 
     def start(self) -> None:
-        """Starts to seal and to prune."""
+        """Starts sealing and pruning."""
         self._sealer.start()
         self._pruning.start()
 
     def stop(self) -> None:
-        """Stops sealing and pruning; what is left unsealed, the next start seals."""
+        """Stops sealing and pruning; unsealed entries are sealed after the next start."""
         self._pruning.stop()
         self._sealer.stop()

@@ -1,4 +1,4 @@
-"""The MACs and digests that protect an audit log, all of them made with the service's AUDIT_KEY."""
+"""The MACs and digests that protect an audit log, computed with the service's AUDIT_KEY."""
 
 import datetime
 import hmac
@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-# What is known of an entry when it is written.
+# The columns that are known when an entry is written.
 FACTS = ("action", "outcome", "actor", "actor_email", "target", "client_address", "request_id", "details")
-# What an entry's digest covers, beside its position.
+# The columns covered by an entry's digest, in addition to its position.
 COVERED = ("id", "time", *FACTS, "mac")
 NONCE_BYTES = 16
-# Each use of the key has a key of its own, so that no value made for one can be passed off as another's.
+# A separate key is derived for each use, so that a value of one use is never valid for another.
 _ENTRY_KEY = b"fastmp audit entry"
 _ANCHOR_KEY = b"fastmp audit anchor"
 
@@ -20,7 +20,7 @@ _ANCHOR_KEY = b"fastmp audit anchor"
 def entry_mac(key: bytes, entry: Mapping[Any, Any]) -> bytes:
     """Returns a new MAC of an entry's time and facts: a nonce, and the HMAC-SHA-256 over both.
 
-    The nonce makes it unique, so that a copy of an entry is known by a MAC that is there twice.
+    The nonce makes it unique, so that a copy of an entry is detected by its duplicate MAC.
     """
     return _entry_mac(key, secrets.token_bytes(NONCE_BYTES), entry)
 
@@ -43,11 +43,11 @@ def digest(key: bytes, previous: bytes, position: int, entry: Mapping[Any, Any])
 
 
 def sealed_digest(key: bytes, previous: bytes, position: int, entry: Mapping[Any, Any]) -> bytes | None:
-    """Returns the digest that a sealed entry has, or None when that is not the right one for it."""
+    """Returns the stored digest of a sealed entry, or None if it is wrong."""
     stored: bytes | None = entry["digest"]
     if stored is None:
         return None
-    # The release before had no MACs. In a rolling update its replicas also sealed entries that have one.
+    # The previous release had no MACs. In a rolling update, its replicas also sealed entries that have one.
     older = {**entry, "mac": None}
     for expected in (digest(key, previous, position, entry), digest(key, previous, position, older)):
         if hmac.compare_digest(expected, stored):

@@ -10,7 +10,7 @@ from services.chassis.audit.tables import AuditTables
 
 @dataclass(frozen=True)
 class Filters:
-    """Only entries that match all that is given."""
+    """The filters of a list; None does not restrict."""
 
     actor: str | None = None
     action: str | None = None
@@ -20,7 +20,7 @@ class Filters:
 def page(
     connection: Connection, tables: AuditTables, filters: Filters, size: int, before: int | None
 ) -> Sequence[RowMapping]:
-    """At most `size` + 1 entries with an id below `before`; the one too many says that there is a next page."""
+    """Returns at most `size` + 1 entries with an id below `before`. An extra one means there is a next page."""
     columns = tables.log.c
     statement = select(tables.log).order_by(columns.id.desc()).limit(size + 1)
     for column, wanted in (

@@ -15,12 +15,12 @@ from services.chassis.postgres.database import Database
 _log = structlog.get_logger(__name__)
 
 BATCH = 1000
-# In one run of the chore, so that stopping does not wait long for it.
+# The limit of one run, so that stopping does not wait long for it.
 MOST_BATCHES = 50
 
 
 class Pruner:
-    """Prunes one audit log. Several replicas may do so at the same time."""
+    """Prunes one audit log. Several replicas may prune it concurrently."""
 
     def __init__(
         self,
@@ -39,9 +39,10 @@ class Pruner:
         self._now = now
 
     def prune(self) -> int:
-        """Removes sealed entries that are too old, from the oldest on; returns their number. Raises DomainError.
+        """Deletes sealed entries that are too old, beginning with the oldest, and returns their number.
 
-        Stops in front of an entry that is not as it was sealed: what shows that the log was changed stays.
+        Stops before an entry that was changed after sealing, so that the evidence is kept. Raises DomainError if
+        the database is unavailable.
         """
         removed = 0
         for _ in range(MOST_BATCHES):
@@ -74,7 +75,7 @@ class Pruner:
     def _end_of(
         self, entries: Sequence[Mapping[Any, Any]], position: int, last: bytes, before: datetime.datetime
     ) -> tuple[int, bytes]:
-        """The position and digest of the last entry that can go."""
+        """Returns the position and digest of the last entry that can be deleted."""
         for entry in entries:
             if entry["time"] >= before:
                 break
@@ -91,13 +92,13 @@ class Pruner:
             "pruned_digest": last,
             "pruned_mac": anchor_mac(self._key, position, last),
         }
-        # The anchor first: the table's trigger allows to delete only what it says is pruned.
+        # The anchor first: the table's trigger allows deletion only up to the anchor's position.
         connection.execute(update(self._head).values(anchor))
         connection.execute(delete(self._log).where(self._log.c.position <= position))
 
 
 def anchor_is_right(key: bytes, head: Mapping[Any, Any]) -> bool:
-    """Whether the anchor in the row `head` was made by a holder of the key, or nothing was pruned yet."""
+    """Whether the anchor in the row `head` was written by a holder of the key, or nothing was pruned yet."""
     position, last, mac = (head[name] for name in ("pruned_position", "pruned_digest", "pruned_mac"))
     if position == 0:
         return not last and not mac

@@ -1,4 +1,4 @@
-"""Writes audit entries, in the transaction that does what they record."""
+"""Writes audit entries in the transaction of the change that they record."""
 
 import datetime
 from collections.abc import Callable, Mapping
@@ -16,10 +16,11 @@ OK = "ok"
 
 @dataclass(frozen=True)
 class Event:
-    """What happened. The actor, the address and the request id are those of the call being answered.
+    """An event to record. The actor, the address and the request id are those of the current call.
 
-    `outcome` is OK or the reason of a refusal. `details` hold no secret and no e-mail: entries outlive accounts, so
-    they name them by id only. `actor` is given only where the call does not know it: a sign-in, a background task.
+    `outcome` is OK or the reason of a refusal. `details` must contain no secret and no e-mail: entries outlive
+    accounts, so they identify them by id only. `actor` is set only if the call does not know it: a sign-in, a
+    background task.
     """
 
     action: str
@@ -30,7 +31,7 @@ class Event:
 
 
 class AuditLog:
-    """The writing side of one service's audit log."""
+    """Appends entries to one service's audit log."""
 
     def __init__(
         self,
@@ -40,20 +41,20 @@ class AuditLog:
         on_record: Callable[[], None] = lambda: None,
     ) -> None:
         """`key` is the service's AUDIT_KEY. `on_record` is called for every entry, before it is committed."""
-        # Without the id that PostgreSQL gives the entry, which has no use here.
+        # Inline, so that PostgreSQL does not return the entry's id, which is not needed.
         self._insert = insert(tables.log).inline()
         self._key = key
         self._now = now
         self._on_record = on_record
 
     def record(self, connection: Connection, event: Event) -> None:
-        """Appends `event` in the open transaction of `connection`: it is there exactly if the transaction is."""
+        """Appends `event` in the open transaction of `connection`. It is kept only if the transaction commits."""
         entry = self._entry(event)
         connection.execute(self._insert, {**entry, "mac": entry_mac(self._key, entry)})
         self._on_record()
 
     def _entry(self, event: Event) -> dict[str, object]:
-        """The row of `event`, without its MAC, as the call being answered."""
+        """Returns the row of `event` without its MAC, with the data of the current call."""
         call = calls.answered()
         actor = event.actor
         if call is not None and actor is None:
@@ -64,7 +65,7 @@ class AuditLog:
             "action": event.action,
             "outcome": event.outcome,
             "actor": actor or "",
-            # A column of the releases before.
+            # A column of earlier releases.
             "actor_email": "",
             "target": event.target,
             "client_address": call.client_address if call else "",

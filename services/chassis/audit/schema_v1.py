@@ -1,4 +1,4 @@
-"""The audit log's tables as the services' migrations made them first. A change of them is a schema_v2."""
+"""The first version of the audit log's tables, for the services' migrations. Do not change it; see schema_v2."""
 
 from alembic import op
 
@@ -35,7 +35,7 @@ CREATE TABLE audit_head (
 )
 """,
     "INSERT INTO audit_head DEFAULT VALUES",
-    # Sealing is the one change that an entry lives to see.
+    # Sealing is the only change of an entry that is allowed.
     """
 CREATE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,12 +60,12 @@ DROP = (
 
 
 def create() -> None:
-    """Makes tables, function and triggers, within a migration's upgrade()."""
+    """Creates tables, function and triggers, within a migration's upgrade()."""
     for statement in CREATE:
         op.execute(statement)
 
 
 def drop() -> None:
-    """Removes what create() made, and the log with it, within a migration's downgrade()."""
+    """Drops what create() created, including the log, within a migration's downgrade()."""
     for statement in DROP:
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""The second version of the audit log's tables: MACs, and the anchor that pruning leaves."""
+"""The second version of the audit log's tables: MACs, and the anchor of the pruned entries."""
 
 from alembic import op
 
@@ -10,12 +10,12 @@ ALTER TABLE audit_head
     ADD COLUMN pruned_digest bytea DEFAULT ''::bytea NOT NULL,
     ADD COLUMN pruned_mac bytea DEFAULT ''::bytea NOT NULL
 """,
-    # Built in the transaction: it holds nothing yet, so writers wait for one scan of the table.
+    # Built in the transaction: the index is empty, so writers wait only for one scan of the table.
     """
 -- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX audit_log_mac_key ON audit_log (mac) WHERE mac IS NOT NULL
 """,
-    # Sealing is the one change of an entry, and only entries that the anchor says are pruned may be deleted.
+    # Sealing is the only change of an entry that is allowed, and entries may be deleted only up to the anchor.
     """
 CREATE OR REPLACE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,12 +49,12 @@ $$
 
 
 def add() -> None:
-    """Makes columns, function and index, within a migration's upgrade()."""
+    """Adds columns, function and index, within a migration's upgrade()."""
     for statement in ADD:
         op.execute(statement)
 
 
 def remove() -> None:
-    """Takes back what add() made, within a migration's downgrade()."""
+    """Removes what add() added, within a migration's downgrade()."""
     for statement in REMOVE:
         op.execute(statement)

@@ -1,7 +1,8 @@
 """The background loop that seals entries: it gives each a position and a digest in the chain.
 
-Writers only insert. Chaining in their transactions would make every audited call of the service take turns on the
-chain's head for as long as its commit takes; sealed within a second after it, an entry is as hard to remove.
+Writers only insert. Sealing in their transactions would serialise all audited calls of the service on the chain's
+head, each for the time of its commit. An entry that is sealed within a second is protected in the same way
+afterwards.
 """
 
 import datetime
@@ -32,21 +33,22 @@ from services.chassis.postgres.direct_statements import DirectStatement
 _log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 0.5
-# An entry of a transaction that is still open at the first look is seen at one of the next.
-LOOKS = 4
-# While nothing is written here: for what another replica wrote just before it died.
+# The number of runs after an entry was written: its transaction may still be open at the first one.
+RUNS = 4
+# The interval while nothing is written here, for entries that another replica wrote just before it died.
 IDLE_SECONDS = 5.0
 BATCH = 1000
-# How often the head is written to the service's log, which is out of reach of a database intruder.
+# The interval, in entries, at which the head is written to the service's log, which database intruders cannot
+# change.
 ANCHOR_EVERY = 1000
-# The columns of an unsealed entry as they are read here.
+# The columns read of an unsealed entry.
 _READ = (*COVERED, IS_COPY)
 
 
 class Sealer:
-    """Seals entries whose MAC is right, and leaves the others unsealed, for VerifyAuditLog to report.
+    """Seals entries with a valid MAC. Others stay unsealed, and VerifyAuditLog reports them.
 
-    Several replicas may run one each: the head's row decides.
+    Several replicas may run one each, because sealing is a conditional UPDATE of the head's row.
     """
 
     def __init__(
@@ -66,10 +68,10 @@ class Sealer:
         self._now = now
         self._refused = 0
         self._written = threading.Event()
-        self._looks = 0
+        self._runs = 0
         self._loop = BackgroundLoop(
             "audit-sealer",
-            self._look,
+            self._run,
             INTERVAL_SECONDS,
             wake_delay_seconds=INTERVAL_SECONDS,
             most_retry_seconds=IDLE_SECONDS,
@@ -80,16 +82,16 @@ class Sealer:
         self._loop.start()
 
     def stop(self) -> None:
-        """Ends the thread; what is not sealed yet, the next start seals."""
+        """Ends the thread; unsealed entries are sealed after the next start."""
         self._loop.stop()
 
     def nudge(self) -> None:
-        """Has the log looked at soon, because an entry is being written. Does not block."""
+        """Schedules a run soon, because an entry is being written. Does not block."""
         self._written.set()
         self._loop.wake()
 
     def seal(self) -> int:
-        """Seals all genuine entries in the order of their ids; returns how many. Raises DomainError."""
+        """Seals all genuine entries in the order of their ids and returns their number. Raises DomainError."""
         sealed = after = refused = 0
         with self._database.direct() as connection:
             while found := self._unsealed.rows(connection, {"after": after}):
@@ -98,7 +100,7 @@ class Sealer:
                 kept_from = self._now() - self._keep
                 genuine = [entry for entry in entries if is_genuine(self._key, entry, kept_from)]
                 if genuine and not self._chain(connection, first, last, genuine):
-                    # Another replica has sealed meanwhile: this page is read again, behind its entries.
+                    # Another replica has sealed entries meanwhile: read this page again.
                     continue
                 sealed += len(genuine)
                 refused += len(entries) - len(genuine)
@@ -111,7 +113,7 @@ class Sealer:
     def _chain(
         self, connection: DirectConnection, first: int, last: bytes, entries: Sequence[Mapping[Any, Any]]
     ) -> bool:
-        """Seals the entries behind the head at `first`; False when that is no longer the head."""
+        """Seals the entries after the head at `first`. Returns False if that is no longer the head."""
         digests = []
         for position, entry in enumerate(entries, first + 1):
             last = digest(self._key, last, position, entry)
@@ -127,20 +129,20 @@ class Sealer:
             _log.error("audit_entries_without_a_right_mac", count=refused)
         self._refused = refused
 
-    def _look(self) -> float:
-        """Seals all that there is, and returns the seconds until the next look."""
-        self._looks = LOOKS if self._written.is_set() else self._looks - 1
+    def _run(self) -> float:
+        """Seals all entries and returns the seconds until the next run."""
+        self._runs = RUNS if self._written.is_set() else self._runs - 1
         self._written.clear()
         self.seal()
-        return INTERVAL_SECONDS if self._looks > 1 else IDLE_SECONDS
+        return INTERVAL_SECONDS if self._runs > 1 else IDLE_SECONDS
 
 
 def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
-    """The next unsealed entries, each with the head's position and digest of the same moment."""
+    """Returns a query of the next unsealed entries, each with the head's position and digest."""
     columns, head = tables.log.c, tables.head.c
     return (
         select(head.position, head.digest, *(columns[name] for name in COVERED), is_copy(tables))
-        # Without a head there is something wrong, and not nothing to seal.
+        # An outer join, so that a missing head is an error rather than an empty result.
         .select_from(tables.log.outerjoin(tables.head, true()))
         .where(columns.position.is_(None), columns.id > bindparam("after", type_=BigInteger))
         .order_by(columns.id)
@@ -149,7 +151,7 @@ def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
 
 
 def _sealing(tables: AuditTables) -> Select[int]:
-    """Moves the head on from `first` and seals the entries behind it; no row if another replica has."""
+    """Returns a statement that seals the entries after the head at `first`; no row if the head has moved."""
     columns, head = tables.log.c, tables.head.c
     first = bindparam("first", type_=BigInteger)
     moved = (

@@ -22,8 +22,10 @@ from sqlalchemy.schema import conv
 
 @dataclass(frozen=True)
 class AuditTables:
-    """`log` holds the entries. `head` is one row: the last sealed position and its digest, and the anchor, which is
-    the last pruned position with its digest and a MAC over both; before anything is pruned it is 0 and empty.
+    """The tables of one audit log.
+
+    `log` has the entries. `head` is one row: the last sealed position and its digest, and the anchor, which is the
+    last pruned position with its digest and a MAC over both; before anything was pruned it is 0 and empty.
     """
 
     log: Table
@@ -47,7 +49,7 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("details", JSONB, nullable=False),
         Column("position", BigInteger, unique=True),
         Column("digest", LargeBinary),
-        # NULL in entries that the release before wrote.
+        # NULL in entries of the previous release.
         Column("mac", LargeBinary),
     )
     Index("audit_log_mac_key", log.c.mac, unique=True, postgresql_where=text("mac IS NOT NULL"))
@@ -64,7 +66,7 @@ def audit_tables(metadata: MetaData) -> AuditTables:
         Column("pruned_position", BigInteger, nullable=False, server_default="0"),
         Column("pruned_digest", LargeBinary, nullable=False, server_default=text("''::bytea")),
         Column("pruned_mac", LargeBinary, nullable=False, server_default=text("''::bytea")),
-        # Named as it is, whatever the naming convention of the service's metadata.
+        # A fixed name, whatever the naming convention of the service's metadata.
         CheckConstraint("only_row", name=conv("audit_head_only_row")),
     )
     return AuditTables(log, head)

@@ -1,4 +1,4 @@
-"""Entries that are not sealed yet: which of them are genuine."""
+"""The check whether entries that are not sealed yet are genuine."""
 
 import datetime
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from services.chassis.audit.chain import has_right_mac
 from services.chassis.audit.tables import AuditTables
 
-# The name of the column that is_copy() makes.
+# The name of the column of is_copy().
 IS_COPY = "is_copy"
 
 

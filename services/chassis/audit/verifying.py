@@ -1,4 +1,4 @@
-"""Checks whether anything in the audit log was changed, taken out or put in."""
+"""Checks whether any entry of the audit log was changed, removed or inserted."""
 
 import datetime
 import hmac
@@ -13,13 +13,13 @@ from services.chassis.audit.pruning import anchor_is_right
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.unsealed import is_copy, is_genuine
 
-MOST_AT_ONCE = 100_000
+MOST_ENTRIES = 100_000
 FETCH = 1000
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A position and its digest, as noted outside the database."""
+    """A position and its digest, as recorded outside the database."""
 
     position: int
     digest: bytes
@@ -27,7 +27,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found. `broken_reason` is one of those in the proto, None while the log is intact."""
+    """The result of a verification. `broken_reason` is a reason in the proto, or None if the log is intact."""
 
     checked: int
     position: int
@@ -38,7 +38,7 @@ class Verdict:
 
     @property
     def intact(self) -> bool:
-        """Whether nothing wrong was found."""
+        """Whether no fault was found."""
         return self.broken_reason is None
 
 
@@ -51,10 +51,10 @@ class Verification:
     kept_from: datetime.datetime
 
     def verify(self, connection: Connection, after: int = 0, anchor: Anchor | None = None) -> Verdict:
-        """Checks up to MOST_AT_ONCE sealed entries after the position `after`, on a snapshot.
+        """Checks up to MOST_ENTRIES sealed entries after the position `after`, on a snapshot.
 
-        Begins behind what was pruned. The digest stored at `after` is taken as right: a caller that goes on from an
-        earlier verdict has had it checked then.
+        Begins after the pruned entries. The digest stored at `after` is assumed to be right: a caller that
+        continues from an earlier verdict has had it checked.
         """
         log = self.tables.log
         head = connection.execute(select(self.tables.head)).mappings().one()
@@ -68,7 +68,7 @@ class Verification:
         if anchor is not None and anchor.position == after and not hmac.compare_digest(anchor.digest, last):
             return Verdict(0, after, b"", False, after, "ANCHOR_MISMATCH")
         position = after
-        statement = select(log).where(log.c.position > after).order_by(log.c.position).limit(MOST_AT_ONCE)
+        statement = select(log).where(log.c.position > after).order_by(log.c.position).limit(MOST_ENTRIES)
         with connection.execution_options(yield_per=FETCH).execute(statement) as entries:
             for entry in entries.mappings():
                 following = sealed_digest(self.key, last, position + 1, entry)
@@ -76,8 +76,8 @@ class Verification:
                 if reason is not None or following is None:
                     return Verdict(position - after, position, last, False, position + 1, reason)
                 position, last = position + 1, following
-        if position - after == MOST_AT_ONCE:
-            return Verdict(MOST_AT_ONCE, position, last, False)
+        if position - after == MOST_ENTRIES:
+            return Verdict(MOST_ENTRIES, position, last, False)
         reason = self._fault_at_end(connection, head, position, last, anchor)
         broken = None if reason is None else position + 1
         return Verdict(position - after, position, last, reason is None, broken, reason)
@@ -110,7 +110,7 @@ class Verification:
         return "FORGED" if self._has_forged(connection, head["pruned_position"]) else None
 
     def _has_forged(self, connection: Connection, pruned: int) -> bool:
-        """Whether there are entries outside the chain that do not belong there."""
+        """Whether there are forged entries outside the chain."""
         log = self.tables.log
         if connection.execute(select(log.c.id).where(log.c.position <= pruned).limit(1)).first() is not None:
             return True

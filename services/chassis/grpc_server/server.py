@@ -45,7 +45,7 @@ OPERATIONS_THREADS = 4
 REFUSING_THREADS = 16
 
 OPTIONS = (
-    # With it a second server on an occupied port would start and take a part of the calls.
+    # If it were on, a second server on an occupied port would start and get a part of the calls.
     ("grpc.so_reuseport", 0),
     # grpc cancels calls beyond these numbers before the service sees them.
     ("grpc.server.max_pending_requests", 100_000),
@@ -135,7 +135,7 @@ class Server:
         self._is_serving = False
         self._ending_streams: list[Callable[[], None]] = []
         self._health = health.HealthServicer(experimental_non_blocking=True)
-        # It is SERVING when it is made.
+        # It is SERVING when it is created.
         self._set_health(False)
         self._waiting_calls = ElasticThreadPool(
             pool.max_streams + pool.queue + REFUSING_THREADS, "call-waiting"
@@ -143,7 +143,7 @@ class Server:
         # Short calls cost less on a fixed set of threads than on threads that are woken for each call.
         self._quick_calls = ThreadPoolExecutor(pool.unary_threads, "call")
         self._server = grpc.server(
-            # grpc uses nothing of it but submit().
+            # grpc uses only its submit().
             cast("ThreadPoolExecutor", self._waiting_calls),
             interceptors=tracing_interceptors(service.name),
             options=OPTIONS,
@@ -178,7 +178,7 @@ class Server:
         self._registrar.add(add_servicer, servicer)
 
     def ends_streams_by(self, end: Callable[[], None]) -> None:
-        """Has stop() call `end` before it waits for running calls, so that streams end with their own status."""
+        """Makes stop() call `end` before it waits for running calls, so that streams end with their own status."""
         self._ending_streams.append(end)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Identity as the other services see it: whose token is this, and which accounts exist."""
+"""The client of Identity for the other services: authenticating tokens and looking up accounts."""
 
 import datetime
 from collections.abc import Sequence
@@ -50,7 +50,11 @@ class IdentityClient:
         self._stub = pb_grpc.IdentityServiceStub(identity)
 
     def authenticate(self, token: str) -> AuthenticatedToken:
-        """Raises UnauthenticatedError for a token that is worth nothing, else IdentityUnavailableError."""
+        """Returns the token's account.
+
+        Raises UnauthenticatedError, or one of its subclasses, if the token is not valid, and
+        IdentityUnavailableError.
+        """
         request = pb.AuthenticateRequest(token=token)
         try:
             answer = self._stub.Authenticate(request, timeout=calls.outgoing_timeout(), metadata=metadata())
@@ -113,6 +117,6 @@ def _refusal(reason: str) -> UnauthenticatedError:
 
 
 def metadata() -> tuple[tuple[str, str], ...]:
-    """What a call to Identity carries of the one being answered."""
+    """Returns the metadata of a call to Identity: the request id of the current call."""
     request_id = calls.request_id()
     return (("x-request-id", request_id),) if request_id else ()

@@ -1,8 +1,8 @@
 """Follower of Identity's account feed: drops changed principals from the cache and cascades deletions of accounts.
 
-Each replica reads the whole feed, from the cursor in the service's database. For a deletion it moves the cursor and
-deletes in one transaction; a replica that finds the cursor moved does nothing. So a cascade is done exactly once,
-also when processes die.
+Each replica reads the whole feed, from the cursor in the service's database. For a deletion it updates the cursor
+and deletes in one transaction; a replica that finds the cursor updated does nothing. So a cascade is done exactly
+once, also when processes die.
 """
 
 import time
@@ -37,8 +37,8 @@ RECONNECT_SECONDS = 0.3
 MOST_RETRY_SECONDS = 1.0
 # How long a service that has started waits for Identity before it is ready without it.
 FIRST_WAIT_SECONDS = 10.0
-# How often the stored cursor is moved past changes that are not deletions. A replica that begins at an older cursor
-# reads some of those again, which does no harm.
+# The interval at which the stored cursor is updated for changes that are not deletions. A replica that starts from
+# an older cursor reads some of those again, which is harmless.
 ADVANCE_SECONDS = 1.0
 # The maximum of GetPrincipals.
 BATCH = 1000
@@ -126,16 +126,16 @@ class AccountFeed:
         on_changed: Callable[[str], None] = lambda _account_id: None,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_changed` is called with the id of each account that has changed or is gone, `on_connected` when a
-        stream has begun: changes before it may have been missed. Both must return immediately."""
+        """`on_changed` is called with the id of each changed or deleted account, `on_connected` when a stream
+        has started: changes before it may have been missed. Both must return immediately."""
         self._on_changed = on_changed
         self._on_connected = on_connected
         self._stub = pb_grpc.IdentityServiceStub(identity)
         self._client = IdentityClient(identity)
         self._authenticator = authenticator
         self._cursor = cursor
-        self._was_heard = False
-        self._begun = time.monotonic()
+        self._was_received = False
+        self._started_at = time.monotonic()
         self._stream: grpc.Call | None = None
         self._loop = BackgroundLoop(
             "account-feed",
@@ -147,16 +147,16 @@ class AccountFeed:
 
     def start(self) -> None:
         """Starts the thread."""
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
         self._loop.start()
 
     @property
     def was_awaited(self) -> bool:
-        """Whether the feed was heard since start(), or FIRST_WAIT_SECONDS have passed. Stays true.
+        """Whether the feed was received since start(), or FIRST_WAIT_SECONDS have passed. Stays true.
 
-        Before that gRPC may still be backing off, and fail calls to an Identity that is up.
+        Before that gRPC may still be backing off, and fail calls to an available Identity.
         """
-        return self._was_heard or time.monotonic() - self._begun >= FIRST_WAIT_SECONDS
+        return self._was_received or time.monotonic() - self._started_at >= FIRST_WAIT_SECONDS
 
     def stop(self) -> None:
         """Ends the stream and the thread."""
@@ -167,9 +167,9 @@ class AccountFeed:
             self._stream.cancel()
 
     def _follow_or_recover(self) -> None:
-        """Follows one stream until it ends. Raises DomainError when Identity or the database is away.
+        """Follows one stream until it ends. Raises DomainError if Identity or the database is unavailable.
 
-        The stored cursor moves only with what was done, so the next stream begins with what was not.
+        The stored cursor is updated only for changes that were handled, so the next stream begins with the others.
         """
         try:
             try:
@@ -183,17 +183,17 @@ class AccountFeed:
 
     def _follow(self) -> None:
         stored = self._cursor.position()
-        # Without waiting for the channel a stream would fail immediately for as long as gRPC backs off.
+        # Without waiting for the channel, a stream would fail immediately while gRPC backs off.
         request = pb.WatchAccountsRequest(after_sequence=stored)
         stream = self._stub.WatchAccounts(request, wait_for_ready=True)
         self._stream = stream
         if self._loop.is_stopping:
-            # The interrupt came before there was a stream.
+            # stop() was called before there was a stream.
             stream.cancel()
         advance_at = 0.0
         is_new = True
         for event in stream:
-            self._was_heard = True
+            self._was_received = True
             if is_new:
                 self._on_connected()
                 is_new = False
@@ -204,7 +204,7 @@ class AccountFeed:
                     stored = event.sequence
                 self._on_changed(event.change.account_id)
             elif event.HasField("heartbeat"):
-                self._authenticator.vouch()
+                self._authenticator.trust()
                 self._loop.succeeded()
                 if event.sequence > stored and time.monotonic() >= advance_at:
                     self._cursor.advance(event.sequence)
@@ -212,7 +212,7 @@ class AccountFeed:
                     advance_at = time.monotonic() + ADVANCE_SECONDS
 
     def _resynchronise(self) -> None:
-        """Begins again at the feed's head. Raises DomainError."""
+        """Resynchronises with Identity, and continues at the feed's head. Raises DomainError."""
         try:
             head = self._stub.GetPrincipals(pb.GetPrincipalsRequest(), timeout=5).sequence
         except grpc.RpcError as error:

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ACTIVE, ADMIN_ROLE, effective_status
 
-# Two heartbeats of the feed, which come every 300 ms, and some; with the feed's own delay below one second.
+# Slightly more than two heartbeats of the feed, every 300 ms; together with the feed's own delay below one second.
 TRUST_SECONDS = 0.7
 
 
@@ -31,9 +31,9 @@ class Principal:
     role: str
     activation_status: str
     expired_time: datetime.datetime | None = None
-    # Grows whenever the account's tokens are ended; None when Identity's release does not say.
+    # Grows whenever the account's tokens are revoked; None if Identity's release does not send it.
     tokens_valid_after: int | None = None
-    # When the token ends by itself that the account called with; None outside a call.
+    # When the access token of the call expires; None outside a call.
     token_expire_time: datetime.datetime | None = None
 
     @property
@@ -48,7 +48,7 @@ class Principal:
     def effective_status(self, now: datetime.datetime) -> str:
         """The activation status at `now`: an active account past its expired_time is "expired".
 
-        Without an expired_time it does not expire: only an admin makes such accounts.
+        Without an expired_time it does not expire; only an admin can set this.
         """
         return effective_status(self.activation_status, self.expired_time, now)
 
@@ -89,7 +89,7 @@ class TokenExpiredError(UnauthenticatedError):
 
 @dataclass(eq=False)
 class TokenRevokedError(UnauthenticatedError):
-    """The token was ended by a logout, a new password or the deletion of its account."""
+    """The token was revoked by a logout, a new password or the deletion of its account."""
 
     reason = "TOKEN_REVOKED"
     message: str = "登录已失效，请重新登录"
@@ -97,7 +97,7 @@ class TokenRevokedError(UnauthenticatedError):
 
 @dataclass(eq=False)
 class AccountRevokedError(DomainError):
-    """An admin has revoked the account's access, so no code gives it any."""
+    """An admin has revoked the account's access, so it cannot redeem codes."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCOUNT_REVOKED"
@@ -148,8 +148,8 @@ class CachingAuthenticator:
         key = hashlib.sha256(token.encode()).digest()
         with self._lock:
             known = self._tokens.get(key)
-            vouched_for = known is not None and self._vouched_for(known)
-        if known is not None and vouched_for and suffices(known.principal):
+            is_trusted = known is not None and self._is_trusted(known)
+        if known is not None and is_trusted and suffices(known.principal):
             return known.principal
         answer = self._fetch(token)
         with self._lock:
@@ -166,15 +166,15 @@ class CachingAuthenticator:
         with self._lock:
             self._raise_floor(sequence)
 
-    def vouch(self) -> None:
+    def trust(self) -> None:
         """Trusts the cache for TRUST_SECONDS: all changes until now were passed to drop()."""
         self._trusted_until = self._monotonic() + TRUST_SECONDS
 
     def distrust(self) -> None:
-        """Distrusts the cache until the next vouch(), because the feed is interrupted."""
+        """Distrusts the cache until the next trust(), because the feed is interrupted."""
         self._trusted_until = 0.0
 
-    def _vouched_for(self, known: AuthenticatedToken) -> bool:
+    def _is_trusted(self, known: AuthenticatedToken) -> bool:
         return (
             self._monotonic() < self._trusted_until
             and known.sequence >= self._floor

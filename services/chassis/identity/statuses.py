@@ -8,7 +8,7 @@ USER_ROLE: Final = "user"
 PENDING: Final = "pending"
 ACTIVE: Final = "active"
 EXPIRED: Final = "expired"
-# Of an account that an admin has shut out, or a code that cannot be redeemed: only an admin sets another one.
+# An account without access, or a code that cannot be redeemed, until an admin sets another status.
 REVOKED: Final = "revoked"
 
 Role = Literal["admin", "user"]
@@ -19,8 +19,8 @@ STATUSES: Final = get_args(ActivationStatus)
 
 
 def effective_status(stored: str, expires: datetime.datetime | None, now: datetime.datetime) -> str:
-    """The status at `now`: EXPIRED for what is stored as ACTIVE and ends at or before `now`, else `stored`.
+    """Returns the status at `now`: EXPIRED if `stored` is ACTIVE and `expires` is not after `now`, else `stored`.
 
-    None as `expires` means that it does not end.
+    None as `expires` means that it does not expire.
     """
     return EXPIRED if stored == ACTIVE and expires is not None and expires <= now else stored

@@ -15,7 +15,7 @@ from services.chassis.access import AccessRule
 
 # Takes the request and the context. Returns the response or, if streaming, the iterator of responses.
 Handler = Callable[[Any, grpc.ServicerContext], Any]
-# The context manager that an interceptor puts around a call, unary or streaming.
+# The context manager in which an interceptor runs a call, unary or streaming.
 Around = Callable[[grpc.ServicerContext], contextlib.AbstractContextManager[None]]
 
 

@@ -1,4 +1,4 @@
-"""Interceptor that bounds the number of streams and other waiting calls, of each account and in all."""
+"""Interceptor that limits the number of streams and other waiting calls, by account and in total."""
 
 import datetime
 import threading
@@ -18,17 +18,17 @@ RETRY_AFTER = datetime.timedelta(seconds=2)
 
 @dataclass(eq=False)
 class TooManyStreamsError(ThrottledError):
-    """The account, or this replica, has as many waiting calls as it may."""
+    """The account, or this replica, has the maximum number of waiting calls."""
 
     reason = "TOO_MANY_STREAMS"
     message: str = "当前连接数过多，请稍后再试"
 
 
 class Admission:
-    """Admits at most `slots` streams at a time, and at most `per_account` of an account.
+    """Admits at most `slots` concurrent streams, and at most `per_account` of an account.
 
-    `also` names paths of unary methods that wait like a stream. Raises TooManyStreamsError beyond that. The server
-    has further threads for these refusals, so that they never wait for a stream to end.
+    `also` has the paths of unary methods that wait like a stream. Further calls raise TooManyStreamsError; the
+    server has separate threads for these refusals, so that they never wait for a stream to end.
     """
 
     def __init__(self, slots: int, per_account: int, also: Set[str] = frozenset()) -> None:
@@ -51,7 +51,7 @@ class Admission:
             try:
                 yield
             finally:
-                self._give_back(account_id)
+                self._release(account_id)
 
         return around(method, handler, enter)
 
@@ -64,7 +64,7 @@ class Admission:
             if account_id is not None:
                 self._taken_by[account_id] += 1
 
-    def _give_back(self, account_id: str | None) -> None:
+    def _release(self, account_id: str | None) -> None:
         with self._lock:
             self._taken -= 1
             if account_id is not None:

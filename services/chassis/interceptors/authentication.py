@@ -24,7 +24,7 @@ class Authentication:
     """Sets the Call's principal to the account of the bearer token, for methods that need an account.
 
     A cached principal that the method's rule would refuse is read again, so that access gained at another replica,
-    by redeeming a code, counts with the next call.
+    by redeeming a code, is effective for the next call.
     """
 
     def __init__(self, authenticator: Authenticator, now: Callable[[], datetime.datetime]) -> None:

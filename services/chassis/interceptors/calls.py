@@ -1,4 +1,4 @@
-"""Interceptor that makes the current Call."""
+"""Interceptor that creates the current Call."""
 
 import re
 import uuid
@@ -17,7 +17,7 @@ _REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
 
 class CallContext:
-    """Makes the Call, with the request id that the caller sent or a new one. The call's log lines carry it."""
+    """Creates the Call, with the request id that the caller sent or a new one, which is in the call's log lines."""
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
         longest = STREAM_SECONDS if method.is_streaming else UNARY_SECONDS

@@ -1,6 +1,6 @@
 """Interceptor that answers INVALID_ARGUMENT to requests that cannot be decoded.
 
-grpcio by itself answers INTERNAL, for example to a string that is not UTF-8, and logs a traceback.
+By default, grpcio answers INTERNAL, for example to a string that is not UTF-8, and logs a traceback.
 """
 
 from collections.abc import Callable

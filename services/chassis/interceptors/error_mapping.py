@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 class ErrorMapping:
     """Answers a DomainError with its own status, and any other exception with INTERNAL and a constant text.
 
-    Other exceptions are logged with their traceback; grpcio by itself would send their text to the caller.
+    Other exceptions are logged with their traceback; by default, grpcio would send their text to the caller.
     """
 
     def intercept(self, method: Method, handler: Handler) -> Handler:
@@ -43,8 +43,8 @@ def _abort(context: grpc.ServicerContext, error: DomainError) -> None:
     calls.current().refused_with = error.code
     status: Any = rpc_status.to_status(to_status(error, calls.request_id()))
     if isinstance(error, ThrottledError):
-        # For REST: a refusal without initial metadata is one block of headers, which the gateway makes its own.
-        # Initial metadata would come before it, and the gateway would begin a stream's answer with 200.
+        # For REST: a refusal without initial metadata is one block of headers, which the gateway converts. With
+        # initial metadata, which are sent before it, the gateway would begin a stream's answer with 200.
         retry_after = ("retry-after", str(error.retry_seconds))
         status = status._replace(trailing_metadata=(*status.trailing_metadata, retry_after))
     context.abort_with_status(status)

@@ -1,6 +1,6 @@
 """A job queue in the service's own database, by Procrastinate.
 
-A job is enqueued in an open transaction, and so exists if and only if that is committed.
+A job is enqueued in an open transaction, so it exists if and only if that is committed.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ WORKER_TIMEOUT_SECONDS = 10.0
 CONCURRENCY = 4
 RESTART_SECONDS = 1.0
 MOST_RETRY_SECONDS = 5.0
-# A running job has ten seconds to end.
+# Longer than the ten seconds that a running job has to end.
 STOP_SECONDS = 15.0
 NAMESPACE = "fastmp"
 _QUEUE = "default"
@@ -68,10 +68,10 @@ _WITHDRAW = delete(_jobs).where(_jobs.c.id == bindparam("job_id"), _jobs.c.statu
 
 
 class UntilItSucceeds(BaseRetryStrategy):
-    """A retry strategy without end: after 1 s, 2 s, 4 s … 60 s, and then every 60 s."""
+    """A retry strategy without a limit: after 1 s, 2 s, 4 s … 60 s, and then every 60 s."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        # Logged here because Procrastinate's own line would hold the arguments.
+        # Logged here, because Procrastinate's own line would contain the arguments.
         _log.warning(
             "job_failed",
             job=job.id,
@@ -87,7 +87,7 @@ class Jobs:
 
     def __init__(self, database_url: str, tasks: procrastinate.Blueprint) -> None:
         self._url = driver_url(database_url)
-        # Made once, and not for each run of the worker, because adding tasks to an app renames them.
+        # Created once, and not for each run of the worker, because adding tasks to an app renames them.
         self._app = procrastinate.App(connector=self._connector())
         self._names = frozenset(f"{NAMESPACE}:{name}" for name in tasks.tasks)
         self._app.add_tasks_from(tasks, namespace=NAMESPACE)
@@ -113,7 +113,7 @@ class Jobs:
         """Enqueues a job of `task` in the open transaction of `connection`, and returns its id.
 
         Jobs with the same `lock` run one after the other. `arguments` are JSON values, and are stored: they must
-        hold no secret that the database does not hold anyway. Raises LookupError for an unknown task.
+        not contain secrets that the database does not have anyway. Raises LookupError for an unknown task.
         """
         job = self.enqueuing(task, literal(arguments, JSONB), lock=lock, delay_seconds=delay_seconds)
         return connection.execute(select(job)).scalar_one()
@@ -138,9 +138,9 @@ class Jobs:
         return func.procrastinate_defer_jobs_v1(array([job]), type_=ARRAY(BigInteger))[1]
 
     def withdraw(self, database: Database, job_id: int) -> None:
-        """Removes a job that has not been started, because what it was to do is done. Idempotent.
+        """Deletes a job that has not been started, because its work is done. Idempotent.
 
-        Raises nothing when the database is away: the job then runs, and finds nothing left to do.
+        Raises nothing if the database is unavailable: the job then runs, and finds nothing left to do.
         """
         try:
             with database.reading() as connection:
@@ -153,18 +153,18 @@ class Jobs:
         self._background.start()
 
     def stop(self) -> None:
-        """Lets running jobs end, and ends the thread. Other jobs stay in the queue."""
+        """Waits for running jobs and ends the thread. Other jobs stay in the queue."""
         self._background.stop(STOP_SECONDS)
 
     def _cancel_worker(self) -> None:
         loop, worker = self._loop, self._worker
         if loop is not None and worker is not None:
-            # The loop is closed when the worker has just failed.
+            # The event loop is closed if the worker has just failed.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(worker.cancel)
 
     def _work_until_stopped(self) -> None:
-        # Cancelled, the worker has ended as it should.
+        # A cancelled worker was stopped by stop().
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(self._work())
 
@@ -179,7 +179,7 @@ class Jobs:
                 self._loop = asyncio.get_running_loop()
                 self._worker = asyncio.create_task(self._run_worker(app))
                 if self._background.is_stopping:
-                    # The interrupt came before there was a worker.
+                    # stop() was called before there was a worker.
                     self._worker.cancel()
                 takeover = asyncio.create_task(_take_over(app, self._background.succeeded))
                 try:
@@ -201,14 +201,14 @@ class Jobs:
 
 
 async def _take_over(app: procrastinate.App, succeeded: Callable[[], None]) -> None:
-    """Retries the jobs of dead workers, and those that a worker gave up, for ever; calls `succeeded` each time."""
+    """Periodically retries jobs of dead workers and jobs that workers gave up; calls `succeeded` each time."""
     while True:
         await asyncio.sleep(WORKER_TIMEOUT_SECONDS / 2)
         try:
             await _take_over_once(app.job_manager)
             succeeded()
         except procrastinate.exceptions.ConnectorException as error:
-            # The database is away, or another replica has taken over the same job.
+            # The database is unavailable, or another replica has taken over the same job.
             _log.warning("takeover_interrupted", error=type(error).__name__)
 
 

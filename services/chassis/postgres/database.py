@@ -21,7 +21,7 @@ IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class DirectConnection:
-    """A connection that a DirectStatement runs on: the driver's, with the engine's observers and loss handling."""
+    """The driver's connection for DirectStatements, with the engine's observers and its handling of lost ones."""
 
     driver: "psycopg.Connection[tuple[Any, ...]]"
     observers: Iterable[Callable[..., object]]
@@ -29,7 +29,7 @@ class DirectConnection:
 
     @classmethod
     def beneath(cls, connection: Connection) -> Self:
-        """Returns the direct connection of SQLAlchemy's, in the same transaction."""
+        """Returns a direct connection of a SQLAlchemy connection, in the same transaction."""
 
         def lost() -> None:
             # As SQLAlchemy does: the other pooled connections are probably lost as well.
@@ -40,7 +40,7 @@ class DirectConnection:
 
 
 class Database:
-    """A pool of connections to a database. Thread-safe. Opens no connection before it is used."""
+    """A pool of connections to a database, opened on first use. Thread-safe."""
 
     def __init__(self, url: str, pool_size: int = 20, application_name: str = "fastmp") -> None:
         self._engine = _engine(url, pool_size, application_name)
@@ -56,21 +56,25 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Runs the block in a transaction, which is committed when the block ends and rolled back when it raises.
 
-        Raises DatabaseUnavailableError or ConflictError for such errors of the driver; others pass through, as
-        sqlalchemy.exc.IntegrityError does for the rule that knows the constraint.
+        Raises DatabaseUnavailableError if the database cannot be reached or times out, and ConflictError for
+        deadlocks and serialization failures. Other errors are not translated, such as
+        sqlalchemy.exc.IntegrityError, which the caller handles by constraint.
         """
         with _translated(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yields a connection with a transaction for each statement. Raises as transaction() does."""
+        """Yields a connection in autocommit mode. Raises the same errors as transaction()."""
         with _translated(), self._autocommit.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def direct(self) -> Iterator[DirectConnection]:
-        """As reading(), but for DirectStatement only, which is faster."""
+        """Yields a connection in autocommit mode for DirectStatements, which are faster.
+
+        Raises as transaction().
+        """
         with _translated(), contextlib.closing(self._engine.raw_connection()) as pooled:
             driver = _driver(pooled)
 
@@ -86,19 +90,23 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Yields a read-only transaction of one snapshot. Raises as transaction() does."""
+        """Yields a connection with a read-only transaction in one snapshot.
+
+        Raises the same errors as transaction().
+        """
         with _translated(), self._snapshots.begin() as connection:
             yield connection
 
     def dispose(self) -> None:
-        """Closes the pooled connections, those in use when they are given back."""
+        """Closes the pooled connections; those in use are closed when they are returned."""
         self._engine.dispose()
 
     def _note_pool(self, _driver: object, record: ConnectionPoolEntry) -> None:
         record.info["pool"] = self._engine.pool
 
     def _close_if_pool_is_gone(self, _driver: object, record: ConnectionPoolEntry) -> None:
-        # Engine.dispose() makes a new pool; what is given back to the old one stays open until it is collected.
+        # Engine.dispose() creates a new pool; a connection returned to the old one would stay open until it is
+        # garbage-collected.
         if record.info.get("pool") is not self._engine.pool:
             record.invalidate()
 
@@ -128,7 +136,7 @@ def _leave_autocommit(pooled: PoolProxiedConnection, driver: "psycopg.Connection
     try:
         driver.autocommit = False
     except psycopg.Error:
-        # It must not go back into the pool in autocommit mode.
+        # The connection must not be returned to the pool in autocommit mode.
         pooled.invalidate()
 
 
@@ -156,7 +164,7 @@ def _engine(url: str, pool_size: int, application_name: str) -> Engine:
             "connect_timeout": CONNECT_SECONDS,
             "application_name": application_name,
             "options": " ".join(f"-c {name}={value}" for name, value in parameters.items()),
-            # Notices a lost host within seconds.
+            # Detects a lost host within seconds.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,

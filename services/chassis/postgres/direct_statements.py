@@ -20,11 +20,12 @@ _Conversion = Callable[[Any], Any]
 class DirectStatement:
     """A compiled SELECT with bindparam()s. Its rows are tuples of values converted by the columns' types.
 
-    One that changes data is a SELECT from data-modifying CTEs, so that it is one statement and one transaction.
+    A statement that changes data is a SELECT from data-modifying CTEs, so that it is one statement and one
+    transaction.
     """
 
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
-        """The driver converts bound values, not the columns' types: they must be of types that it knows."""
+        """Bound values are converted by the driver, not by the columns' types, so it must support their types."""
         postgresql: Dialect = dialect()  # type: ignore[no-untyped-call]
         compiled = statement.compile(dialect=postgresql)
         self._text = str(compiled)
@@ -44,7 +45,7 @@ class DirectStatement:
             connection if isinstance(connection, DirectConnection) else DirectConnection.beneath(connection)
         )
         bound = {**self._constants, **values}
-        # Shows the statement to the observers of the engine.
+        # Passes the statement to the observers of the engine.
         for observe in direct.observers:
             observe(connection, None, self._text, bound, None, False)
         try:

@@ -1,6 +1,6 @@
-"""Migration of a service's schema by Alembic: one process at a time, each migration in a transaction of its own.
+"""Migration of a service's schema with Alembic: one process at a time, each migration in a separate transaction.
 
-A service package holds its migrations in `<package>/migrations/versions` and its schema, as SQLAlchemy metadata, in
+A service package has its migrations in `<package>/migrations/versions` and its schema, as SQLAlchemy metadata, in
 `<package>.tables.metadata`.
 """
 
@@ -24,9 +24,9 @@ from services.chassis.postgres.direct_statements import DirectStatement
 
 _log = structlog.get_logger(__name__)
 
-# Makes processes migrate one after the other. Any constant would do; this is "fastmp" in ASCII.
+# The key of the lock by which processes migrate one after the other; "fastmp" in ASCII.
 ADVISORY_LOCK = 0x666173746D70
-# While a migration waits for a lock, the statements of others wait behind it.
+# Short, because while a migration waits for a lock, other statements wait behind it.
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "60s"
 
@@ -34,11 +34,11 @@ _VERSIONS = DirectStatement(select(table("alembic_version", column("version_num"
 
 
 def upgrade(database_url: str, package: str, revision: str = "head") -> None:
-    """Brings the database of `package` ("services.identity") up to `revision`. Idempotent.
+    """Upgrades the database of `package` ("services.identity") to `revision`. Idempotent.
 
-    A database at a revision that this code does not know was migrated by a later release, whose migrations only
-    add: it is left as it is, and a warning is logged. Raises sqlalchemy.exc.DBAPIError when the database refuses;
-    what was migrated before that stays.
+    A database at a revision that this code does not know was migrated by a later release, whose migrations are
+    additive: it is not changed, and a warning is logged. Raises sqlalchemy.exc.DBAPIError if a migration fails;
+    earlier migrations stay committed.
     """
     with _connected(database_url) as connection:
         config = _config(package, connection)
@@ -52,7 +52,7 @@ def upgrade(database_url: str, package: str, revision: str = "head") -> None:
 
 
 def downgrade(database_url: str, package: str, revision: str) -> None:
-    """Takes the database of `package` back to `revision`; "base" is the empty one. Raises as upgrade() does."""
+    """Downgrades the database of `package` to `revision`; "base" is the empty one. Raises as upgrade() does."""
     with _connected(database_url) as connection:
         command.downgrade(_config(package, connection), revision)
 
@@ -84,7 +84,7 @@ class SchemaCheck:
         self._known = _known(script)
 
     def is_met_by(self, connection: DirectConnection) -> bool:
-        """Returns whether the database is at the code's head, or at an unknown, later revision."""
+        """Returns whether the database is at the code's head, or at an unknown and therefore later revision."""
         try:
             # Alembic's own check takes thirty times as long, and this one runs every second.
             found = {version for (version,) in _VERSIONS.rows(connection, {})}
@@ -113,7 +113,7 @@ def _known(script: ScriptDirectory) -> set[str]:
 
 
 def _is_ours(_object: object, name: str | None, _kind: str, _reflected: bool, _compare_to: object) -> bool:
-    # Procrastinate's tables are made by its own SQL, and are in no metadata.
+    # Procrastinate's tables are created by its own SQL, and are in no metadata.
     return not (name or "").startswith("procrastinate_")
 
 

@@ -1,4 +1,4 @@
-"""LISTEN on a connection of its own, made again whenever it is lost."""
+"""LISTEN on a separate connection, which is restored when it is lost."""
 
 import select
 import time
@@ -18,12 +18,11 @@ MOST_RETRY_SECONDS = 1.0
 class Listener:
     """Calls `handlers[channel](payload)` for each notification, on one thread.
 
-    `on_beat(True)` is called after each successful query on the connection: at least every `beat_seconds`, and
-    after half that time when there was a notification. `on_beat(False)` is called when the connection is lost or a
-    handler raises. Notifications sent meanwhile are lost: the next `on_beat(True)` is the time to read the tables.
+    `on_beat(True)` is called after each successful `query` on the connection: at least every `beat_seconds`, and
+    after half that time if there was a notification. `on_beat(False)` is called when the connection is lost or a
+    handler raises. Notifications sent meanwhile are lost, so the tables must be read at the next `on_beat(True)`.
 
-    `look` makes that query. With `only_beats` a handler may be called as late as the next beat, which saves waking
-    for each notification.
+    With `only_beats`, a handler may be called as late as the next beat, which saves waking for each notification.
     """
 
     def __init__(
@@ -32,19 +31,19 @@ class Listener:
         handlers: Mapping[str, Callable[[str], None]],
         on_beat: Callable[[bool], None],
         beat_seconds: float,
-        look: Callable[["psycopg.Connection[Any]"], object] = lambda connection: connection.execute(
+        query: Callable[["psycopg.Connection[Any]"], object] = lambda connection: connection.execute(
             "SELECT 1"
         ),
         *,
         name: str,
         only_beats: bool = False,
     ) -> None:
-        """`name` is that of the background loop."""
+        """`name` is the name of the background loop."""
         self._url = driver_url(database_url)
         self._handlers = handlers
         self._on_beat = on_beat
         self._beat_seconds = beat_seconds
-        self._look = look
+        self._query = query
         self._only_beats = only_beats
         self._loop = BackgroundLoop(
             name, self._listen_until_lost, beat_seconds, most_retry_seconds=MOST_RETRY_SECONDS
@@ -75,28 +74,28 @@ class Listener:
             for channel in self._handlers:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             while not self._loop.is_stopping:
-                # A beat must mean that the server answers, not only that nothing was heard.
-                self._look(connection)
+                # A beat must mean that the server answers, not only that there were no notifications.
+                self._query(connection)
                 self._on_beat(True)
                 self._loop.succeeded()
-                self._hear(connection)
+                self._receive(connection)
 
-    def _hear(self, connection: "psycopg.Connection[Any]") -> None:
-        """Handles notifications until the next beat is due; one brings the beat forward to half its time."""
-        # Left to itself psycopg wakes ten times a second to look for signals, which are the main thread's business.
+    def _receive(self, connection: "psycopg.Connection[Any]") -> None:
+        """Handles notifications until the next beat is due; a notification brings it forward to half its time."""
+        # psycopg's own wait would wake ten times a second to check for signals, which only the main thread handles.
         arrival = select.poll()
         arrival.register(connection.fileno(), select.POLLIN)
-        begun = time.monotonic()
-        beat_at = begun + self._beat_seconds
+        start = time.monotonic()
+        beat_at = start + self._beat_seconds
         while True:
-            # Also what came together with an answer, for which the socket has nothing to read any more.
+            # Includes notifications that arrived with an answer, which are no longer readable on the socket.
             for notification in connection.notifies(timeout=0):
                 self._handlers[notification.channel](notification.payload)
-                beat_at = begun + self._beat_seconds / 2
+                beat_at = start + self._beat_seconds / 2
             pause = beat_at - time.monotonic()
             if pause <= 0 or self._loop.is_stopping:
                 return
-            if self._only_beats and beat_at < begun + self._beat_seconds:
+            if self._only_beats and beat_at < start + self._beat_seconds:
                 # Further notifications do not bring the beat forward, so there is no need to wake for each.
                 self._loop.pause(pause)
             elif not arrival.poll(pause * 1000):

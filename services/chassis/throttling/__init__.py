@@ -1,1 +1,1 @@
-"""Limits how often something may be tried, exactly and over all replicas, in the service's own database."""
+"""Rate limits that are exact over all replicas, in the service's database."""

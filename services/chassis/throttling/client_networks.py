@@ -1,4 +1,4 @@
-"""Which addresses belong to one client."""
+"""The networks by which clients are limited."""
 
 import ipaddress
 
@@ -9,9 +9,9 @@ UNKNOWN = "unknown"
 
 
 def network_of(address: str) -> str:
-    """The network that stands for the client at `address`: an IPv4 address itself, an IPv6 one's /64.
+    """Returns the network of the client at `address`: the IPv4 address itself, or the /64 of an IPv6 address.
 
-    A client with one IPv6 address usually has all 2^64 of its /64. Text that is no address gives UNKNOWN.
+    A client with an IPv6 address usually has all 2^64 of its /64. Returns UNKNOWN for text that is not an address.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -25,6 +25,6 @@ def network_of(address: str) -> str:
 
 
 def caller_network() -> str:
-    """The network of the call being answered; UNKNOWN outside one."""
+    """Returns the network of the current call's client, or UNKNOWN outside a call."""
     call = calls.answered()
     return UNKNOWN if call is None else network_of(call.client_address)

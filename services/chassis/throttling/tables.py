@@ -1,10 +1,10 @@
-"""The table of attempts, declared by each service that limits some."""
+"""The declaration of the table of attempts, for services with limits."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, LargeBinary, MetaData, Table, Uuid
 
 
 def attempts_table(metadata: MetaData, name: str) -> Table:
-    """Declares the table `name` in a service's metadata. An attempt has a row in each bucket it falls into."""
+    """Declares the table `name` in a service's metadata. An attempt has a row for each of its buckets."""
     return Table(
         name,
         metadata,

@@ -1,1 +1,1 @@
-"""Identity's RPCs: protobuf into calls, results into protobuf."""
+"""Identity's RPCs: conversion of protobuf messages to calls, and of results to messages."""

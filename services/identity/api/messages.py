@@ -1,4 +1,4 @@
-"""Results as messages of the contract."""
+"""Conversion of results to messages of the contract."""
 
 import datetime
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from services.identity.sign_in.authentication import principal_of
 
 
 def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
-    """The account of a caller, with its status at `now`."""
+    """Returns the account of a caller, with its status at `now`."""
     message = pb.Account(
         id=principal.account_id,
         email=principal.email,
@@ -29,12 +29,12 @@ def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
 
 
 def account(stored: Account, now: datetime.datetime) -> pb.Account:
-    """An account, with its status at `now`."""
+    """Returns an account, with its status at `now`."""
     return caller_account(principal_of(stored), now)
 
 
 def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datetime) -> pb.ListUsersResponse:
-    """A page of accounts; `number` is 0 when it was asked for by token."""
+    """Returns a page of accounts; `number` is 0 if the page was requested by token."""
     message = pb.ListUsersResponse(
         items=[account(item, now) for item in page.items], total=page.total, page=number, size=size
     )
@@ -44,7 +44,7 @@ def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datet
 
 
 def principal(known: Principal) -> pb.Principal:
-    """An account as other services see it."""
+    """Returns a principal."""
     message = pb.Principal(
         account_id=known.account_id,
         email=known.email,
@@ -59,21 +59,21 @@ def principal(known: Principal) -> pb.Principal:
 
 
 def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
-    """Whose token it is."""
+    """Returns the answer of Authenticate."""
     message = pb.AuthenticateResponse(principal=principal(token.principal), sequence=token.sequence)
     message.token_expire_time.FromDatetime(token.expire_time)
     return message
 
 
 def applied(what: Applied) -> pb.ApplyActivationResponse:
-    """What an activation code gave."""
+    """Returns the answer of ApplyActivation."""
     message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
     message.expired_time.FromDatetime(what.expired_time)
     return message
 
 
 def account_events(event: Sequence[Change] | Heartbeat) -> Iterator[pb.AccountEvent]:
-    """What a watch of the account feed has given: changes one by one, or a heartbeat."""
+    """Yields the messages for changes, one each, or for a heartbeat."""
     if isinstance(event, Heartbeat):
         yield pb.AccountEvent(sequence=event.sequence, heartbeat=pb.AccountHeartbeat())
     else:

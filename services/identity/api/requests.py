@@ -1,4 +1,4 @@
-"""What each request may hold."""
+"""The validation of each request."""
 
 import datetime
 from typing import Annotated
@@ -25,7 +25,8 @@ class RegisterValues(Values):
 
 
 class LoginValues(Values):
-    # Not checked to be an address: what is none belongs to no account. An empty body is bad input, no wrong guess.
+    # Not validated as an address: an invalid one belongs to no account. An empty body is invalid, not a wrong
+    # guess.
     email: Annotated[SomeText, Field(min_length=1)]
     password: Annotated[Password, Field(min_length=1)]
 
@@ -69,13 +70,13 @@ class UpdateUserValues(Values):
 
 
 class AuthenticateValues(Values):
-    # Whatever it is, it is answered as a token is.
+    # Any text is accepted here; an invalid token is refused by TokenAuthentication.
     token: str
 
 
 class GetPrincipalsValues(Values):
     account_ids: Annotated[list[Id], Field(max_length=MOST_PRINCIPALS)]
-    # Not checked to be an address, as in LoginValues.
+    # Not validated as an address, as in LoginValues.
     email: SomeText | None = None
 
 

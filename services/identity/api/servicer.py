@@ -1,4 +1,4 @@
-"""The RPCs: requests into calls, results into answers."""
+"""The RPCs of IdentityService."""
 
 import datetime
 import threading
@@ -28,7 +28,7 @@ from services.identity.sign_in.throttle import SignInThrottle
 
 
 class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
-    """IdentityService. The contract of each method is its comment in the proto."""
+    """Implements IdentityService. The contract of each method is its comment in the proto."""
 
     def __init__(
         self,

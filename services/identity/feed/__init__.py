@@ -1,1 +1,1 @@
-"""The durable, gap-free feed of account changes."""
+"""The durable feed of account changes, without gaps."""

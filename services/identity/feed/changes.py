@@ -1,8 +1,8 @@
-"""The durable feed of account changes: what happened, in order, without gaps.
+"""The table of account changes, numbered in the order of their commits and without gaps.
 
-A change takes its sequence by updating a counter row whose lock is held until the commit is visible. So the change
-with the next number cannot be seen, nor even made, before this one is, and a rolled-back change uses no number up.
-A sequence of PostgreSQL's own promises neither.
+A change gets its sequence by updating a counter row, whose lock is held until the commit. So the change with the
+next number cannot be visible before this one, and a rolled-back change uses no number. A PostgreSQL sequence
+guarantees neither.
 """
 
 import datetime
@@ -31,7 +31,7 @@ from services.identity.tables import account_changes, account_feed
 
 CHANGED = "changed"
 DELETED = "deleted"
-# Each commit of changes notifies the listeners on it.
+# The channel on which each commit of changes notifies listeners.
 CHANNEL = "account_changes"
 # How many changes one statement reads or removes.
 BATCH = 500
@@ -39,7 +39,7 @@ BATCH = 500
 
 @dataclass(eq=False)
 class FeedPrunedError(DomainError):
-    """Changes that were asked for are no longer kept, or were never made here."""
+    """The changes requested are no longer kept, or belong to another feed."""
 
     code = grpc.StatusCode.OUT_OF_RANGE
     reason = "FEED_PRUNED"
@@ -58,13 +58,13 @@ class Change:
 
 @dataclass(frozen=True)
 class FeedExtent:
-    """The sequence of the last change, and the last of those that are no longer kept."""
+    """The sequence of the last change, and that of the last change that was pruned."""
 
     head: int
     pruned_up_to: int
 
 
-# One statement, so that the counter's lock is held for no more than a round trip and the commit.
+# A single statement, so that the counter's lock is held only for a round trip and the commit.
 _number = (
     update(account_feed)
     .values(sequence=account_feed.c.sequence + 1)
@@ -109,28 +109,30 @@ _EXTENT = select(account_feed.c.sequence, account_feed.c.pruned_up_to)
 
 
 def append(connection: Connection, account_id: uuid.UUID, kind: str, time: datetime.datetime) -> int:
-    """Writes one change in the open transaction, which should then commit immediately; gives its sequence."""
+    """Inserts one change and returns its sequence. The transaction should commit immediately afterwards."""
     values = {"account_id": account_id, "kind": kind, "time": time}
     return int(connection.execute(_APPEND, values).scalar_one())
 
 
 def extent(connection: Connection) -> FeedExtent:
-    """From where to where the feed goes at the moment."""
+    """Returns the current extent of the feed."""
     row = connection.execute(_EXTENT).one()
     return FeedExtent(row.sequence, row.pruned_up_to)
 
 
 def head(connection: "psycopg.Connection[Any]") -> int | None:
-    """The sequence of the last change, as cheaply as it can be had: this is asked all the time."""
+    """Returns the sequence of the last change. It is called several times a second and must be cheap."""
     row = connection.execute("SELECT sequence FROM account_feed").fetchone()
     return None if row is None else int(row[0])
 
 
 def changes_after(connection: Connection, sequence: int, at_most: int = BATCH) -> Sequence[Change]:
-    """The next changes after `sequence`, all of one moment; fewer than `at_most` are all there are.
+    """Returns the next changes after `sequence` in one snapshot.
 
-    Raises FeedPrunedError when some are no longer kept, or when the feed has not come as far as `sequence`:
-    then it is not the feed that the sequence is from (a restored backup), and what follows it is unknown.
+    If they are fewer than `at_most`, there are no more.
+
+    Raises FeedPrunedError if some are no longer kept, or if `sequence` is greater than the last one: then it
+    belongs to another feed, for example from before a backup was restored, and the changes after it are unknown.
     """
     rows = connection.execute(_READ, {"after": sequence, "at_most": at_most}).all()
     if not rows[0].pruned_up_to <= sequence <= rows[0].head:
@@ -141,9 +143,9 @@ def changes_after(connection: Connection, sequence: int, at_most: int = BATCH) -
 
 
 def prune(connection: Connection, before: datetime.datetime) -> int:
-    """Removes the oldest changes that happened before `before`, at most `BATCH`; gives how many those were.
+    """Deletes the oldest changes from before `before`, at most `BATCH`, and returns their number.
 
-    What is kept stays without gaps. Several replicas may run it concurrently.
+    The remaining changes have no gaps. Several replicas may run it concurrently.
     """
     old = []
     for row in connection.execute(_OLDEST):
@@ -152,7 +154,7 @@ def prune(connection: Connection, before: datetime.datetime) -> int:
         old.append(row.sequence)
     if old:
         connection.execute(delete(account_changes).where(account_changes.c.sequence <= old[-1]))
-        # Last, as in every transaction that takes this row's lock.
+        # Last, as in every transaction that locks this row.
         column = account_feed.c.pruned_up_to
         connection.execute(update(account_feed).where(column < old[-1]).values(pruned_up_to=old[-1]))
     return len(old)

@@ -1,4 +1,4 @@
-"""Follows the feed of account changes within one process, for its own cache and for all who watch through it."""
+"""Reads the feed of account changes for this process's cache of principals and for its watches."""
 
 import threading
 import time
@@ -20,27 +20,26 @@ from services.identity.feed.changes import Change, FeedPrunedError
 
 _log = structlog.get_logger(__name__)
 
-# With the trust that an authenticator puts into a beat, still under a second from a commit to its effect.
+# Together with the time for which an authenticator trusts a beat, less than a second from a commit to its effect.
 BEAT_SECONDS = 0.3
-# What is known of the feed is of just now for so long. A look at the database that takes longer vouches for
-# nothing.
+# The age up to which a beat is current. A read of the feed that takes longer does not confirm anything.
 FRESH_SECONDS = 0.25
-# A reader that has missed this many seconds of beats is of no use to a replica that wants calls.
+# After this time without a beat, the replica is not ready.
 WORKING_SECONDS = 1.5
-# How many changes are kept in memory for watches; a watch that is further behind reads the database.
+# The number of changes kept in memory for watches; a watch that is further behind reads the database.
 REMEMBERED = 5000
 
 
 @dataclass(frozen=True)
 class Beat:
-    """Everything up to `sequence`, and nothing more, had happened at `time` (of the monotonic clock)."""
+    """A read of the feed: at `time` (of the monotonic clock), `sequence` was the last change."""
 
     sequence: int
     time: float
 
 
 class FeedReader:
-    """One thread that looks at the feed soon after every notification and at least every 300 ms. Thread-safe."""
+    """A thread that reads the feed after every notification and at least every 300 ms. Thread-safe."""
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class FeedReader:
         authenticator: CachingAuthenticator,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        # A connection of its own: when the pool is exhausted, calls need the cache the most.
+        # A separate connection, so that the cache also works when the pool is exhausted.
         self._database = Database(database_url, pool_size=1, application_name="fastmp-identity-feed")
         self._authenticator = authenticator
         self._monotonic = monotonic
@@ -58,25 +57,25 @@ class FeedReader:
         self._position: int | None = None
         self._beat: Beat | None = None
         self._is_closing = False
-        self._looked_at = 0.0
+        self._read_at = 0.0
         self._head: int | None = None
-        # A notification needs no handling: after each one the listener beats, and the beat reads.
+        # A notification needs no handler: the listener beats after each one, and the beat reads the feed.
         self._listener = Listener(
             database_url,
             {changes.CHANNEL: lambda _: None},
             self._on_beat,
             BEAT_SECONDS,
-            self._look,
+            self._read_head,
             name="listener-account-feed",
             only_beats=True,
         )
 
     def start(self) -> None:
-        """Starts the thread; it goes on through outages of the database."""
+        """Starts the thread, which survives outages of the database."""
         self._listener.start()
 
     def close_watches(self) -> None:
-        """Wakes all watches, so that they end before this process does."""
+        """Ends all watches, so that they end before this process does."""
         with self._lock:
             self._is_closing = True
             self._wake_watchers()
@@ -94,20 +93,20 @@ class FeedReader:
 
     @property
     def is_working(self) -> bool:
-        """Whether the reader has seen the feed of late."""
+        """Whether the reader has read the feed within the last WORKING_SECONDS."""
         return self._beat_within(WORKING_SECONDS) is not None
 
     @property
     def watchers(self) -> int:
-        """How many watch at the moment."""
+        """The number of current watches."""
         return len(self._watchers)
 
     def beat(self) -> Beat | None:
-        """The last beat; None unless it is of just now."""
+        """Returns the last beat, or None if it is older than FRESH_SECONDS."""
         return self._beat_within(FRESH_SECONDS)
 
     def remembered_after(self, sequence: int) -> Sequence[Change] | None:
-        """The next changes after `sequence` that are known; None when only the database can tell."""
+        """Returns the next changes after `sequence` from memory, or None if they must be read from the database."""
         with self._lock:
             if self._position is None or sequence < self._position - len(self._remembered):
                 return None
@@ -116,7 +115,7 @@ class FeedReader:
 
     @contextmanager
     def watching(self, wake: threading.Event) -> Iterator[None]:
-        """Sets `wake` at every beat and when the watch shall end, for as long as the block runs."""
+        """Sets `wake` at every beat and when the watch must end, during the block."""
         with self._lock:
             self._watchers.add(wake)
         try:
@@ -130,19 +129,19 @@ class FeedReader:
         return beat if beat is not None and self._monotonic() - beat.time <= seconds else None
 
     def _batch(self, first: int) -> range:
-        # A watcher of another replica may already know what this one has yet to read.
+        # A client that came from another replica may already have changes that this one has not read yet.
         first = min(first, len(self._remembered))
         return range(first, min(first + changes.BATCH, len(self._remembered)))
 
-    def _look(self, connection: "psycopg.Connection[Any]") -> None:
-        self._looked_at = self._monotonic()
+    def _read_head(self, connection: "psycopg.Connection[Any]") -> None:
+        self._read_at = self._monotonic()
         self._head = changes.head(connection)
 
     def _on_beat(self, is_alive: bool) -> None:
         if not is_alive:
             self._authenticator.distrust()
             return
-        started = self._looked_at
+        started = self._read_at
         try:
             position = self._catch_up()
         except DomainError as error:
@@ -150,7 +149,7 @@ class FeedReader:
             _log.warning("account_feed_unreadable", reason=error.reason)
             return
         if self._monotonic() - started <= FRESH_SECONDS:
-            self._authenticator.vouch()
+            self._authenticator.trust()
             with self._lock:
                 self._beat = Beat(position, started)
                 self._wake_watchers()
@@ -158,14 +157,14 @@ class FeedReader:
     def _catch_up(self) -> int:
         position = self._position
         if position is not None and position == self._head:
-            # The usual case, and the look has cost all that there is to pay for it.
+            # The usual case: there is nothing to read.
             return position
         while position is not None:
             try:
                 with self._database.reading() as connection:
                     batch = changes.changes_after(connection, position)
             except FeedPrunedError:
-                # This process slept for longer than changes are kept.
+                # This process was suspended for longer than changes are kept.
                 break
             for change in batch:
                 self._authenticator.drop(str(change.account_id), change.sequence)
@@ -175,12 +174,12 @@ class FeedReader:
                 self._position = position
             if len(batch) < changes.BATCH:
                 return position
-        return self._begin_anew()
+        return self._start_at_head()
 
-    def _begin_anew(self) -> int:
+    def _start_at_head(self) -> int:
         with self._database.reading() as connection:
             head = changes.extent(connection).head
-        # The cache has not been notified of the changes before the head.
+        # The cache was not notified of the changes before the head.
         self._authenticator.forget(head)
         with self._lock:
             self._remembered.clear()

@@ -1,4 +1,4 @@
-"""Removes changes from the feed once no subscriber is expected to ask for them any more."""
+"""Deletes old changes from the feed, which no subscriber is expected to request any more."""
 
 import datetime
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from services.identity.feed import changes
 
 
 class FeedRetention:
-    """Keeps the changes of the time `keep` until `now()`."""
+    """Deletes changes that are older than `keep`."""
 
     def __init__(
         self, database: Database, keep: datetime.timedelta, now: Callable[[], datetime.datetime]
@@ -18,7 +18,7 @@ class FeedRetention:
         self._now = now
 
     def prune(self) -> int:
-        """Removes what is too old now, a batch for each transaction; gives the number of changes removed."""
+        """Deletes the old changes, a batch in each transaction, and returns their number."""
         before = self._now() - self._keep
         removed = 0
         while True:

@@ -1,4 +1,4 @@
-"""One watch of the account feed: the past from the database, then the present, with heartbeats in between."""
+"""Watches of the account feed: past changes from the database, then new ones, with heartbeats in between."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,21 +9,21 @@ from services.identity.feed import changes
 from services.identity.feed.changes import Change
 from services.identity.feed.reader import FeedReader
 
-# Beats that come in quick succession, as they do in a burst of changes, need no heartbeat each.
+# Beats in quick succession, as in a burst of changes, do not need a heartbeat each.
 HEARTBEAT_GAP_SECONDS = 0.1
-# Beats wake a watch; without any it looks only now and then whether the caller is still there.
+# Beats wake a watch; without them it checks at this interval whether the caller is still connected.
 IDLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Nothing has happened after `sequence` until just now."""
+    """There is no change after `sequence`."""
 
     sequence: int
 
 
 class FeedWatches:
-    """Makes watches. Each holds no more than one batch of changes: who reads slowly, reads later."""
+    """Creates watches. Each has at most one batch of changes in memory; slow callers get changes later."""
 
     def __init__(self, database: Database, reader: FeedReader, monotonic: Callable[[], float]) -> None:
         self._database = database
@@ -33,18 +33,18 @@ class FeedWatches:
     def watch(
         self, after: int | None, wake: threading.Event, is_wanted: Callable[[], bool]
     ) -> Iterator[Sequence[Change] | Heartbeat]:
-        """Every change after the sequence `after` (None: after now) in order, each once, and heartbeats.
+        """Yields every change after the sequence `after` (None: only new ones) in order, each once, and heartbeats.
 
-        Changes come as many at a time as are known, at least one.
+        Changes are yielded in batches of at least one.
 
-        Ends when the process does, and soon after `is_wanted` turned false and `wake` was set. Raises
-        FeedPrunedError, DatabaseUnavailableError.
+        Ends when the process stops, and after `is_wanted` has become false and `wake` is set. Raises
+        FeedPrunedError if changes are missing, and DatabaseUnavailableError.
         """
         with self._reader.watching(wake):
             cursor = self._begin(after)
             next_heartbeat = 0.0
             while is_wanted() and not self._reader.is_closing:
-                # Cleared before looking: what comes while we look wakes us again.
+                # Cleared before reading, so that what happens meanwhile wakes the watch again.
                 wake.clear()
                 beat = self._reader.beat()
                 batch = self._after(cursor)

@@ -1,7 +1,7 @@
-"""Password hashes: PBKDF2-SHA256 for new ones; passlib's forms of it, and bcrypt's, verify too.
+"""Password hashes: PBKDF2-SHA256 for new ones; hashes of passlib and bcrypt can be verified, too.
 
-The stored form is passlib's (passlib.hash.pbkdf2_sha256): `$pbkdf2-sha256$rounds$salt$checksum`, the last two in
-its own base64 with "." for "+" and no padding. bcrypt's are `$2a$`, `$2b$` and `$2y$`.
+The stored format is passlib's (passlib.hash.pbkdf2_sha256): `$pbkdf2-sha256$rounds$salt$checksum`, the last two in
+base64 with "." instead of "+" and without padding. bcrypt's formats are `$2a$`, `$2b$` and `$2y$`.
 """
 
 import base64
@@ -18,11 +18,11 @@ import bcrypt
 ROUNDS: Final = 600_000
 SALT_BYTES: Final = 16
 CHECKSUM_BYTES: Final = 32
-# A hash from elsewhere may cost at most about as much as four of ours; more would be a way to stall the service.
+# An imported hash may cost at most about as much as four of ours; with more, the service could be stalled.
 MOST_ROUNDS: Final = 2_400_000
 LONGEST_SALT_BYTES: Final = 64
 HIGHEST_BCRYPT_COST: Final = 14
-# bcrypt looks at no more of a password than this.
+# bcrypt ignores the rest of a longer password.
 BCRYPT_BYTES: Final = 72
 
 _PBKDF2 = re.compile(r"\$pbkdf2-sha256\$([1-9][0-9]{0,9})\$([A-Za-z0-9./]{0,1024})\$([A-Za-z0-9./]{43})")
@@ -30,7 +30,7 @@ _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[A-Za-z0-9./]{53}")
 
 
 class UnusableHashError(ValueError):
-    """The stored hash is of no form known here, or would cost too much to compare with."""
+    """The stored hash has an unknown format, or would be too costly to verify."""
 
 
 @dataclass(frozen=True)
@@ -41,36 +41,33 @@ class _Pbkdf2:
 
 
 def canonical(password: str) -> str:
-    """The form of `password` that is hashed, the same however a keyboard composes it.
+    """Returns the canonical form of `password`, which is hashed: it does not depend on how a keyboard composes it.
 
-    As the OpaqueString profile (RFC 8265) has it: any space becomes U+0020, then NFC. Unlike the profile it refuses
-    nothing: which characters a new password may have is the request's rule, and emoji joined by U+200D have always
-    been among them. Idempotent.
+    As in the OpaqueString profile (RFC 8265), any space becomes U+0020, then NFC is applied. Unlike the profile, it
+    refuses no characters: those are validated in the request, and emoji joined by U+200D have always been allowed.
+    Idempotent.
     """
     spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in password)
     return unicodedata.normalize("NFC", spaced)
 
 
 def hash_password(password: str, salt: bytes, rounds: int | None = None) -> str:
-    """A new hash of `password`. `salt` is `SALT_BYTES` fresh random bytes. Takes a fifth of a second."""
+    """Returns a new hash of `password`. `salt` is `SALT_BYTES` random bytes. It takes a fifth of a second."""
     rounds = ROUNDS if rounds is None else rounds
     checksum = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
     return _form(rounds, salt, checksum)
 
 
 def unmatchable_hash(randomness: bytes) -> str:
-    """A hash that no known password has, made without the work of one from at least 48 random bytes.
+    """Returns a hash of no known password, computed quickly from at least 48 random bytes.
 
-    Comparing with it takes as long as comparing with an account's.
+    Verifying a password with it takes as long as with a real hash.
     """
     return _form(ROUNDS, randomness[:SALT_BYTES], randomness[SALT_BYTES : SALT_BYTES + CHECKSUM_BYTES])
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Whether `password` is the one that `stored` was made from.
-
-    Raises UnusableHashError before any work is done.
-    """
+    """Whether `stored` is a hash of `password`. Raises UnusableHashError before any work is done."""
     if _BCRYPT.fullmatch(stored):
         return _verify_bcrypt(password, stored)
     known = _parse(stored)
@@ -79,7 +76,7 @@ def verify_password(password: str, stored: str) -> bool:
 
 
 def needs_upgrade(stored: str) -> bool:
-    """Whether a hash that was just verified is weaker than a new one, or not of our form."""
+    """Whether a hash that was just verified is weaker than a new one, or has another format."""
     if _BCRYPT.fullmatch(stored):
         return True
     known = _parse(stored)
@@ -93,7 +90,7 @@ def _verify_bcrypt(password: str, stored: str) -> bool:
     try:
         return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
     except ValueError:
-        # A cost below 4, or a salt that no bcrypt writes.
+        # A cost below 4, or an invalid salt.
         raise UnusableHashError("not a bcrypt hash") from None
 
 

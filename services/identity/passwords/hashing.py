@@ -1,9 +1,9 @@
-"""Password hashing, shared fairly between the networks that callers come from.
+"""Password hashing, shared fairly between the networks of callers.
 
-A hash keeps a core busy for a fifth of a second, so only as many are made at a time as there are cores. Callers
-wait in one queue for each network, and the networks take turns: a caller waits for one turn of each other network,
-however many callers that network has. A plain semaphore serves callers in the order in which they came, so one
-network with many callers would have all the turns.
+A hash keeps a core busy for a fifth of a second, so there are only as many concurrent hashes as cores. Each network
+has a queue of callers, and the networks take turns: a caller waits for one turn of each other network, however many
+callers that network has. A semaphore would serve callers in the order of arrival, so a network with many callers
+would get all the turns.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(eq=False)
 class HashingBusyError(ThrottledError):
-    """Too many callers wait for a hash, mostly of the same network, or the turn did not come in time."""
+    """Too many callers are waiting for a hash, in total or of the same network, or the wait timed out."""
 
     reason = "HASHING_BUSY"
     message: str = "系统繁忙，请稍后再试"
@@ -40,37 +40,38 @@ class HashingBusyError(ThrottledError):
 
 @dataclass(eq=False)
 class _Waiter:
-    """A caller in a queue: woken with a turn, or without one when hashing ends."""
+    """A caller in a queue. It is woken with a turn, or without one when hashing is closed."""
 
     woken: threading.Event = field(default_factory=threading.Event)
     has_turn: bool = False
 
 
 class HashingTurns:
-    """`at_once` turns. At most `queue` callers wait for one, of one network at most `queue_per_network`.
+    """Concurrency control for hashing: `concurrency` turns, for which networks queue.
 
-    Thread-safe. Callers wait on their own threads.
+    At most `queue` callers wait in total, and `queue_per_network` of one network. Thread-safe. Callers wait on
+    their own threads.
     """
 
     def __init__(
-        self, at_once: int, queue: int, queue_per_network: int, timeout: Callable[[], float]
+        self, concurrency: int, queue: int, queue_per_network: int, timeout: Callable[[], float]
     ) -> None:
-        """`timeout` gives the seconds that the current call can still wait."""
+        """`timeout` returns the seconds that the current call can still wait."""
         self._lock = threading.Lock()
-        self._free = at_once
+        self._free = concurrency
         self._queue = queue
         self._queue_per_network = queue_per_network
         self._timeout = timeout
         self._is_closed = False
-        # The network whose turn is next stands first. None of these queues is empty.
+        # The network whose turn is next is the first. None of these queues is empty.
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
 
     @contextlib.contextmanager
     def turn(self, network: str) -> Iterator[None]:
-        """Runs the block during a turn of `network`, by network_of().
+        """Runs the block during a turn of `network`, a result of network_of().
 
-        Raises HashingBusyError without waiting if the network's queue is full, when the call's time is up, and when
-        the whole queue is full: then the newest caller of the network with the most is refused.
+        Raises HashingBusyError immediately if the network's queue is full, when the call's time is up, and when all
+        queues together are full: then the newest caller of the network with the most callers is refused.
         """
         self._take(network)
         try:
@@ -79,7 +80,7 @@ class HashingTurns:
             self._pass_on()
 
     def close(self) -> None:
-        """Refuses all callers that wait or come later. Idempotent."""
+        """Refuses all waiting and later callers. Idempotent."""
         with self._lock:
             self._is_closed = True
             for queue in self._waiting.values():
@@ -88,7 +89,7 @@ class HashingTurns:
             self._waiting.clear()
 
     def waiting(self, network: str) -> int:
-        """How many callers of `network` wait now."""
+        """Returns the number of waiting callers of `network`."""
         with self._lock:
             return len(self._waiting.get(network, ()))
 
@@ -148,14 +149,14 @@ class HashingTurns:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether a password is the right one, and whether its hash should be replaced by a new one."""
+    """The result of a comparison: whether the password is right, and whether its hash should be replaced."""
 
     is_right: bool
     is_outdated: bool = False
 
 
 class PasswordHasher:
-    """Makes and compares password hashes. Reached by PasswordHashing.turn() only. Thread-safe."""
+    """Computes and compares password hashes. Only available from PasswordHashing.turn(). Thread-safe."""
 
     def __init__(self, processes: HashingProcesses, random_bytes: Callable[[int], bytes]) -> None:
         self._processes = processes
@@ -163,14 +164,14 @@ class PasswordHasher:
         self._unmatchable = unmatchable_hash(random_bytes(SALT_BYTES + CHECKSUM_BYTES))
 
     def hash(self, password: str) -> str:
-        """A new hash of the canonical form of `password`."""
+        """Returns a new hash of the canonical form of `password`."""
         return self._processes.hash(canonical(password), self._random_bytes(SALT_BYTES), hashes.ROUNDS)
 
     def compare(self, password: str, stored: str | None) -> Comparison:
-        """Whether `stored` was made from the canonical form of `password`, or from the password as it was typed.
+        """Compares `stored` with the canonical form of `password`, then with the password as it was typed.
 
-        Hashes made before there was a canonical form are of the latter kind, and outdated.
-        Without a stored hash, or with one that is unusable, the password is wrong, after the same work.
+        Old hashes of the latter kind match, but are outdated. Without a stored hash, or with an unusable one, the
+        password is wrong, after the same amount of work.
         """
         try:
             return self._compare(password, stored)
@@ -187,16 +188,19 @@ class PasswordHasher:
 
 
 class PasswordHashing:
-    """The way to the hasher: a turn. Thread-safe."""
+    """Provides the hasher during a turn. Thread-safe."""
 
     def __init__(self, turns: HashingTurns, hasher: PasswordHasher, network: Callable[[], str]) -> None:
-        """`network` gives the network of the current call, by network_of()."""
+        """`network` returns the network of the current call, a result of network_of()."""
         self._turns = turns
         self._hasher = hasher
         self._network = network
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[PasswordHasher]:
-        """Gives the hasher to the block, during a turn of the caller's network. Raises HashingBusyError."""
+        """Yields the hasher during a turn of the caller's network.
+
+        Raises HashingBusyError as HashingTurns.turn().
+        """
         with self._turns.turn(self._network()):
             yield self._hasher

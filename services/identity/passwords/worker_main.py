@@ -1,8 +1,8 @@
-"""The process that hashes passwords for a replica: `python -m services.identity.passwords.worker_main`.
+"""A worker process that hashes passwords for a replica: `python -m services.identity.passwords.worker_main`.
 
-It reads questions from its standard input, one JSON object in a line, answers each in a line on its standard
-output, and ends with its input, so never long after the replica. It is of low priority, and in a session of its
-own: where Linux groups processes by session (autogroup, sched(7)), a priority counts only within one.
+It reads requests from standard input, one JSON object a line, writes each answer as a line to standard output, and
+ends at the end of its input, so soon after the replica. It has a low priority, and a session of its own: with
+autogroups (sched(7)), Linux applies a priority only within a session.
 """
 
 import contextlib
@@ -13,14 +13,17 @@ from pathlib import Path
 
 from services.identity.passwords.hashes import UnusableHashError, hash_password, verify_password
 
-# Hashing yields its core to work that takes a moment.
+# Low, so that short work of other processes gets the core first.
 NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
-def answer(question: dict[str, object]) -> dict[str, object]:
-    """A new hash for `salt` (hex) and `rounds`; whether the password matches `stored`, or why that is unusable."""
-    match question:
+def answer(request: dict[str, object]) -> dict[str, object]:
+    """Answers a request for a new hash, with `salt` (hex) and `rounds`, or for a comparison with `stored`.
+
+    Returns `hash`; or `matches`, or `unusable` with the reason if `stored` cannot be verified.
+    """
+    match request:
         case {"password": str(password), "salt": str(salt), "rounds": int(rounds)}:
             return {"hash": hash_password(password, bytes.fromhex(salt), rounds)}
         case {"password": str(password), "stored": str(stored)}:
@@ -28,13 +31,13 @@ def answer(question: dict[str, object]) -> dict[str, object]:
                 return {"matches": verify_password(password, stored)}
             except UnusableHashError as error:
                 return {"unusable": str(error)}
-    raise ValueError("not a question")
+    raise ValueError("not a request")
 
 
 def main() -> None:
-    """Answers until the input ends."""
+    """Answers requests until the input ends."""
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    # The session's own priority. Where there are no autogroups the niceness alone has to do.
+    # The priority of the session. Without autogroups, only the niceness applies.
     with contextlib.suppress(OSError):
         AUTOGROUP.write_text(str(NICENESS))
     for line in sys.stdin:

@@ -16,15 +16,15 @@ from services.identity.passwords.hashes import UnusableHashError
 _log = structlog.get_logger(__name__)
 
 COMMAND = (sys.executable, "-S", "-m", "services.identity.passwords.worker_main")
-# Where the services' packages are, also when they are installed as links.
+# The folder of the packages, also if they are installed as links.
 ROOT = str(Path(__file__).parents[3])
 CLOSE_SECONDS = 5.0
 
 
 class HashingProcesses:
-    """A pool of worker processes, as many as hash at the same time, started on demand. Thread-safe.
+    """A pool of worker processes, started on demand, one for each concurrent hash. Thread-safe.
 
-    A process that has ended is replaced, and the request that it was given is repeated once.
+    A process that has ended is replaced, and its request is retried once.
     """
 
     def __init__(self) -> None:
@@ -33,37 +33,37 @@ class HashingProcesses:
         self._is_closed = False
 
     def hash(self, password: str, salt: bytes, rounds: int) -> str:
-        """As hash_password(). Raises OSError when no process can be started."""
-        return str(self._ask({"password": password, "salt": salt.hex(), "rounds": rounds})["hash"])
+        """See hash_password(). Raises OSError if no process can be started."""
+        return str(self._request({"password": password, "salt": salt.hex(), "rounds": rounds})["hash"])
 
     def verify(self, password: str, stored: str) -> bool:
-        """As verify_password(). Raises UnusableHashError, and OSError when no process can be started."""
-        answer = self._ask({"password": password, "stored": stored})
+        """See verify_password(). Raises UnusableHashError, and OSError if no process can be started."""
+        answer = self._request({"password": password, "stored": stored})
         if "unusable" in answer:
             raise UnusableHashError(answer["unusable"])
         return answer["matches"] is True
 
     def close(self) -> None:
-        """Ends idle processes now, and busy ones when they have answered. Idempotent."""
+        """Ends idle processes immediately, and busy ones when they have answered. Idempotent."""
         with self._lock:
             self._is_closed = True
             ending, self._idle = self._idle, []
         for process in ending:
             process.end()
 
-    def _ask(self, question: dict[str, object]) -> dict[str, object]:
+    def _request(self, request: dict[str, object]) -> dict[str, object]:
         with self._lock:
             process = self._idle.pop() if self._idle else None
         if process is not None:
             try:
-                return self._answered(process, question)
+                return self._answered(process, request)
             except OSError:
                 _log.warning("hashing_process_lost")
-        return self._answered(_HashingProcess(), question)
+        return self._answered(_HashingProcess(), request)
 
-    def _answered(self, process: "_HashingProcess", question: dict[str, object]) -> dict[str, object]:
+    def _answered(self, process: "_HashingProcess", request: dict[str, object]) -> dict[str, object]:
         try:
-            answer = process.ask(question)
+            answer = process.request(request)
         except BaseException:
             process.end()
             raise
@@ -85,15 +85,15 @@ class _HashingProcess:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # It needs to find its modules, and none of the service's secrets.
+            # Only the path of its modules, and none of the service's secrets.
             env={"PYTHONPATH": os.pathsep.join([ROOT, *sys.path])},
         )
 
-    def ask(self, question: dict[str, object]) -> dict[str, object]:
-        """The answer. Raises OSError when the process has ended."""
-        questions, answers = self._pipes()
-        questions.write(json.dumps(question) + "\n")
-        questions.flush()
+    def request(self, request: dict[str, object]) -> dict[str, object]:
+        """Sends a request and returns the answer. Raises OSError if the process has ended."""
+        requests, answers = self._pipes()
+        requests.write(json.dumps(request) + "\n")
+        requests.flush()
         line = answers.readline()
         if not line.endswith("\n"):
             raise BrokenPipeError("the hashing process has ended")
@@ -101,9 +101,9 @@ class _HashingProcess:
         return answer
 
     def end(self) -> None:
-        """Closes the pipes, at which the process ends, and waits for that."""
+        """Closes the pipes, whereupon the process ends, and waits for its end."""
         for pipe in self._pipes():
-            # A process that has ended cannot take what is still buffered.
+            # Buffered data cannot be written to a process that has ended.
             with contextlib.suppress(OSError):
                 pipe.close()
         try:
@@ -113,7 +113,7 @@ class _HashingProcess:
             self._process.wait()
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
-        questions, answers = self._process.stdin, self._process.stdout
-        if questions is None or answers is None:
+        requests, answers = self._process.stdin, self._process.stdout
+        if requests is None or answers is None:
             raise RuntimeError("the process was started without pipes")
-        return questions, answers
+        return requests, answers

@@ -1,1 +1,1 @@
-"""Signing in: passwords compared, attempts limited, access tokens issued and checked."""
+"""Sign-in: comparing passwords, limiting attempts, issuing and verifying access tokens."""

@@ -17,7 +17,7 @@ from services.identity.accounts.accounts import COLUMNS, Account
 from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import account_feed, accounts
 
-# One statement sees one moment: the feed's head in it cannot be newer than the account is.
+# A single statement, so that both are from one snapshot: the feed's head cannot be newer than the account.
 _HEAD_AND_ACCOUNT = DirectStatement(
     select(account_feed.c.sequence, accounts.c.tokens_valid_after, *COLUMNS).select_from(
         account_feed.join(accounts, accounts.c.id == bindparam("account_id"))
@@ -34,7 +34,11 @@ class TokenAuthentication:
         self._now = now
 
     def authenticate(self, token: str) -> AuthenticatedToken:
-        """Raises UnauthenticatedError, TokenExpiredError, or TokenRevokedError (also: the account is gone)."""
+        """Returns the token's principal.
+
+        Raises UnauthenticatedError if the token is invalid, TokenExpiredError, or TokenRevokedError, also if the
+        account was deleted.
+        """
         now = self._now()
         claims = self._tokens.verify(token, now)
         with self._database.direct() as connection:
@@ -42,7 +46,7 @@ class TokenAuthentication:
         if row is None:
             raise TokenRevokedError
         sequence, valid_after, *columns = row
-        if not claims.counts_for(valid_after):
+        if not claims.is_valid_after(valid_after):
             raise TokenRevokedError
         if claims.is_from_the_future(valid_after, now):
             raise UnauthenticatedError
@@ -51,7 +55,7 @@ class TokenAuthentication:
 
 
 def principal_of(account: Account) -> Principal:
-    """The account as a caller."""
+    """Returns the principal of an account."""
     return Principal(
         account_id=str(account.id),
         email=account.email,

@@ -1,4 +1,4 @@
-"""The credentials that a given password is compared with."""
+"""Reading the credentials with which a password is compared."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _CREDENTIALS = select(
     accounts.c.password_hash,
     known_networks.is_known(bindparam("network", type_=Text)),
 )
-# SQL: the hash that was compared is still the account's, so that a password changed meanwhile is not accepted.
+# SQL: the hash that was compared is still the account's. If the password was changed meanwhile, it is not.
 UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_hash == bindparam("compared"))
 
 
@@ -31,12 +31,12 @@ class Credentials:
 
 
 def by_email(connection: Connection, key: str, network: str) -> Credentials | None:
-    """The credentials of the account with this email_key(); None without one. `network` is by network_of()."""
+    """Returns the credentials of the account with this email_key(), or None. `network` is from network_of()."""
     return _find(connection, accounts.c.email_key == key, network)
 
 
 def by_id(connection: Connection, account_id: uuid.UUID, network: str) -> Credentials | None:
-    """The credentials of the account; None without one. `network` is by network_of()."""
+    """Returns the credentials of the account, or None. `network` is from network_of()."""
     return _find(connection, accounts.c.id == account_id, network)
 
 

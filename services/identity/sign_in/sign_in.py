@@ -24,7 +24,7 @@ from services.identity.tables import accounts
 
 @dataclass(eq=False)
 class WrongCredentialsError(DomainError):
-    """E-mail and password do not belong together; it is not said which is wrong."""
+    """The e-mail or the password is wrong; which one is not revealed."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "WRONG_CREDENTIALS"
@@ -56,7 +56,7 @@ _END_TOKENS = (
 
 
 class SignIn:
-    """The rules. Thread-safe."""
+    """The rules of signing in and out and of changing passwords. Thread-safe."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class SignIn:
         self._tokens = tokens
 
     def sign_in(self, email: str, password: str, address: str) -> str:
-        """A new access token for a caller at the IP address `address`.
+        """Checks the password and returns a new access token. `address` is the caller's IP address.
 
         Tokens issued before stay valid; an outdated password hash is replaced. Raises WrongCredentialsError,
         SignInThrottledError, HashingBusyError.
@@ -96,16 +96,16 @@ class SignIn:
         return token
 
     def sign_out(self, account_id: uuid.UUID) -> None:
-        """Ends every token issued so far, which is recorded if there is one that counts. Idempotent."""
+        """Revokes every token issued so far; recorded only if one was still valid. Idempotent."""
         with self._transactions.begin() as transaction:
             if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
                 transaction.changed(account_id)
                 transaction.record(Event("signed_out", str(account_id)))
 
     def change_password(self, account_id: uuid.UUID, old: str, new: str, address: str) -> None:
-        """Replaces the password and ends every token issued so far. `address` is the caller's.
+        """Replaces the password and revokes every token issued so far. `address` is the caller's IP address.
 
-        Raises WrongCredentialsError when `old` is not the password, SignInThrottledError, HashingBusyError.
+        Raises WrongCredentialsError if `old` is not the password, SignInThrottledError, HashingBusyError.
         """
         network = network_of(address)
         with self._passwords.turn() as hasher:
@@ -123,7 +123,7 @@ class SignIn:
             _set_password(transaction, found, replacement)
 
     def _record_failure(self, found: Credentials | None) -> None:
-        # What was typed as an e-mail is not recorded: sometimes it is a password.
+        # The e-mail is not recorded, because users sometimes type a password in its place.
         target = "" if found is None else str(found.account_id)
         with self._transactions.begin() as transaction:
             transaction.record(Event("sign_in", target, outcome=WrongCredentialsError.reason))
@@ -131,7 +131,7 @@ class SignIn:
     def _issue_token(
         self, transaction: AccountTransaction, found: Credentials, replacement: str, network: str
     ) -> str | None:
-        """A new token; None when the password was changed since `found` was read."""
+        """Returns a new token, or None if the password was changed since `found` was read."""
         values = {
             "of_account": found.account_id,
             "compared": found.password_hash,

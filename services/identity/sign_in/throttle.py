@@ -1,8 +1,8 @@
-"""Limits how often passwords are guessed, accounts are signed in to, and accounts are made.
+"""The limits on wrong passwords, sign-ins and registrations.
 
-Wrong passwords count by client network, by account and network, and by account over all networks that it is not
-known at. So guessing from elsewhere never keeps an owner out of a known network, and keeps them out of a new one
-only at a rate that takes many addresses. An e-mail that no account has is limited as an account is.
+Wrong passwords are counted by client network, by account and network, and by account over all networks at which it
+is not known. So guesses from other networks never lock out an owner at a known network, and at a new network only
+if they come from many addresses. An e-mail without an account is limited in the same way.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ class SignInThrottledError(ThrottledError):
 
 @dataclass(eq=False)
 class RegistrationThrottledError(ThrottledError):
-    """Too many accounts were made from this network within the window."""
+    """Too many accounts were registered from this network within the window."""
 
     reason = "REGISTRATION_THROTTLED"
     message: str = "注册过于频繁，请稍后再试"
 
 
 class SignInThrottle:
-    """The limits, applied. Thread-safe."""
+    """Applies the limits. Thread-safe."""
 
     def __init__(self, sign_ins: Attempts, registrations: Attempts, settings: IdentitySettings) -> None:
         """The windows of `sign_ins` and `registrations` are SIGN_IN_WINDOW and REGISTRATION_WINDOW."""
@@ -48,15 +48,16 @@ class SignInThrottle:
     def attempt(
         self, account: str, network: str, is_known_network: bool, wrong: type[Exception]
     ) -> contextlib.AbstractContextManager[None]:
-        """Runs the block as an attempt, which is a wrong guess if it raises `wrong`. Raises SignInThrottledError.
+        """Runs the block as an attempt, which is a wrong guess if it raises `wrong`.
 
-        `account` is the key of the given e-mail, `network` the caller's by network_of().
+        `account` is the email_key() of the e-mail, `network` the caller's network from network_of(). Raises
+        SignInThrottledError without running the block if a limit is reached.
         """
         limits = self._settings
         pair = Bucket(bucket_key("account at network", account, network), limits.sign_in_limit_per_account)
         by_network = bucket_key("network", network)
         if is_known_network:
-            # A wrong password counts against the network, but others there do not keep the owner out.
+            # A wrong password is counted for the network, but the network's limit does not lock out the owner.
             wrong_guesses = [pair, Bucket(by_network, UNLIMITED)]
         else:
             elsewhere = Bucket(bucket_key("account", account), limits.sign_in_limit_unknown_networks)
@@ -67,7 +68,7 @@ class SignInThrottle:
         )
 
     def registration(self, address: str) -> None:
-        """Counts one from the IP address `address`. Raises RegistrationThrottledError."""
+        """Counts a registration from the IP address `address`. Raises RegistrationThrottledError."""
         limit = self._settings.registration_limit_per_address
         bucket = Bucket(bucket_key("registration", network_of(address)), limit)
         self._registrations.count([bucket], RegistrationThrottledError)

@@ -1,13 +1,12 @@
-"""Access tokens: JWTs that name the account, and say nothing about what it may do.
+"""Access tokens: JWTs that identify the account, without its rights.
 
-How all tokens of an account end, exactly, although a token knows its time of issue only in whole seconds: the
-account remembers `newest_token`, the latest iat it ever gave out, and `tokens_valid_after`, and a token counts only
-if its iat is greater than the latter. Ending all tokens sets tokens_valid_after to newest_token, so it reaches
-every token given out before it, whichever replica's clock made it, and a repeat changes nothing. A token
-given out later has the iat max(now, tokens_valid_after + 1), so it counts, also within the same second. After
-several sign-ins and logouts within one second that iat lies some seconds ahead of the clock; no genuine one lies
-more than one second ahead of tokens_valid_after or ahead of the clock by more than the clocks differ, and any other
-is refused.
+All tokens of an account can be revoked exactly, although a token's time of issue (iat) is in whole seconds: the
+account has `newest_token`, the latest iat ever issued, and `tokens_valid_after`; a token is valid only if its iat
+is greater than the latter. Revoking all tokens sets tokens_valid_after to newest_token, so it affects every token
+issued before, by whichever replica's clock, and is idempotent. A token issued later has the iat max(now,
+tokens_valid_after + 1), so it is valid, also within the same second. After several sign-ins and logouts within one
+second, that iat is some seconds ahead of the clock. A token is refused if its iat is more than one second ahead of
+tokens_valid_after and ahead of the clock by more than clocks may differ.
 """
 
 import base64
@@ -26,13 +25,13 @@ ALGORITHM = "HS256"
 LONGEST = 153
 # How far the clocks of two replicas may differ.
 CLOCK_SKEW_SECONDS = 30
-# The only header that is ever issued, {"alg":"HS256"}: whatever else a header could say is not for us to read.
+# The only header that is ever issued, {"alg":"HS256"}. Tokens with another header are refused.
 _HEADER = "eyJhbGciOiJIUzI1NiJ9."
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _DECODING: jwt.types.Options = {
     "verify_signature": True,
     "require": ["sub", "iat", "exp"],
-    # These two are compared with the clock that the service was given.
+    # These two are compared with the service's own clock.
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,
@@ -55,14 +54,14 @@ class _Payload(BaseModel):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says; times in Unix seconds."""
+    """The claims of a token; times are in Unix seconds."""
 
     account_id: uuid.UUID
     issued: int
     expires: int
 
-    def counts_for(self, tokens_valid_after: int) -> bool:
-        """Whether the token was given out after the account's tokens were last ended."""
+    def is_valid_after(self, tokens_valid_after: int) -> bool:
+        """Whether the token was issued after the account's tokens were last revoked."""
         return self.issued > tokens_valid_after
 
     def is_from_the_future(self, tokens_valid_after: int, now: datetime.datetime) -> bool:
@@ -71,28 +70,31 @@ class Claims:
 
 
 class Tokens:
-    """Issues and verifies the tokens of one secret of at least 32 bytes."""
+    """Issues and verifies tokens with a secret of at least 32 bytes."""
 
     def __init__(self, secret: str, lifetime: datetime.timedelta) -> None:
-        # Prepared once: given the secret itself, PyJWT checks for each token whether it is another kind of key.
+        # Prepared once: with the secret itself, PyJWT would check for each token whether it is another kind of key.
         encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
         self._key = jwt.PyJWK.from_dict({"kty": "oct", "k": encoded, "alg": ALGORITHM})
         self._lifetime = lifetime
 
     def issue(self, account_id: uuid.UUID, issued: int, now: datetime.datetime) -> str:
-        """A token of at most 153 characters. It ends `lifetime` after `now`, whatever `issued` (iat) is."""
+        """Returns a token of at most 153 characters.
+
+        It expires `lifetime` after `now`, whatever `issued` (iat) is.
+        """
         payload = {
             "sub": base64.urlsafe_b64encode(account_id.bytes).decode().rstrip("="),
             "iat": issued,
             "exp": int((now + self._lifetime).timestamp()),
         }
-        # Without this entry PyJWT writes "typ", which verify() does not read.
+        # Without this entry PyJWT adds "typ", which verify() refuses.
         return jwt.encode(payload, self._key, ALGORITHM, headers={"typ": None})
 
     def verify(self, token: str, now: datetime.datetime) -> Claims:
-        """The claims of a token that this secret signed and that has not ended by itself at `now`.
+        """Returns the claims of a token that was signed with this secret and has not expired at `now`.
 
-        Raises TokenExpiredError for one that has, else UnauthenticatedError.
+        Raises TokenExpiredError if it has expired, and UnauthenticatedError if it is invalid.
         """
         if len(token) > LONGEST or not token.startswith(_HEADER):
             raise UnauthenticatedError

@@ -66,7 +66,7 @@ def world() -> World:
 
 
 def test_asks_identity_once_while_the_feed_is_heard(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     assert [world.memory.authenticate("t", anyone) for _ in range(3)] == [ALICE] * 3
     assert world.identity.asked == 1
 
@@ -78,7 +78,7 @@ def test_trusts_nothing_before_the_feed_was_heard(world: World) -> None:
 
 
 def test_trusts_nothing_once_the_feed_falls_silent(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.clock.advance(TRUST_SECONDS)
     world.memory.authenticate("t", anyone)
@@ -86,18 +86,18 @@ def test_trusts_nothing_once_the_feed_falls_silent(world: World) -> None:
 
 
 def test_trusts_nothing_once_the_feed_is_broken_and_again_when_it_is_back(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.memory.distrust()
     world.memory.authenticate("t", anyone)
     assert world.identity.asked == 2
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     assert world.identity.asked == 2
 
 
 def test_a_change_counts_from_the_next_call_on(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.identity.principal = replace(ALICE, role="admin")
     world.identity.sequence = 2
@@ -108,7 +108,7 @@ def test_a_change_counts_from_the_next_call_on(world: World) -> None:
 
 
 def test_a_change_of_another_account_costs_nothing(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.memory.drop("b", 2)
     world.memory.authenticate("t", anyone)
@@ -117,7 +117,7 @@ def test_a_change_of_another_account_costs_nothing(world: World) -> None:
 
 def test_an_answer_that_was_overtaken_by_its_change_is_not_kept(world: World) -> None:
     # Identity answered at sequence 1, and the change with sequence 2 arrived before the answer did.
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.drop("a", 2)
     world.memory.authenticate("t", anyone)
     world.memory.authenticate("t", anyone)
@@ -125,7 +125,7 @@ def test_an_answer_that_was_overtaken_by_its_change_is_not_kept(world: World) ->
 
 
 def test_a_revoked_token_is_refused_at_once(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.identity.refuses = True
     world.memory.drop("a", 2)
@@ -135,17 +135,17 @@ def test_a_revoked_token_is_refused_at_once(world: World) -> None:
 
 def test_a_cached_token_ends_at_its_own_expiry(world: World) -> None:
     world.identity.expire_time = NOW + datetime.timedelta(seconds=1)
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.clock.advance(1)
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     assert world.identity.asked == 2
 
 
 def test_forgetting_a_change_for_lack_of_room_revives_nothing() -> None:
     world = World(capacity=2)
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     for sequence, account in enumerate(("a", "b", "c", "d"), start=2):
         world.memory.drop(account, sequence)
@@ -154,7 +154,7 @@ def test_forgetting_a_change_for_lack_of_room_revives_nothing() -> None:
 
 
 def test_a_gap_in_the_feed_makes_all_older_answers_worthless(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.memory.forget(5)
     world.memory.authenticate("t", anyone)
@@ -179,7 +179,7 @@ def test_the_effective_status_compares_with_the_clock(
 
 
 def test_who_does_not_suffice_as_remembered_is_asked_for_anew(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     world.memory.authenticate("t", anyone)
     world.identity.principal = replace(ALICE, role="admin")
     is_admin = world.memory.authenticate("t", lambda principal: principal.role == "admin")
@@ -189,6 +189,6 @@ def test_who_does_not_suffice_as_remembered_is_asked_for_anew(world: World) -> N
 
 
 def test_who_does_not_suffice_now_either_is_given_as_they_are(world: World) -> None:
-    world.memory.vouch()
+    world.memory.trust()
     assert world.memory.authenticate("t", lambda _: False) == ALICE
     assert world.identity.asked == 1

@@ -167,9 +167,9 @@ def test_an_expired_forgery_is_called_invalid_not_expired() -> None:
 
 def test_only_tokens_given_out_after_the_others_were_ended_count() -> None:
     claims = Claims(ACCOUNT, ISSUED, ISSUED + 60)
-    assert claims.counts_for(ISSUED - 1)
-    assert not claims.counts_for(ISSUED)
-    assert not claims.counts_for(ISSUED + 1)
+    assert claims.is_valid_after(ISSUED - 1)
+    assert not claims.is_valid_after(ISSUED)
+    assert not claims.is_valid_after(ISSUED + 1)
 
 
 def test_a_time_of_issue_that_lies_ahead_is_believed_only_as_far_as_it_can_be_genuine() -> None:

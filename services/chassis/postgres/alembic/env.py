@@ -1,4 +1,4 @@
-"""Alembic's entry point for every service; services.chassis.postgres.migrations hands the connection in."""
+"""Alembic's entry point for every service; services.chassis.postgres.migrations passes the connection."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Accounts, their feed of changes, and the activations applied to them."""
+"""Creates the tables of accounts, their feed of changes, and the activations applied to them."""
 
 import sqlalchemy as sa
 from alembic import op

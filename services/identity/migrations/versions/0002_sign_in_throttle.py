@@ -1,4 +1,4 @@
-"""Attempts that are limited, and the networks from which accounts were signed in to."""
+"""Creates the tables of limited attempts, and of the networks from which accounts were signed in to."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The audit log."""
+"""Creates the audit log."""
 
 from services.chassis.audit import schema_v1
 

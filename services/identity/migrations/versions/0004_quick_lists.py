@@ -1,4 +1,4 @@
-"""What keeps the lists of accounts quick: two indexes, and a count that is kept instead of made."""
+"""Adds two indexes for the lists of accounts, and a maintained count of accounts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-# Rows that another transaction is folding are left to it: no writer waits, and the sum is right all the same.
+# Rows that another transaction is folding are skipped: no writer waits, and the sum is still right.
 COUNT_FUNCTION = """
 CREATE FUNCTION account_count_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,8 +35,8 @@ END;
 $$
 """
 
-# Built in the transaction, so that a migration is done or is not: for a million accounts that keeps writers, not
-# readers, waiting for some seconds.
+# Built in the transaction, so that the migration is atomic: for a million accounts, writers, but not readers, wait
+# for some seconds.
 INDEXES = (
     """
 -- squawk-ignore require-concurrent-index-creation
@@ -50,7 +50,7 @@ CREATE INDEX accounts_active_expired_time_idx ON accounts (expired_time) WHERE a
 
 
 def upgrade() -> None:
-    # Trusted since PostgreSQL 13: the owner of a database may add it without being superuser.
+    # A trusted extension since PostgreSQL 13: the database's owner can create it without being superuser.
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     for index in INDEXES:
         op.execute(index)
@@ -70,7 +70,7 @@ def upgrade() -> None:
             f"CREATE TRIGGER account_count_{event.lower()} AFTER {event} ON accounts {transition} "
             "FOR EACH STATEMENT EXECUTE FUNCTION account_count_changed()"
         )
-    # The triggers' lock keeps writers out until the commit, so from here on the sum is exact.
+    # Creating the triggers locks out writers until the commit, so the sum is exact from here on.
     op.execute("INSERT INTO account_count_deltas (delta) SELECT count(*) FROM accounts")
 
 

@@ -1,4 +1,4 @@
-"""The function by which attempts to sign in once began; since then nothing calls it."""
+"""Creates a function that started sign-in attempts; it is no longer called."""
 
 from alembic import op
 

@@ -1,8 +1,8 @@
-"""One key for an address whose domain is written in Unicode and the same one written as `xn--…`.
+"""Gives an address the same key whether its domain is written in Unicode or as `xn--…`.
 
-Only keys change, and only of the few accounts whose domain is not plain ASCII. Where two accounts already have one
-address, the one that holds the new key keeps it and the other keeps its old key: both stay, the address belongs to
-the former, and the log names the latter, so that an admin can delete one of them.
+Only keys of the few accounts whose domain is not plain ASCII change. If two accounts already have the same address,
+the one that has the new key keeps it, and the other keeps its old key: the address belongs to the former, and the
+log names the latter, so that an admin can delete one of them.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ depends_on = None
 
 _log = structlog.get_logger(__name__)
 
-# What is neither ASCII nor as old code wrote it is found here, whatever its case: keys are folded.
+# Finds all addresses that are not ASCII or have an `xn--` domain, in any case, since keys are case-folded.
 FOUND = sa.text(
     "SELECT id, email, email_key FROM accounts WHERE email_key LIKE '%@%xn--%' OR email_key ~ '[^\\x01-\\x7f]' "
     "ORDER BY created_at, id"
@@ -33,7 +33,7 @@ CHANGE = sa.text(
 
 def upgrade() -> None:
     if context.is_offline_mode():
-        # Which keys change is computed, so there is no SQL to show.
+        # The new keys are computed, so there is no SQL to print.
         return
     connection = op.get_bind()
     for row in connection.execute(FOUND).all():
@@ -43,11 +43,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The keys stay: older code finds all but the addresses that are written as `xn--…`."""
+    """Keeps the keys: older code finds all addresses except those written as `xn--…`."""
 
 
 def email_key(email: str) -> str:
-    """The key of an address as this revision's code computes it."""
+    """Returns the key of an address as the code of this revision computes it."""
     local, at, domain = email.rpartition("@")
     with contextlib.suppress(idna.IDNAError):
         domain = idna.decode(domain, uts46=True)
