@@ -1,7 +1,6 @@
 """Events of a login as the contract's messages; here and not in api/, because they are stored as they are sent."""
 
 import datetime
-from dataclasses import dataclass
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.wechat_cookie.cookies.cookie import Cookie
@@ -11,19 +10,10 @@ from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed
 from services.wechat_cookie.logins.rules.stages import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A row of login_events. `kind` is the name of the message's oneof field."""
-
-    sequence: int
-    kind: str
-    message: bytes
-
-
-def to_stored(
+def to_message(
     event: Event, login_id: str, sequence: int, now: datetime.datetime, cookie: Cookie | None
-) -> StoredEvent:
-    """The event as it is stored and sent. `cookie` is that of a success, None if it has gone again already."""
+) -> pb.LoginEvent:
+    """The message of an event. `cookie` is that of a success, None if it has gone again already."""
     message = _blank(login_id, sequence, now)
     match event:
         case QrShown():
@@ -44,7 +34,7 @@ def to_stored(
             message.failure.reason = event.reason
             message.failure.message = event.message
             message.failure.retryable = event.retryable
-    return StoredEvent(sequence, message.WhichOneof("event") or "", message.SerializeToString())
+    return message
 
 
 def is_last(message: pb.LoginEvent) -> bool:
@@ -56,7 +46,7 @@ def access_ended(login_id: str, sequence: int, now: datetime.datetime) -> pb.Log
     """The last event of a stream whose caller has lost access, whatever becomes of the login."""
     reason = Reason.ACCESS_ENDED
     event = Failed(reason, wording.REASONS[reason], reason not in wording.NOT_RETRYABLE)
-    return pb.LoginEvent.FromString(to_stored(event, login_id, sequence, now, None).message)
+    return to_message(event, login_id, sequence, now, None)
 
 
 def heartbeat(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:

@@ -124,12 +124,10 @@ class MpClient:
         raw = self._transport.get(_ASK, cookies, self._settings.most_json_bytes)
         ret = _ret_of_pending(raw)
         if ret != 0:
-            return Ask(scan_outcome(ret, 0, 0, 0), ret, 0, 0, 0, 0, raw.cookies)
+            return Ask(scan_outcome(ret, 0, 0, 0), 0, raw.cookies)
         answer = answers.parse(answers.AskAnswer, raw.body)
         outcome = scan_outcome(ret, answer.status, answer.acct_size, answer.binduin)
-        return Ask(
-            outcome, ret, answer.status, answer.acct_size, answer.user_category, answer.binduin, raw.cookies
-        )
+        return Ask(outcome, answer.user_category, raw.cookies)
 
     def ask_approval(self, cookies: MpCookies) -> ApprovalOutcome:
         """What the administrator has decided about an operator's login. Errors as of `ask`."""

@@ -14,11 +14,7 @@ class Ask:
     """
 
     outcome: ScanOutcome
-    ret: int
-    status: int
-    acct_size: int
     user_category: int
-    binduin: int
     cookies: MpCookies = field(repr=False)
 
 

@@ -19,27 +19,6 @@ class QrFetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The phone's state."""
-
-    ask: Ask
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalAsked:
-    """The administrator's decision."""
-
-    approval: ApprovalOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTaken:
-    """The one answer with the session's cookies."""
-
-    session: FinishedLogin
-
-
-@dataclass(frozen=True, slots=True)
 class Described:
     """Name and avatar; `avatar` is None when there is none or it could not be fetched."""
 
@@ -48,15 +27,9 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """The exchange failed."""
-
-    error: MpError
-
-
-@dataclass(frozen=True, slots=True)
 class Faulted:
     """FastMP itself failed."""
 
 
-Outcome = QrFetched | Asked | ApprovalAsked | SessionTaken | Described | Broken | Faulted
+Outcome = QrFetched | Ask | ApprovalOutcome | FinishedLogin | Described | MpError | Faulted
+"""What the client gives or raises, and what is put together from several of its answers."""

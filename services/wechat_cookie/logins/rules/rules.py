@@ -4,16 +4,7 @@ import datetime
 import uuid
 
 from services.wechat_cookie.logins.rules import finishing, polling, preparing, trouble
-from services.wechat_cookie.logins.rules.outcomes import (
-    ApprovalAsked,
-    Asked,
-    Broken,
-    Described,
-    Faulted,
-    Outcome,
-    QrFetched,
-    SessionTaken,
-)
+from services.wechat_cookie.logins.rules.outcomes import Described, Faulted, Outcome, QrFetched
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import (
@@ -24,6 +15,9 @@ from services.wechat_cookie.logins.rules.transition import (
     succeeded,
     write,
 )
+from services.wechat_cookie.mp.errors import MpError
+from services.wechat_cookie.mp.results import Ask, FinishedLogin
+from services.wechat_cookie.mp.statuses import ApprovalOutcome
 
 # In these no person is at the phone, so a login without watchers may end.
 ABANDONABLE = frozenset({Stage.PREPARING, Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
@@ -69,16 +63,16 @@ def after(  # noqa: PLR0911 - each outcome is one case.
     match outcome:
         case QrFetched():
             return preparing.shown(state, outcome, now, limits)
-        case Asked():
-            return polling.asked(state, outcome.ask, now, limits)
-        case ApprovalAsked():
-            return polling.approval_asked(state, outcome.approval, now, limits)
-        case SessionTaken():
-            return finishing.session_taken(state, outcome.session, now, limits)
+        case Ask():
+            return polling.asked(state, outcome, now, limits)
+        case ApprovalOutcome():
+            return polling.approval_asked(state, outcome, now, limits)
+        case FinishedLogin():
+            return finishing.session_taken(state, outcome, now, limits)
         case Described():
             return finishing.described(state, outcome, now)
-        case Broken():
-            return trouble.broken(state, outcome.error, now, limits)
+        case MpError():
+            return trouble.broken(state, outcome, now, limits)
         case Faulted():
             return failed(state, Reason.INTERNAL, now)
 
@@ -103,7 +97,7 @@ def still_wanted(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
     the newest one alone works.
     """
     return state.step is asked_for and (
-        isinstance(outcome, SessionTaken) or (isinstance(outcome, QrFetched) and asked_for is Step.START)
+        isinstance(outcome, FinishedLogin) or (isinstance(outcome, QrFetched) and asked_for is Step.START)
     )
 
 

@@ -1,25 +1,16 @@
 """Claims: which replica takes the next step of which login. PostgreSQL decides, in one statement."""
 
 import datetime
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, TextClause, bindparam, func, select, true, update
+from sqlalchemy import ARRAY, Connection, Row, Text, TextClause, bindparam, func, select, true, update
 
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 from services.wechat_cookie.logins.rules.state import LoginState
 from services.wechat_cookie.logins.store.rows import COLUMNS, LoginRows
 from services.wechat_cookie.logins.store.tables import IS_ACT, IS_POLL, logins
-
-
-@dataclass(frozen=True, slots=True)
-class DuePoll:
-    """A login to be asked about, at the version that it is at."""
-
-    id: str
-    version: int
 
 
 def _due(kind: TextClause) -> Any:
@@ -59,11 +50,10 @@ _NEXT_ACT = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_ACT
 
 def claim_polls(
     connection: Connection, now: datetime.datetime, most: int, busy: Collection[str]
-) -> list[DuePoll]:
-    """Takes at most `most` logins that are due for a poll, `busy` ones left out; each is due again an interval
-    later, whatever becomes of this one."""
-    values = {"now": now, "most": most, "busy": list(busy)}
-    return [DuePoll(*row) for row in connection.execute(_CLAIM_POLLS, values)]
+) -> Sequence[Row[Any]]:
+    """Takes at most `most` logins that are due for a poll, `busy` ones left out, and returns `id` and `version` of
+    each; it is due again an interval later, whatever becomes of this poll."""
+    return connection.execute(_CLAIM_POLLS, {"now": now, "most": most, "busy": list(busy)}).all()
 
 
 def claim_acts(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.wechat_cookie.cookies import owners, saving
 from services.wechat_cookie.cookies.cookie import Cookie
-from services.wechat_cookie.logins.messages import to_stored
+from services.wechat_cookie.logins.messages import to_message
 from services.wechat_cookie.logins.rules.events import QrShown, Succeeded
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step, logged_id
@@ -119,22 +119,20 @@ class LoginRows:
         if not events:
             return
         first = state.last_sequence - len(events) + 1
-        stored = [
-            to_stored(event, state.id, sequence, now, cookie) for sequence, event in enumerate(events, first)
+        messages = [
+            to_message(event, state.id, sequence, now, cookie) for sequence, event in enumerate(events, first)
         ]
-        connection.execute(
-            insert(login_events),
-            [
-                {
-                    "login_id": state.id,
-                    "sequence": e.sequence,
-                    "time": now,
-                    "kind": e.kind,
-                    "message": e.message,
-                }
-                for e in stored
-            ],
-        )
+        rows = [
+            {
+                "login_id": state.id,
+                "sequence": message.sequence,
+                "time": now,
+                "kind": message.WhichOneof("event"),
+                "message": message.SerializeToString(),
+            }
+            for message in messages
+        ]
+        connection.execute(insert(login_events), rows)
         connection.execute(_NOTIFY, {"login_id": state.id})
 
     def _values(self, state: LoginState) -> dict[str, Any]:

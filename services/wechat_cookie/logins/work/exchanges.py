@@ -4,15 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from services.wechat_cookie.logins.rules.outcomes import (
-    ApprovalAsked,
-    Asked,
-    Broken,
-    Described,
-    Outcome,
-    QrFetched,
-    SessionTaken,
-)
+from services.wechat_cookie.logins.rules.outcomes import Described, Outcome, QrFetched
 from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import MpCookies
@@ -31,11 +23,11 @@ class Exchanges:
         self._read_qr = read_qr
 
     def make(self, state: LoginState) -> Outcome:
-        """What the exchange of `state.step` came to; Broken for whatever the client raises."""
+        """What the exchange of `state.step` came to: what the client gives or raises."""
         try:
             return self._make(state)
         except MpError as error:
-            return Broken(error)
+            return error
 
     def _make(self, state: LoginState) -> Outcome:
         match state.step:
@@ -44,11 +36,11 @@ class Exchanges:
             case Step.REPLACE_QR:
                 return self._qr_code(state.cookies)
             case Step.ASK:
-                return Asked(self._client.ask(state.cookies))
+                return self._client.ask(state.cookies)
             case Step.ASK_APPROVAL:
-                return ApprovalAsked(self._client.ask_approval(state.cookies))
+                return self._client.ask_approval(state.cookies)
             case Step.FINISH:
-                return SessionTaken(self._client.finish_login(state.cookies))
+                return self._client.finish_login(state.cookies)
             case Step.DESCRIBE:
                 return self._describe(state)
         raise ValueError("the login has ended")

@@ -5,13 +5,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import structlog
 
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.errors import DomainError
+from services.wechat_cookie.logins.rules.state import LoginState
 
 _log = structlog.get_logger(__name__)
 
@@ -19,39 +18,30 @@ _log = structlog.get_logger(__name__)
 IDLE_SECONDS = 2.5
 MOST_RETRY_SECONDS = 1.0
 
-WorkT = TypeVar("WorkT")
 
+class Lane:
+    """Does the steps of logins with `threads` threads, never claiming more than there are free ones.
 
-@dataclass(frozen=True, slots=True)
-class Source(Generic[WorkT]):
-    """Where a lane's work comes from.
-
-    `claim(most, busy)` takes at most `most` due pieces, `next_due()` says when the next one is due, `key` names a
-    piece; `busy` are the names of those still being done.
-    """
-
-    claim: Callable[[int, Collection[str]], Sequence[WorkT]]
-    next_due: Callable[[], datetime.datetime | None]
-    key: Callable[[WorkT], str]
-
-
-class Lane(Generic[WorkT]):
-    """Does the work of a Source with `threads` threads, never claiming more than there are free ones.
-
-    Between two claims at least `tick_seconds` pass: so a claim takes many pieces when much is due.
+    `claim(most, busy)` takes at most `most` due logins, `next_due()` says when the next one is due; `busy` has the
+    `key` of those still being done. Between two claims at least `tick_seconds` pass: so a claim takes many logins
+    when much is due.
     """
 
     def __init__(
         self,
         name: str,
-        source: Source[WorkT],
-        do: Callable[[WorkT], None],
+        claim: Callable[[int, Collection[str]], Sequence[LoginState]],
+        next_due: Callable[[], datetime.datetime | None],
+        key: Callable[[LoginState], str],
+        do: Callable[[LoginState], None],
         threads: int,
         tick_seconds: float,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._name = name
-        self._source = source
+        self._claim_due = claim
+        self._next_due = next_due
+        self._key = key
         self._do = do
         self._tick_seconds = tick_seconds
         self._now = now
@@ -59,7 +49,7 @@ class Lane(Generic[WorkT]):
         self._busy: set[str] = set()
         self._count = threads
         self._idle = False
-        self._queue: queue.SimpleQueue[WorkT | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[LoginState | None] = queue.SimpleQueue()
         self._claims = BackgroundLoop(
             f"{name}-claims", self._claim, IDLE_SECONDS, most_retry_seconds=MOST_RETRY_SECONDS
         )
@@ -98,18 +88,18 @@ class Lane(Generic[WorkT]):
         # Looking costs less than claiming, and hours pass in which nothing falls due.
         if self._idle and (pause := self._until_due()) > self._tick_seconds:
             return pause
-        claimed = self._source.claim(free, busy)
+        claimed = self._claim_due(free, busy)
         if not claimed:
             return self._until_due()
         self._idle = False
         with self._lock:
-            self._busy.update(self._source.key(work) for work in claimed)
+            self._busy.update(self._key(work) for work in claimed)
         for work in claimed:
             self._queue.put(work)
         return self._tick_seconds
 
     def _until_due(self) -> float:
-        due = self._source.next_due()
+        due = self._next_due()
         until_due = IDLE_SECONDS if due is None else (due - self._now()).total_seconds()
         self._idle = until_due >= IDLE_SECONDS
         return min(IDLE_SECONDS, max(self._tick_seconds, until_due))
@@ -124,4 +114,4 @@ class Lane(Generic[WorkT]):
                 _log.exception("work_faulted", lane=self._name)
             finally:
                 with self._lock:
-                    self._busy.discard(self._source.key(work))
+                    self._busy.discard(self._key(work))

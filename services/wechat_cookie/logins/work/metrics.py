@@ -2,8 +2,9 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
-from services.wechat_cookie.logins.rules.outcomes import Broken, Faulted, Outcome
+from services.wechat_cookie.logins.rules.outcomes import Faulted, Outcome
 from services.wechat_cookie.logins.rules.state import LoginState, Step
+from services.wechat_cookie.mp.errors import MpError
 
 
 class LoginMeasures:
@@ -21,8 +22,8 @@ class LoginMeasures:
 
     def exchanged(self, step: Step, outcome: Outcome) -> None:
         """WeChat was asked."""
-        if isinstance(outcome, Broken):
-            self._exchanges.labels(step.value, outcome.error.reason).inc()
+        if isinstance(outcome, MpError):
+            self._exchanges.labels(step.value, outcome.reason).inc()
         elif isinstance(outcome, Faulted):
             self._exchanges.labels(step.value, "INTERNAL").inc()
         else:

@@ -1,19 +1,20 @@
 """Polls WeChat for all logins that are due, side by side with the pollers of other replicas."""
 
 import datetime
+import functools
 import threading
 from collections.abc import Callable, Collection, Sequence
 
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
-from services.chassis.postgres.database import Database
+from services.chassis.postgres.database import Database, DirectConnection
 from services.wechat_cookie.logins.rules.state import POLLS, LoginLimits, LoginState
 from services.wechat_cookie.logins.store.claiming import claim_acts, claim_polls, next_act, next_poll
 from services.wechat_cookie.logins.store.rows import LoginRows
 from services.wechat_cookie.logins.work.access_keeper import Principals
 from services.wechat_cookie.logins.work.exchanges import Exchanges
-from services.wechat_cookie.logins.work.lane import Lane, Source
+from services.wechat_cookie.logins.work.lane import Lane
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 from services.wechat_cookie.logins.work.steps import Steps
 
@@ -21,6 +22,8 @@ from services.wechat_cookie.logins.work.steps import Steps
 REMEMBERED = 4096
 TICK_SECONDS = 0.05
 STOP_SECONDS = 5.0
+
+NextDue = Callable[[DirectConnection], datetime.datetime | None]
 
 
 class LoginPoller:
@@ -51,16 +54,26 @@ class LoginPoller:
         self._steps = Steps(database, rows, exchanges, limits, now, measures, self._stopping, principals)
         self._known: LRUCache[str, LoginState] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
-        self._polls: Lane[LoginState] = Lane(
+        self._polls = Lane(
             "polls",
-            Source(self._claim_polls, self._next_poll, _id),
+            self._claim_polls,
+            functools.partial(self._next, next_poll),
+            lambda login: login.id,
             self._take,
             poll_threads,
             TICK_SECONDS,
             now,
         )
-        self._acts: Lane[LoginState] = Lane(
-            "acts", Source(self._claim_acts, self._next_act, _key), self._take, act_threads, TICK_SECONDS, now
+        self._acts = Lane(
+            "acts",
+            self._claim_acts,
+            functools.partial(self._next, next_act),
+            # Unlike a poll, an act may be claimed again while a former one hangs: by the login's next version.
+            lambda login: f"{login.id}:{login.version}",
+            self._take,
+            act_threads,
+            TICK_SECONDS,
+            now,
         )
 
     def start(self) -> None:
@@ -102,13 +115,9 @@ class LoginPoller:
         with self._database.reading() as connection:
             return claim_acts(connection, self._rows, self._now(), most)
 
-    def _next_poll(self) -> datetime.datetime | None:
+    def _next(self, read: NextDue) -> datetime.datetime | None:
         with self._database.direct() as connection:
-            return next_poll(connection)
-
-    def _next_act(self) -> datetime.datetime | None:
-        with self._database.direct() as connection:
-            return next_act(connection)
+            return read(connection)
 
     def _take(self, state: LoginState) -> None:
         written = self._steps.take(state)
@@ -125,12 +134,3 @@ class LoginPoller:
                 self._known[state.id] = state
             else:
                 self._known.pop(state.id, None)
-
-
-def _id(state: LoginState) -> str:
-    return state.id
-
-
-def _key(state: LoginState) -> str:
-    # Unlike a poll, an act of the same login may be claimed again while a former one hangs: by its next version.
-    return f"{state.id}:{state.version}"

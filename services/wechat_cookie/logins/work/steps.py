@@ -14,7 +14,7 @@ from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
 from services.wechat_cookie.logins.errors import AccessEndedError
 from services.wechat_cookie.logins.rules import access, rules
-from services.wechat_cookie.logins.rules.outcomes import Broken, Faulted, Outcome
+from services.wechat_cookie.logins.rules.outcomes import Faulted, Outcome
 from services.wechat_cookie.logins.rules.stages import Reason
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
@@ -22,6 +22,7 @@ from services.wechat_cookie.logins.store.rows import LoginRows
 from services.wechat_cookie.logins.work.access_keeper import Principals
 from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
+from services.wechat_cookie.mp.errors import MpError
 
 _log = structlog.get_logger(__name__)
 
@@ -91,9 +92,8 @@ class Steps:
         except Exception:  # noqa: BLE001 - A fault of ours ends this login and no other.
             _log.exception("login_faulted", step=step, **state.log_fields)
             outcome = Faulted()
-        if isinstance(outcome, Broken):
-            error = outcome.error
-            why = {"reason": error.reason, "part": error.part, "detail": error.detail}
+        if isinstance(outcome, MpError):
+            why = {"reason": outcome.reason, "part": outcome.part, "detail": outcome.detail}
             _log.info("wechat_failed", step=step, **why, **state.log_fields)
         self._measures.exchanged(step, outcome)
         return outcome

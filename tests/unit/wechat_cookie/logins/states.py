@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.wechat_cookie.logins.rules import rules
-from services.wechat_cookie.logins.rules.outcomes import Asked, Outcome, QrFetched, SessionTaken
+from services.wechat_cookie.logins.rules.outcomes import Outcome, QrFetched
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
@@ -35,9 +35,9 @@ def ask(
     user_category: int = 0,
     binduin: int = 0,
     cookies: MpCookies = PENDING,
-) -> Asked:
+) -> Ask:
     outcome: ScanOutcome = scan_outcome(ret, status, acct_size, binduin)
-    return Asked(Ask(outcome, ret, status, acct_size, user_category, binduin, cookies))
+    return Ask(outcome, user_category, cookies)
 
 
 def begun(**changes: Any) -> LoginState:
@@ -64,4 +64,4 @@ def confirmed(user_category: int = 2, **changes: Any) -> LoginState:
 
 def saving(**changes: Any) -> LoginState:
     """The session is safe."""
-    return replace(applied(confirmed(), SessionTaken(FINISHED)).state, **changes)
+    return replace(applied(confirmed(), FINISHED).state, **changes)

@@ -10,13 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from services.wechat_cookie.logins.rules import rules
 from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, QrShown, Succeeded
-from services.wechat_cookie.logins.rules.outcomes import (
-    ApprovalAsked,
-    Broken,
-    Described,
-    Outcome,
-    SessionTaken,
-)
+from services.wechat_cookie.logins.rules.outcomes import Described, Outcome
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import POLLS, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
@@ -111,11 +105,11 @@ class AnyLogin(RuleBasedStateMachine):
                 self.outcome(ask(status, acct_size=accounts, user_category=1 if operator else 2))
                 self.check_status(before, status)
             case Step.ASK_APPROVAL:
-                self.outcome(ApprovalAsked(ApprovalOutcome.APPROVED if operator else ApprovalOutcome.WAITING))
+                self.outcome(ApprovalOutcome.APPROVED if operator else ApprovalOutcome.WAITING)
             case Step.FINISH if before.operator:
-                self.outcome(Broken(errors.NoRedirectError(0)))
+                self.outcome(errors.NoRedirectError(0))
             case Step.FINISH:
-                self.outcome(SessionTaken(FINISHED))
+                self.outcome(FINISHED)
             case Step.DESCRIBE:
                 self.outcome(Described(Profile("早安读书", None, None, ""), None))
 
@@ -130,7 +124,7 @@ class AnyLogin(RuleBasedStateMachine):
     @rule(decision=st.sampled_from(list(ApprovalOutcome)), now=SELDOM)
     def the_administrator_decides(self, decision: ApprovalOutcome, now: bool) -> None:
         if now:
-            self.outcome(ApprovalAsked(decision))
+            self.outcome(decision)
 
     @precondition(lambda self: self.state.step is Step.ASK)
     @rule(binduin=st.integers(0, 1), ret=st.sampled_from([0, 1, 200003]), now=SELDOM)
@@ -142,12 +136,12 @@ class AnyLogin(RuleBasedStateMachine):
     @rule(error=ERRORS, now=SELDOM)
     def wechat_fails(self, error: errors.MpError, now: bool) -> None:
         if now:
-            self.outcome(Broken(error))
+            self.outcome(error)
 
     @precondition(lambda self: self.state.step in POLLS)
     @rule(error=PASSING)
     def a_poll_fails_for_now(self, error: errors.MpError) -> None:
-        self.outcome(Broken(error))
+        self.outcome(error)
         assert self.state.step in POLLS
 
     @rule(now=SELDOM)

@@ -7,20 +7,13 @@ import pytest
 
 from services.wechat_cookie.logins.rules import rules, wording
 from services.wechat_cookie.logins.rules.events import Failed, Progressed, QrShown, Succeeded
-from services.wechat_cookie.logins.rules.outcomes import (
-    ApprovalAsked,
-    Asked,
-    Broken,
-    Described,
-    Faulted,
-    SessionTaken,
-)
+from services.wechat_cookie.logins.rules.outcomes import Described, Faulted
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
-from services.wechat_cookie.mp.results import Profile
+from services.wechat_cookie.mp.results import Ask, Profile
 from services.wechat_cookie.mp.statuses import ApprovalOutcome
 from tests.unit.wechat_cookie.logins.states import (
     FINISHED,
@@ -110,7 +103,7 @@ def test_a_confirmation_goes_on_at_once_under_a_lease_and_without_a_deadline() -
         (ask(1, ret=200003), Reason.WECHAT_SESSION_INVALID),
     ],
 )
-def test_what_ends_a_login_on_the_phone(answer: Asked, reason: Reason) -> None:
+def test_what_ends_a_login_on_the_phone(answer: Ask, reason: Reason) -> None:
     assert failure(applied(waiting(), answer)) is reason
 
 
@@ -163,7 +156,7 @@ def test_cookies_that_an_answer_changes_are_kept() -> None:
 
 
 def test_the_session_is_saved_with_the_write_that_tells_of_it() -> None:
-    transition = applied(confirmed(), SessionTaken(FINISHED))
+    transition = applied(confirmed(), FINISHED)
     state = transition.state
     assert transition.session is FINISHED
     assert transition.events == (Progressed(Stage.SAVING, wording.STAGES[Stage.SAVING]),)
@@ -187,11 +180,11 @@ def test_name_and_avatar_end_the_login_well() -> None:
     "error", [errors.SessionInvalidError(200003), errors.HomePageUnknownError(), errors.HttpStatusError(404)]
 )
 def test_a_missing_name_costs_nothing_but_the_name(error: errors.MpError) -> None:
-    assert applied(saving(), Broken(error)).events == (Succeeded(),)
+    assert applied(saving(), error).events == (Succeeded(),)
 
 
 def test_a_passing_fault_of_the_home_page_is_tried_again_a_few_times() -> None:
-    error = Broken(errors.AnswerTimeoutError())
+    error = errors.AnswerTimeoutError()
     transition = applied(saving(), error)
     assert (transition.events, due_in(transition.state)) == ((), LIMITS.retry_seconds)
     assert applied(saving(attempt=4), error).events == (Succeeded(),)
@@ -214,7 +207,7 @@ BROKEN_FINISHES = [
 
 @pytest.mark.parametrize(("error", "reason"), BROKEN_FINISHES)
 def test_each_broken_last_step_has_its_reason(error: errors.MpError, reason: Reason) -> None:
-    assert failure(applied(confirmed(), Broken(error))) is reason
+    assert failure(applied(confirmed(), error)) is reason
 
 
 @pytest.mark.parametrize(
@@ -227,15 +220,15 @@ def test_each_broken_last_step_has_its_reason(error: errors.MpError, reason: Rea
     ],
 )
 def test_an_answer_that_may_have_been_lost_is_asked_for_again_in_doubt(error: errors.MpError) -> None:
-    state = applied(confirmed(), Broken(error)).state
+    state = applied(confirmed(), error).state
     assert (state.step, state.in_flight, state.doubtful) == (Step.FINISH, False, True)
-    assert failure(applied(state, Broken(errors.NoRedirectError(200003)))) is Reason.LOGIN_INTERRUPTED
+    assert failure(applied(state, errors.NoRedirectError(200003))) is Reason.LOGIN_INTERRUPTED
     last = replace(state, attempt=4)
-    assert failure(applied(last, Broken(error))) is Reason(error.login_failure)
+    assert failure(applied(last, error)) is Reason(error.login_failure)
 
 
 def test_a_last_step_that_wechat_never_saw_leaves_no_doubt_and_waits_until_the_deadline() -> None:
-    error = Broken(errors.UnreachableError("connect"))
+    error = errors.UnreachableError("connect")
     state = applied(confirmed(attempt=4), error, later(899)).state
     # The next claim counts it up again.
     assert (state.doubtful, state.attempt, due_in(state, later(899))) == (
@@ -250,17 +243,17 @@ def test_a_last_step_that_wechat_never_saw_leaves_no_doubt_and_waits_until_the_d
     "error", [errors.NoRedirectError(0), errors.NoRedirectError(200002), errors.NeedsVerificationError()]
 )
 def test_an_operators_login_waits_for_the_administrator(error: errors.MpError) -> None:
-    state = applied(confirmed(user_category=1), Broken(error)).state
+    state = applied(confirmed(user_category=1), error).state
     assert (state.stage, state.step) == (Stage.WAITING_FOR_APPROVAL, Step.ASK_APPROVAL)
     assert state.deadline_at == later(900)
-    approved = applied(state, ApprovalAsked(ApprovalOutcome.APPROVED)).state
+    approved = applied(state, ApprovalOutcome.APPROVED).state
     assert (approved.stage, approved.step, approved.in_flight) == (Stage.CONFIRMED, Step.FINISH, True)
-    assert failure(applied(approved, Broken(error))) is Reason(error.login_failure)
+    assert failure(applied(approved, error)) is Reason(error.login_failure)
 
 
 def test_a_lost_answer_of_an_operators_login_is_not_taken_for_a_missing_approval() -> None:
     state = confirmed(user_category=1, doubtful=True)
-    assert failure(applied(state, Broken(errors.NoRedirectError(200003)))) is Reason.LOGIN_INTERRUPTED
+    assert failure(applied(state, errors.NoRedirectError(200003))) is Reason.LOGIN_INTERRUPTED
 
 
 @pytest.mark.parametrize(
@@ -272,9 +265,9 @@ def test_a_lost_answer_of_an_operators_login_is_not_taken_for_a_missing_approval
     ],
 )
 def test_what_the_administrator_can_decide(decision: ApprovalOutcome, reason: Reason) -> None:
-    state = applied(confirmed(user_category=1), Broken(errors.NoRedirectError(0))).state
-    assert rules.after(state, ApprovalAsked(ApprovalOutcome.WAITING), NOW, LIMITS) is None
-    assert failure(applied(state, ApprovalAsked(decision))) is reason
+    state = applied(confirmed(user_category=1), errors.NoRedirectError(0)).state
+    assert rules.after(state, ApprovalOutcome.WAITING, NOW, LIMITS) is None
+    assert failure(applied(state, decision)) is reason
 
 
 def test_a_fault_of_ours_ends_the_login() -> None:
@@ -327,8 +320,8 @@ def test_a_login_ends_once_from_outside() -> None:
 
 def test_a_session_is_wanted_until_somebody_ends_the_login() -> None:
     state = confirmed(version=99)
-    assert rules.still_wanted(SessionTaken(FINISHED), Step.FINISH, state)
-    assert not rules.still_wanted(SessionTaken(FINISHED), Step.FINISH, saving())
+    assert rules.still_wanted(FINISHED, Step.FINISH, state)
+    assert not rules.still_wanted(FINISHED, Step.FINISH, saving())
     assert rules.still_wanted(QR, Step.START, begun())
     assert not rules.still_wanted(QR, Step.REPLACE_QR, waiting(step=Step.REPLACE_QR))
-    assert not rules.still_wanted(Broken(errors.DroppedError()), Step.FINISH, state)
+    assert not rules.still_wanted(errors.DroppedError(), Step.FINISH, state)

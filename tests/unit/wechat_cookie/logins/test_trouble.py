@@ -6,14 +6,13 @@ import pytest
 
 from services.wechat_cookie.logins.rules import rules, wording
 from services.wechat_cookie.logins.rules.events import Failed, Progressed
-from services.wechat_cookie.logins.rules.outcomes import Broken
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.mp import errors
 from tests.unit.wechat_cookie.logins.states import LIMITS, NOW, applied, ask, begun, later, waiting
 
-UNREACHABLE = Broken(errors.UnreachableError("connect"))
+UNREACHABLE = errors.UnreachableError("connect")
 TRANSIENT = [
     errors.UnreachableError("dns"),
     errors.AnswerTimeoutError(),
@@ -30,11 +29,11 @@ def replacing() -> LoginState:
 
 @pytest.mark.parametrize("error", TRANSIENT)
 def test_a_failing_poll_slows_down_and_tells_nobody(error: errors.MpError) -> None:
-    first = applied(waiting(), Broken(error))
+    first = applied(waiting(), error)
     assert (first.events, first.state.failing_since, first.state.claim_seconds) == ((), NOW, 3.5)
-    second = applied(first.state, Broken(error), later(4))
+    second = applied(first.state, error, later(4))
     assert (second.state.failing_since, second.state.claim_seconds) == (NOW, LIMITS.slowest_poll_seconds)
-    assert rules.after(second.state, Broken(error), later(9), LIMITS) is None
+    assert rules.after(second.state, error, later(9), LIMITS) is None
 
 
 def test_a_long_run_of_failures_is_told_once_and_so_is_its_end() -> None:
@@ -68,7 +67,7 @@ def test_a_short_run_of_failures_ends_without_a_word() -> None:
 def test_what_asking_again_cannot_help_ends_the_login(
     state: LoginState, error: errors.MpError, reason: Reason
 ) -> None:
-    [event] = applied(state, Broken(error)).events
+    [event] = applied(state, error).events
     assert isinstance(event, Failed)
     assert event.reason is reason
 
@@ -77,12 +76,12 @@ def test_what_asking_again_cannot_help_ends_the_login(
 def test_a_start_is_tried_four_times_with_growing_pauses(error: errors.MpError) -> None:
     pauses = []
     for attempt in (1, 2, 3):
-        state = applied(begun(attempt=attempt), Broken(error)).state
+        state = applied(begun(attempt=attempt), error).state
         assert state.next_poll_at is not None
         assert (state.step, state.in_flight) == (Step.START, False)
         pauses.append((state.next_poll_at - NOW).total_seconds())
     assert pauses == [0.5, 1, 2]
-    [event] = applied(begun(attempt=4), Broken(error)).events
+    [event] = applied(begun(attempt=4), error).events
     assert isinstance(event, Failed)
     assert event.reason == error.login_failure
 
@@ -102,7 +101,7 @@ def claimed(state: LoginState) -> LoginState:
 
 
 def test_a_replacement_that_is_no_picture_fails_after_four_tries() -> None:
-    error = Broken(errors.QrTooSmallError())
+    error = errors.QrTooSmallError()
     state = replacing()
     for _ in range(3):
         state = claimed(applied(state, error).state)
@@ -128,14 +127,14 @@ def test_a_replacement_that_is_no_picture_fails_after_four_tries() -> None:
 def test_an_unreachable_wechat_is_told_with_the_part_of_the_way_that_failed(
     error: errors.MpError, words: str
 ) -> None:
-    ended = applied(begun(attempt=4), Broken(error))
+    ended = applied(begun(attempt=4), error)
     [event] = ended.events
     assert isinstance(event, Failed)
     assert event.reason is Reason.WECHAT_UNREACHABLE
     assert words in event.message
     assert ended.state.message == event.message
     # The login's deadline may come before the last try.
-    tried = applied(begun(attempt=1), Broken(error)).state
+    tried = applied(begun(attempt=1), error).state
     [late] = end_of(rules.overdue(tried, later(LIMITS.preparing_seconds))).events
     assert late == event
 
