@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import grpc
@@ -69,13 +70,16 @@ class AuditReader:
         keep: datetime.timedelta,
         now: Callable[[], datetime.datetime],
         emails: Emails,
+        lost: Callable[[], Anchor | None] = lambda: None,
     ) -> None:
+        """`lost` returns a seal of which this replica knows that it is no longer in the log; see Sealer.lost."""
         self._database = database
         self._tables = tables
         self._key = key
         self._keep = keep
         self._now = now
         self._emails = emails
+        self._lost = lost
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
         """Returns one page. Raises InvalidArgumentError if the page token is invalid."""
@@ -99,6 +103,10 @@ class AuditReader:
         verification = Verification(self._tables, self._key, self._now() - self._keep)
         with self._database.snapshot() as connection:
             verdict = verification.verify(connection, values.after_position, anchor)
+        if verdict.intact and (lost := self._lost()) is not None:
+            verdict = replace(
+                verdict, complete=False, broken_position=lost.position, broken_reason="ANCHOR_MISMATCH"
+            )
         return pb.VerifyAuditLogResponse(
             intact=verdict.intact,
             checked=verdict.checked,

@@ -31,7 +31,7 @@ class Auditing:
         self._sealer = Sealer(database, tables, key, keep, now)
         self._pruning = Housekeeping({"audit_log": Pruner(database, tables, key, keep, now).prune})
         self.log = AuditLog(tables, key, now, self._sealer.nudge)
-        self.reader = AuditReader(database, tables, key, keep, now, emails)
+        self.reader = AuditReader(database, tables, key, keep, now, emails, lambda: self._sealer.lost)
 
     def start(self) -> None:
         """Starts sealing and pruning."""

@@ -6,6 +6,7 @@ afterwards.
 """
 
 import datetime
+import hmac
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,8 +25,10 @@ from sqlalchemy import (
 )
 
 from services.chassis.audit.chain import COVERED, digest
+from services.chassis.audit.pruning import anchor_is_right
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.unsealed import IS_COPY, is_copy, is_genuine
+from services.chassis.audit.verifying import Anchor
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database, DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
@@ -43,6 +46,7 @@ BATCH = 1000
 ANCHOR_EVERY = 1000
 # The columns read of an unsealed entry.
 _READ = (*COVERED, IS_COPY)
+_HEAD = ("position", "digest", "pruned_position", "pruned_digest", "pruned_mac")
 
 
 class Sealer:
@@ -67,6 +71,10 @@ class Sealer:
         self._keep = keep
         self._now = now
         self._refused = 0
+        # The newest seal that this replica knows of. Without it, entries that were made unsealed again, in order to
+        # remove one before them, would be sealed as if they were new.
+        self._known: Anchor | None = None
+        self._lost: Anchor | None = None
         self._written = threading.Event()
         self._runs = 0
         self._loop = BackgroundLoop(
@@ -90,13 +98,20 @@ class Sealer:
         self._written.set()
         self._loop.wake()
 
+    @property
+    def lost(self) -> Anchor | None:
+        """A seal that was in the log and was found missing or changed, or None if there is none."""
+        return self._lost
+
     def seal(self) -> int:
         """Seals all genuine entries in the order of their ids and returns their number. Raises DomainError."""
         sealed = after = refused = 0
         with self._database.direct() as connection:
-            while found := self._unsealed.rows(connection, {"after": after}):
-                first, last = found[0][0], found[0][1]
-                entries = [dict(zip(_READ, row[2:], strict=True)) for row in found]
+            while found := self._unsealed.rows(connection, {"after": after, "known": self._known_position}):
+                stored, head = found[0][0], dict(zip(_HEAD, found[0][1:], strict=False))
+                self._compare(head, stored)
+                first, last = head["position"], head["digest"]
+                entries = [dict(zip(_READ, row[1 + len(_HEAD) :], strict=True)) for row in found]
                 kept_from = self._now() - self._keep
                 genuine = [entry for entry in entries if is_genuine(self._key, entry, kept_from)]
                 if genuine and not self._chain(connection, first, last, genuine):
@@ -121,8 +136,24 @@ class Sealer:
         values = {"entries": [entry["id"] for entry in entries], "digests": digests, "last": last}
         if self._seal.row(connection, {**values, "first": first, "count": len(entries)}) is None:
             return False
+        self._known = Anchor(first + len(entries), last)
         _anchor(first, first + len(entries), last)
         return True
+
+    @property
+    def _known_position(self) -> int:
+        return 0 if self._known is None else self._known.position
+
+    def _compare(self, head: Mapping[str, Any], stored: bytes | None) -> None:
+        """Compares the digest `stored` at the position of the newest known seal, unless that was pruned."""
+        known, self._known = self._known, Anchor(head["position"], head["digest"])
+        if known is None:
+            _log.info("audit_anchor", position=head["position"], digest=head["digest"].hex())
+            return
+        is_pruned = known.position <= head["pruned_position"] and anchor_is_right(self._key, head)
+        if known.position > 0 and not is_pruned and not hmac.compare_digest(known.digest, stored or b""):
+            _log.error("audit_log_was_cut_back", position=known.position, digest=known.digest.hex())
+            self._lost = self._lost or known
 
     def _report(self, refused: int) -> None:
         if refused != self._refused:
@@ -138,10 +169,16 @@ class Sealer:
 
 
 def _unsealed(tables: AuditTables) -> Select[*tuple[Any, ...]]:
-    """Returns a query of the next unsealed entries, each with the head's position and digest."""
-    columns, head = tables.log.c, tables.head.c
+    """Returns a query of the next unsealed entries, each with the head, and the digest at the position `known`."""
+    columns, head, sealed = tables.log.c, tables.head.c, tables.log.alias("sealed").c
+    stored = select(sealed.digest).where(sealed.position == bindparam("known", type_=BigInteger))
     return (
-        select(head.position, head.digest, *(columns[name] for name in COVERED), is_copy(tables))
+        select(
+            stored.scalar_subquery().label("stored"),
+            *(head[name] for name in _HEAD),
+            *(columns[name] for name in COVERED),
+            is_copy(tables),
+        )
         # An outer join, so that a missing head is an error rather than an empty result.
         .select_from(tables.log.outerjoin(tables.head, true()))
         .where(columns.position.is_(None), columns.id > bindparam("after", type_=BigInteger))

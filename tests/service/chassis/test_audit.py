@@ -15,7 +15,7 @@ from sqlalchemy import Engine, MetaData, create_engine, exc, insert, make_url, s
 from deploy.local.postgres import PostgresServer
 from services.chassis.audit import schema_v1, schema_v2
 from services.chassis.audit.actors import Emails
-from services.chassis.audit.api import AuditReader, ListValues
+from services.chassis.audit.api import AuditReader, ListValues, VerifyValues
 from services.chassis.audit.chain import digest
 from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog, Event
@@ -360,6 +360,49 @@ def test_a_log_cut_back_to_an_earlier_state_is_noticed_by_an_anchor(world: World
     world.record("x", "y")
     world.sealer.seal()
     assert world.verdict(anchor=anchor).broken_reason == "ANCHOR_MISMATCH"
+
+
+@pytest.mark.parametrize("pruned", ["", ", pruned_position = 9"])
+def test_an_entry_taken_out_before_its_successors_are_sealed_again_is_noticed(
+    world: World, pruned: str
+) -> None:
+    reader = AuditReader(
+        world.database, world.tables, KEY, KEEP, lambda: world.now, lambda _ids: {}, lambda: world.sealer.lost
+    )
+    world.seal("a", "b", "c")
+    world.seal("d")
+    assert reader.verify(VerifyValues()).intact
+    assert world.sealer.lost is None
+    # The sealer has the key, and would make a new chain of what is left.
+    world.tamper(
+        "DELETE FROM audit_log WHERE position = 2;"
+        " UPDATE audit_head SET position = 1,"
+        f" digest = (SELECT digest FROM audit_log WHERE position = 1) {pruned};"
+        " UPDATE audit_log SET position = NULL, digest = NULL WHERE position > 1"
+    )
+    with structlog.testing.capture_logs() as logs:
+        world.seal("e")
+    world.tamper("UPDATE audit_head SET pruned_position = 0")
+    assert world.verdict().intact
+    assert [line["position"] for line in logs if line["event"] == "audit_log_was_cut_back"] == [4]
+    verdict = reader.verify(VerifyValues())
+    assert (verdict.intact, verdict.broken_reason, verdict.broken_position) == (False, "ANCHOR_MISMATCH", 4)
+
+
+def test_what_other_replicas_seal_and_prune_is_not_taken_for_a_loss(world: World) -> None:
+    other = world.new_sealer()
+    world.seal("a", "b")
+    for _ in range(3):
+        world.record("c")
+        other.seal()
+        world.seal("d")
+    world.now += KEEP + DAY
+    world.record("e")
+    other.seal()
+    assert world.prune() == 8
+    world.seal("f")
+    assert world.sealer.lost is None
+    assert other.lost is None
 
 
 def test_the_table_itself_refuses_to_forget(world: World) -> None:
