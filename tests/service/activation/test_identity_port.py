@@ -21,8 +21,10 @@ from services.chassis.mutual_tls import TlsFiles
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refused, running
 from tests.service.activation.scripted_identity import Account, RunningIdentity
 from tests.service.identity import replicas as real
-from tests.support.postgres import FreshDatabase
+from tests.support.postgres import DatabaseTemplates, FreshDatabase
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("identity_port")
 
 UNTIL = datetime.datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=datetime.UTC)
 LATER = UNTIL + datetime.timedelta(days=9)
@@ -117,18 +119,21 @@ class Real:
         return self._callers.gateway.GetMe(identity_pb.GetMeRequest(), metadata=account.bearer).expired_time
 
 
-@pytest.fixture(params=["scripted", "real"])
+@pytest.fixture(scope="module", params=["scripted", "real"])
 def port(
-    request: pytest.FixtureRequest, certificates: Mapping[str, TlsFiles], fresh_database: FreshDatabase
+    request: pytest.FixtureRequest, certificates: Mapping[str, TlsFiles], database_templates: DatabaseTemplates
 ) -> Iterator[Port]:
+    """Shared, so a test makes accounts of its own."""
     with ExitStack() as held:
         if request.param == "real":
-            yield Real(fresh_database("identity"), certificates, held)
+            name, url = database_templates.create("identity")
+            held.callback(database_templates.drop, name)
+            yield Real(url, certificates, held)
         else:
             yield Scripted(certificates, held)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def channel(port: Port, certificates: Mapping[str, TlsFiles]) -> Iterator[grpc.Channel]:
     with identity_channel(port.address, certificates["activation"]) as channel:
         yield channel
