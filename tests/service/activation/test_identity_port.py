@@ -121,7 +121,9 @@ class Real:
 
 @pytest.fixture(scope="module", params=["scripted", "real"])
 def port(
-    request: pytest.FixtureRequest, certificates: Mapping[str, TlsFiles], database_templates: DatabaseTemplates
+    request: pytest.FixtureRequest,
+    certificates: Mapping[str, TlsFiles],
+    database_templates: DatabaseTemplates,
 ) -> Iterator[Port]:
     """Shared, so a test makes accounts of its own."""
     with ExitStack() as held:
