@@ -11,6 +11,10 @@ MOST_CLIENTS = 10_000
 IPV4_PREFIX_BITS = 32
 # A provider gives each customer at least a /64, so a limit on single IPv6 addresses would be no limit.
 IPV6_PREFIX_BITS = 64
+# A proxy that listens for IPv6 and IPv4 together may write an IPv4 address as ::ffff:203.0.113.7. All of these are
+# in one /64.
+_FORWARDED_IPV4 = "forwarded IPv4"
+_IPV6_BITS = {"plain": IPV6_PREFIX_BITS, _FORWARDED_IPV4: 128}
 RATE_LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 
 
@@ -40,19 +44,44 @@ def health_limits(settings: GatewaySettings) -> Config:
 
 def _by_client(settings: GatewaySettings) -> Config:
     bucket = _bucket(settings.public_requests_per_second)
-    masks = {
-        "v4_prefix_mask_len": {"value": IPV4_PREFIX_BITS},
-        "v6_prefix_mask_len": {"value": IPV6_PREFIX_BITS},
-    }
     return {
         # The first bucket is for clients without an IP address, which a TCP listener does not have.
         **_limit("public", bucket),
         "always_consume_default_token_bucket": {"value": False},
-        "rate_limits": [{"actions": [{"masked_remote_address": masks}]}],
+        "rate_limits": [
+            {"actions": _network(kind, bits, settings.trusted_proxies)} for kind, bits in _IPV6_BITS.items()
+        ],
         # An entry without a value matches every value, each with a bucket of its own.
-        "descriptors": [{"entries": [{"key": "masked_remote_address"}], "token_bucket": bucket}],
+        "descriptors": [
+            {
+                "entries": [{"key": "header_match", "value": kind}, {"key": "masked_remote_address"}],
+                "token_bucket": bucket,
+            }
+            for kind in _IPV6_BITS
+        ],
         "max_dynamic_descriptors": {"value": MOST_CLIENTS},
     }
+
+
+def _network(kind: str, ipv6_bits: int, trusted_proxies: int) -> list[Config]:
+    """Returns the actions that name the client's network, for requests of the kind only."""
+    # Envoy has appended the connection's address. What is before the trusted proxies' addresses may be forged.
+    mapped = "(?i)(?:.*,)? *::ffff:[^,]*" + "(?:,[^,]*)" * trusted_proxies
+    is_mapped = {"name": "x-forwarded-for", "string_match": {"safe_regex": {"regex": mapped}}}
+    masks = {
+        "v4_prefix_mask_len": {"value": IPV4_PREFIX_BITS},
+        "v6_prefix_mask_len": {"value": ipv6_bits},
+    }
+    return [
+        {
+            "header_value_match": {
+                "descriptor_value": kind,
+                "expect_match": kind == _FORWARDED_IPV4,
+                "headers": [is_mapped],
+            }
+        },
+        {"masked_remote_address": masks},
+    ]
 
 
 def _limit(stat_prefix: str, bucket: Config) -> Config:

@@ -151,6 +151,14 @@ def _from(gateway: Gateway, address: str, path: str = "/openapi.json", times: in
     [
         ("203.0.113.1", "203.0.113.1", "203.0.113.2"),
         ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+        # As proxies write IPv4 addresses that listen for both, some with other text of the client's before.
+        ("::ffff:203.0.113.1", "::FFFF:203.0.113.1", "::ffff:203.0.113.2"),
+        ("6.6.6.6, ::ffff:203.0.113.1", "7.7.7.7,::ffff:203.0.113.1", "::ffff:203.0.113.2"),
+        (
+            "::ffff:6.6.6.6, 2001:db8:0:1::1",
+            "::ffff:6.6.6.6, 2001:db8:0:1::2",
+            "::ffff:6.6.6.6, 2001:db8:0:2::1",
+        ),
     ],
 )
 def test_public_calls_are_limited_by_client_network(
