@@ -1,1 +1,1 @@
-"""The WeChatCookie service: QR logins at mp.weixin.qq.com and the cookies that they yield."""
+"""The WeChatCookie service: QR logins at mp.weixin.qq.com and the resulting cookies."""

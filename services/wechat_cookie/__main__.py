@@ -22,7 +22,7 @@ def serve(settings: WeChatCookieSettings) -> None:
 
 
 def rotate_cookie_keys(settings: WeChatCookieSettings) -> None:
-    """Re-encrypts what is stored under the first of COOKIE_KEYS. Exit status 1 if there is what no key opens."""
+    """Re-encrypts all stored cookies with the first of COOKIE_KEYS. Exits with 1 if no key can decrypt some."""
     configure_logging("wechat_cookie", settings.log_level)
     database = Database(settings.wechat_cookie_database_url, 2, "fastmp-rotate-cookie-keys")
     try:

@@ -1,4 +1,4 @@
-"""What the deletion of a FastMP account takes with it here: its cookies and its running logins."""
+"""The cascade of a FastMP account's deletion: its cookies and its running logins."""
 
 import datetime
 import uuid
@@ -21,11 +21,11 @@ class AccountDeletion:
         self._now = now
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
-        """Deletes the account's cookies, which is recorded if there are any, and ends its running logins.
+        """Deletes the account's cookies, recorded if there are any, and ends its running logins.
 
         Idempotent.
         """
-        # This order: from here on no login of the account can begin or save, so those that are found are all.
+        # In this order: afterwards no login of the account can start or save, so all of them are found.
         deleted = cascade.delete_owner(connection, account_id, self._now())
         self._logins.end_logins_of(connection, account_id)
         if deleted:
@@ -33,7 +33,7 @@ class AccountDeletion:
             self._audit.record(connection, Event("cookies_of_account_deleted", str(account_id), actor=actor))
 
     def known_accounts(self, connection: Connection) -> Iterator[list[uuid.UUID]]:
-        """The ids of all accounts with something here, in lists of at most BATCH; some may come twice."""
+        """Yields the ids of all accounts with cookies or logins in lists of at most BATCH, maybe with repeats."""
         yield from cascade.owners_of_cookies(connection)
         running = self._logins.owners_of_running(connection)
         for start in range(0, len(running), BATCH):

@@ -1,4 +1,4 @@
-"""WeChatCookie put together from its settings: one replica, in this process."""
+"""Creates a replica of WeChatCookie from its settings."""
 
 import datetime
 import functools
@@ -43,26 +43,29 @@ from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.settings import WeChatCookieSettings
 
 PACKAGE = "services.wechat_cookie"
-# How soon a lost LISTEN connection is noticed, and how long stopping may take.
+# The time in which a lost LISTEN connection is detected, and the time that stopping may take.
 BEAT_SECONDS = 1.0
-# A session that is being saved holds a transaction open while Identity is asked for its account.
+# Short, because saving a session keeps a transaction open during this call to Identity.
 ACCESS_CHECK_SECONDS = 2.0
 
 
 class WeChatCookie:
-    """One replica: everything it is made of, started and stopped in the right order.
+    """One replica with all its parts. `lifecycle` starts and stops them in the right order.
 
-    It needs neither its database nor Identity to start, and is ready while it reaches its own database, once it has
-    heard Identity or waited for it in vain.
+    It can start without its database and Identity. It is ready while it reaches its database, after it has received
+    Identity's feed or the wait for it has timed out.
     """
 
     def __init__(self, settings: WeChatCookieSettings, now: Callable[[], datetime.datetime]) -> None:
-        """Binds the ports. Raises as Server does, and OSError when the state directory cannot be written."""
+        """Creates the parts and binds the ports.
+
+        Raises the same exceptions as Server, and OSError if the state directory cannot be written.
+        """
         url = settings.wechat_cookie_database_url
         vault = settings.vault
         self._schema = SchemaCheck(PACKAGE)
         self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie")
-        # Its own connections: polls that all fall due together must not keep calls waiting.
+        # A separate pool, so that polls which are due together do not delay calls.
         self._login_database = Database(url, settings.login_pool_size, "fastmp-logins")
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         identity = IdentityClient(self._identity)
@@ -72,7 +75,7 @@ class WeChatCookie:
         self._listener = Listener(
             url,
             {owners.CHANNEL: self._cookie_changed},
-            self._keeper.hears,
+            self._keeper.set_connected,
             BEAT_SECONDS,
             name="listener-cookies",
         )
@@ -160,9 +163,9 @@ class WeChatCookie:
         self._logouts.wake()
 
     def is_ready(self) -> bool:
-        """Whether its own database can be reached and has the schema, and Identity has been waited for."""
-        # Identity has a health of its own: while it is down, those whom it does not need are still served. But a
-        # service that has just started has cached no account yet, and would refuse the first calls of others.
+        """Whether the database can be reached and has the schema, and the wait for Identity is over."""
+        # Later outages of Identity do not matter, because calls that do not need it can still be answered. But a
+        # service that has just started has no cached accounts, and would refuse the first calls.
         try:
             with self._database.direct() as connection:
                 return self._schema.is_met_by(connection) and self._feed.was_awaited

@@ -1,4 +1,4 @@
-"""The RPCs of WeChatCookieService: those about logins and those about the cookies that they yield."""
+"""The RPCs of WeChatCookieService: logins, cookies and the audit log."""
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.audit.api import AuditReader, AuditRpcs
@@ -7,7 +7,7 @@ from services.wechat_cookie.api.logins import LoginParts, LoginRpcs
 
 
 class WeChatCookieServicer(LoginRpcs, CookieRpcs, AuditRpcs, pb_grpc.WeChatCookieServiceServicer):
-    """WeChatCookieService. The contract of each method is its comment in the proto."""
+    """Implements WeChatCookieService. The contract of each method is its comment in the proto."""
 
     def __init__(self, logins: LoginParts, cookies: CookieParts, audit_reader: AuditReader) -> None:
         LoginRpcs.__init__(self, logins)

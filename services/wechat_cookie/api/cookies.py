@@ -1,4 +1,4 @@
-"""The RPCs about saved cookies: protobuf into calls, results into protobuf."""
+"""The RPCs of saved cookies."""
 
 import datetime
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _AVATAR_HEADERS = (("cache-control", "private, max-age=300"), ("x-content-type-o
 
 @dataclass(frozen=True)
 class CookieParts:
-    """What the RPCs about cookies work with. `now` gives an aware datetime."""
+    """The dependencies of the RPCs of cookies. `now` returns an aware datetime."""
 
     database: Database
     folders: Folders
@@ -34,7 +34,7 @@ class CookieParts:
 
 
 class CookieRpcs:
-    """ListCookies to ReportCookie. What each promises stands in the contract."""
+    """Implements ListCookies to ReportCookie. The contract of each is its comment in the proto."""
 
     def __init__(self, parts: CookieParts) -> None:
         self._cookies = parts

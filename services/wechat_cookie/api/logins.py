@@ -1,4 +1,4 @@
-"""The RPCs about logins: protobuf into calls, results into protobuf."""
+"""The RPCs of logins."""
 
 import base64
 import datetime
@@ -15,27 +15,27 @@ from services.chassis.validation import Values, parse
 from services.wechat_cookie.cookies.messages import to_message
 from services.wechat_cookie.logins.account_logins import AccountLogins, LoginView
 
-# Unary methods that wait as streams do, so the server is to admit them as such.
+# Unary methods that wait like streams, and count as such for the server's admission.
 WAITING_PATHS = frozenset({"/fastmp.wechat_cookie.v1.WeChatCookieService/BeginLogin"})
 
 LoginKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class BeginValues(Values):
-    """BeginLogin."""
+    """The validated fields of BeginLogin."""
 
     inline_qr: bool = True
     wait_seconds: int = 0
 
 
 class KeyValues(Values):
-    """PollLogin, CancelLogin."""
+    """The validated fields of PollLogin and CancelLogin."""
 
     login_key: LoginKey
 
 
 class WatchValues(Values):
-    """WatchLogin."""
+    """The validated fields of WatchLogin."""
 
     login_key: LoginKey
     after_sequence: Annotated[int, Field(ge=0)] = 0
@@ -43,8 +43,11 @@ class WatchValues(Values):
 
 @dataclass(frozen=True)
 class LoginParts:
-    """What the RPCs about logins work with. `now` gives an aware datetime; BeginLogin waits at most
-    `begin_seconds`, a little longer than the first QR code may take."""
+    """The dependencies of the RPCs of logins.
+
+    `now` returns an aware datetime. BeginLogin waits at most `begin_seconds`, slightly longer than the timeout of
+    the first QR code.
+    """
 
     account_logins: AccountLogins
     now: Callable[[], datetime.datetime]
@@ -52,7 +55,7 @@ class LoginParts:
 
 
 class LoginRpcs:
-    """BeginLogin to CancelLogin. What each promises stands in the contract."""
+    """Implements BeginLogin to CancelLogin. The contract of each is its comment in the proto."""
 
     def __init__(self, parts: LoginParts) -> None:
         self._logins = parts
@@ -99,7 +102,7 @@ class LoginRpcs:
 
     def _events(self, key: str, after: int, context: grpc.ServicerContext) -> Iterator[pb.LoginEvent]:
         with self._logins.account_logins.watch(calls.caller(), key) as watch:
-            # False when the caller has hung up already.
+            # False if the caller has already cancelled the call.
             if context.add_callback(watch.close):
                 yield from watch.events(after)
 

@@ -1,4 +1,4 @@
-"""What the fields of cookie requests may hold."""
+"""The validation of requests of cookies."""
 
 from typing import Annotated, Literal, Self
 
@@ -6,18 +6,18 @@ from pydantic import Field, model_validator
 
 from services.chassis.validation import Id, Text, Values
 
-# The token names a folder, so digits of ASCII only: \d would let those of other scripts in.
+# The token is used as a folder's name, so it has ASCII digits only: \d would allow those of other scripts.
 Token = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 
 
 class TokenValues(Values):
-    """ChangeCookie, DeleteCookie, GetAvatar."""
+    """The validated fields of ChangeCookie, DeleteCookie and GetAvatar."""
 
     token: Token
 
 
 class AcquireValues(Values):
-    """AcquireCookie."""
+    """The validated fields of AcquireCookie."""
 
     owner_id: Id | None = None
     owner_email: Annotated[Text, Field(min_length=3, max_length=254)] | None = None
@@ -31,7 +31,7 @@ class AcquireValues(Values):
 
 
 class ReportValues(Values):
-    """ReportCookie."""
+    """The validated fields of ReportCookie."""
 
     acquisition_id: Id
     outcome: Literal["ok", "dead", "rate_limited", "error"]

@@ -1,5 +1,5 @@
-"""The cookies that logins yield: saved, listed, chosen, handed out to internal programs, and gone in time.
+"""Cookies: saving, listing, choosing, handing out to internal programs, expiry and deletion.
 
-The rules take an open connection and plain values. Whatever changes which cookies an owner has, or which is the
-current one, holds the owner's lock (owners.py).
+The rules take an open connection and plain values. Every change of an owner's cookies, or of which is current,
+holds the owner's lock (owners.py).
 """

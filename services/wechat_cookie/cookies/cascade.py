@@ -1,4 +1,4 @@
-"""What the deletion of a FastMP account takes with it."""
+"""Deletes the cookies of deleted FastMP accounts."""
 
 import datetime
 import uuid
@@ -23,9 +23,11 @@ _BEFORE_ALL = uuid.UUID(int=0)
 
 
 def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> int:
-    """Deletes all cookies of the owner, counts them, and lets no login that is under way save one. Idempotent.
+    """Deletes all cookies of the owner and prevents running logins from saving one.
 
-    The folders go with the announcement. The cookies' sessions are logged out at WeChat after the commit.
+    Returns their number. Idempotent.
+
+    The announcement makes replicas delete the folders. The sessions are logged out at WeChat after the commit.
     """
     owners.lock(connection, owner_id)
     remembered = insert(deleted_owners).values(owner_id=owner_id, deleted_time=now)
@@ -36,7 +38,7 @@ def delete_owner(connection: Connection, owner_id: uuid.UUID, now: datetime.date
 
 
 def owners_of_cookies(connection: Connection) -> Iterator[list[uuid.UUID]]:
-    """The ids of all accounts that own cookies, in lists of at most BATCH. Each list is a statement."""
+    """Yields the ids of all accounts that own cookies, in lists of at most BATCH, one statement each."""
     after = _BEFORE_ALL
     while batch := list(connection.execute(_OWNERS, {"after": after}).scalars()):
         yield batch

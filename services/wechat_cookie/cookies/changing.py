@@ -1,4 +1,4 @@
-"""Chooses and deletes cookies for their owner."""
+"""Choosing and deleting cookies of an owner."""
 
 import datetime
 import uuid
@@ -19,9 +19,9 @@ _DELETE = pending_logouts.deletion_with_logout(*_OWN)
 def make_current(
     connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime
 ) -> tuple[Cookie, bool]:
-    """Makes the owner's cookie of this token the current one; returns it, and whether it was not current before.
+    """Makes the owner's cookie of this token the current one. Returns it, and whether it was not current before.
 
-    Idempotent. Raises CookieNotFoundError.
+    Idempotent. Raises CookieNotFoundError if the owner has no such unexpired cookie.
     """
     owners.lock(connection, owner_id)
     found = connection.execute(_UNEXPIRED, {"owner": owner_id, "wanted": token, "now": now}).one_or_none()
@@ -34,10 +34,12 @@ def make_current(
 
 
 def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:
-    """Deletes the owner's cookie of this token; if it was the current one, the newest left is from now on.
+    """Deletes the owner's cookie of this token and returns its id.
 
-    Gives the cookie's id. The folder goes with `Folders.sync` after the commit, and WeChat is asked to end the
-    session. Raises CookieNotFoundError.
+    If it was current, the newest one left becomes it.
+
+    `Folders.sync` must be called after the commit to delete the folder. The session is logged out at WeChat. Raises
+    CookieNotFoundError if the owner has no such cookie.
     """
     owners.lock(connection, owner_id)
     deleted: uuid.UUID | None = connection.scalar(_DELETE, {"owner": owner_id, "wanted": token})

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from services.wechat_cookie.cookies.tables import cookies
 
-# What a Cookie is read from: neither the jar nor the avatar's bytes, which cost and are seldom wanted.
+# The columns of a Cookie, without the jar and the avatar's bytes, which are large and rarely needed.
 COLUMNS = (
     cookies.c.id,
     cookies.c.token,
@@ -31,7 +31,7 @@ COLUMNS = (
 class Cookie:
     """A saved login of an official account, without its values.
 
-    Times are aware datetimes. `health` is as stored; see health_at. `avatar_type` is None without an avatar.
+    Times are aware datetimes. `health` is the stored one; see health_at. `avatar_type` is None without an avatar.
     """
 
     id: uuid.UUID
@@ -49,12 +49,12 @@ class Cookie:
     cooling_until: datetime.datetime | None
 
     def health_at(self, now: datetime.datetime) -> str:
-        """ "ok", "dead" or "cooling_down" at `now`: a cookie that has cooled down is ok again."""
+        """Returns "ok", "dead" or "cooling_down" at `now`: a cookie that has cooled down is ok again."""
         if self.cooling_until is not None and self.cooling_until <= now:
             return "ok"
         return self.health
 
 
 def cookie_of(row: Row[*tuple[Any, ...]]) -> Cookie:
-    """The cookie in a row of COLUMNS."""
+    """Returns the cookie in a row of COLUMNS."""
     return Cookie(*row)

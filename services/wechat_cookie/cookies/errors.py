@@ -1,4 +1,4 @@
-"""The outcomes of cookie calls that the contract names."""
+"""The errors of the RPCs of cookies."""
 
 import datetime
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class CookieNotFoundError(DomainError):
 
 @dataclass(eq=False)
 class AvatarNotFoundError(DomainError):
-    """The cookie is the caller's, but WeChat gave no avatar."""
+    """The cookie has no avatar."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "AVATAR_NOT_FOUND"
@@ -47,7 +47,7 @@ class OwnerDeletedError(DomainError):
 
 @dataclass(eq=False)
 class OwnerNotActiveError(DomainError):
-    """The owner has no access now, so their cookies are not handed out."""
+    """The owner has no access now, so cookies of the owner are not handed out."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "OWNER_NOT_ACTIVE"
@@ -56,7 +56,7 @@ class OwnerNotActiveError(DomainError):
 
 @dataclass(eq=False)
 class CookieUnusableError(DomainError):
-    """The cookie was reported dead, or is left alone until `cooling_until` because WeChat limited its rate."""
+    """The cookie was reported dead, or is cooling down until `cooling_until` because WeChat limited its rate."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "COOKIE_UNUSABLE"
@@ -83,7 +83,7 @@ class AcquisitionNotFoundError(DomainError):
 
 @dataclass(eq=False)
 class CookieChangesThrottledError(ThrottledError):
-    """The account has chosen, or deleted, as many cookies within an hour as it may."""
+    """The account has chosen, or deleted, the maximum number of cookies within an hour."""
 
     reason = "COOKIE_CHANGES_THROTTLED"
     message: str = "一小时内更改公众号登录过多，请稍后再试"

@@ -24,7 +24,7 @@ from services.wechat_cookie.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose cookie: exactly one of `owner_id` and `owner_email`; and which, the current one without a `token`."""
+    """The cookie to hand out: of the owner with `owner_id` or `owner_email`, with `token` or the current one."""
 
     owner_id: uuid.UUID | None = None
     owner_email: str | None = None
@@ -33,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Acquirer:
-    """Who asks: the name in the certificate, the request's id, and the address that it came from."""
+    """The caller: the name in its certificate, the request's id, and its address."""
 
     caller: str
     request_id: str
@@ -42,7 +42,7 @@ class Acquirer:
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """A hand-out. `jar` holds the values: secrets."""
+    """A hand-out. `jar` has the values, which are secrets."""
 
     id: uuid.UUID
     cookie: Cookie
@@ -50,7 +50,7 @@ class Acquisition:
 
 
 class Accounts(Protocol):
-    """Identity, as far as it is asked here."""
+    """The calls to Identity that handing out needs."""
 
     def principals(self, account_ids: Sequence[str]) -> Mapping[str, Principal]:
         """Returns those of the accounts that exist, by id. Raises IdentityUnavailableError."""
@@ -62,7 +62,7 @@ class Accounts(Protocol):
 
 
 class HandingOut:
-    """Decides whether a cookie may be worked with, records that it was handed out, and hands it out."""
+    """Checks whether a cookie may be used, records the hand-out, and returns the cookie with its values."""
 
     def __init__(
         self,
@@ -81,11 +81,11 @@ class HandingOut:
         self._new_id = new_id
 
     def acquire(self, wanted: Wanted, acquirer: Acquirer) -> Acquisition:
-        """Hands out the cookie that is `wanted`. The record is committed before the values are given.
+        """Hands out the cookie that is `wanted`. The record is committed before the values are returned.
 
         Raises CookieNotFoundError, OwnerNotActiveError, CookieUnusableError, IdentityUnavailableError.
         """
-        # Identity is asked with no transaction open.
+        # Identity is called without an open transaction.
         owner_id, owner = self._owner(wanted)
         with self._database.reading() as connection:
             _find(connection, owner_id, wanted.token, self._now())
@@ -99,7 +99,7 @@ class HandingOut:
             return wanted.owner_id, self._accounts.principals([str(wanted.owner_id)]).get(
                 str(wanted.owner_id)
             )
-        # The e-mail beside a cookie is a copy for people to read: who owns the cookie is decided by id alone.
+        # The e-mail in a cookie's row is only for display: the owner is determined by id.
         owner = self._accounts.principal_with_email(wanted.owner_email or "")
         if owner is None:
             raise CookieNotFoundError
@@ -119,8 +119,8 @@ class HandingOut:
         jar = MpCookies.from_json(self._vault.decrypt(encrypted))
         acquisition = Acquisition(self._new_id(), cookie, jar)
         connection.execute(insert(acquisitions), _record(acquisition, acquirer, now))
-        told = {"acquisition_id": str(acquisition.id), "owner_id": str(cookie.owner_id)}
-        self._audit.record(connection, Event("cookie_acquired", str(cookie.id), details=told))
+        details = {"acquisition_id": str(acquisition.id), "owner_id": str(cookie.owner_id)}
+        self._audit.record(connection, Event("cookie_acquired", str(cookie.id), details=details))
         return acquisition
 
 

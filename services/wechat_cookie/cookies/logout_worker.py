@@ -17,7 +17,7 @@ IDLE_SECONDS = 15.0
 
 
 class LogoutWorker:
-    """Makes each pending logout at most MOST_ATTEMPTS times. Every replica may have one."""
+    """Attempts each pending logout at most MOST_ATTEMPTS times. Several replicas may run one each."""
 
     def __init__(self, database: Database, vault: Vault, client: MpClient) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class LogoutWorker:
         self._loop = BackgroundLoop("wechat-logouts", self._step, IDLE_SECONDS)
 
     def start(self) -> None:
-        """Starts the thread; it begins with what is due."""
+        """Starts the thread, which begins with due logouts."""
         self._loop.start()
 
     def stop(self) -> None:
@@ -34,11 +34,11 @@ class LogoutWorker:
         self._loop.stop()
 
     def wake(self) -> None:
-        """Has it look for due logouts now."""
+        """Makes the thread check for due logouts now."""
         self._loop.wake()
 
     def run_due(self) -> None:
-        """Makes the logouts that are due, one after another."""
+        """Processes the due logouts, one after the other."""
         with self._database.transaction() as connection:
             exhausted = pending_logouts.remove_exhausted(connection)
         for logout_id in exhausted:

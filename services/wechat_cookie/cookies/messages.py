@@ -1,4 +1,7 @@
-"""Cookies as the contract's messages; here and not in api/, because the stored events of logins hold them."""
+"""Conversion of cookies to messages.
+
+It is not in api/, because the stored events of logins contain these messages.
+"""
 
 import datetime
 
@@ -11,7 +14,7 @@ _LAST_SECOND = 253_402_300_799
 
 
 def to_message(cookie: Cookie, now: datetime.datetime) -> pb.Cookie:
-    """The message of a cookie as it is at `now`. It holds no value of the WeChat session but the token."""
+    """Returns the message of a cookie as of `now`. It contains no secret of the WeChat session but the token."""
     message = pb.Cookie(
         id=str(cookie.id),
         token=cookie.token,
@@ -29,7 +32,7 @@ def to_message(cookie: Cookie, now: datetime.datetime) -> pb.Cookie:
 
 
 def to_acquisition_message(acquisition: Acquisition, now: datetime.datetime) -> pb.AcquireCookieResponse:
-    """The message of a hand-out at `now`. It holds the values: secrets."""
+    """Returns the message of a hand-out as of `now`. It contains the values, which are secrets."""
     message = pb.AcquireCookieResponse(
         acquisition_id=str(acquisition.id),
         cookie=to_message(acquisition.cookie, now),
@@ -43,5 +46,5 @@ def to_acquisition_message(acquisition: Acquisition, now: datetime.datetime) -> 
 
 
 def _within_the_calendar(seconds: int) -> int:
-    # WeChat names the time, and a Timestamp holds only the years 1 to 9999.
+    # The time comes from WeChat, and a Timestamp is limited to the years 1 to 9999.
     return max(_FIRST_SECOND, min(seconds, _LAST_SECOND))

@@ -1,4 +1,4 @@
-"""What an account changes of its own cookies: recorded, and limited by a rate."""
+"""Changes of an account's own cookies, which are recorded and rate-limited."""
 
 import datetime
 import uuid
@@ -27,7 +27,7 @@ class OwnCookies:
         most_changes: int,
         now: Callable[[], datetime.datetime],
     ) -> None:
-        """An account makes at most `most_changes` of each kind within WINDOW, the window of `attempts`."""
+        """An account may make `most_changes` of each kind within WINDOW, which must be the window of `attempts`."""
         self._database = database
         self._audit = audit
         self._attempts = attempts
@@ -35,7 +35,7 @@ class OwnCookies:
         self._now = now
 
     def choose(self, owner_id: uuid.UUID, token: str) -> Cookie:
-        """Makes the cookie of this token the current one. Idempotent: what changes nothing does not count.
+        """Makes the cookie of this token the current one. Idempotent; counted only if it changes something.
 
         Raises CookieNotFoundError, CookieChangesThrottledError.
         """
@@ -52,7 +52,7 @@ class OwnCookies:
             self._record(connection, owner_id, Event("cookie_deleted", str(deleted)))
 
     def _record(self, connection: Connection, owner_id: uuid.UUID, event: Event) -> None:
-        """Counts and records a change; one too many is undone with the transaction."""
+        """Counts and records a change. Raises CookieChangesThrottledError, which rolls the change back."""
         bucket = Bucket(bucket_key(event.action, str(owner_id)), self._most_changes)
         self._attempts.count_within(connection, (bucket,), CookieChangesThrottledError)
         self._audit.record(connection, event)

@@ -1,4 +1,4 @@
-"""An owner's cookies as a whole: one change at a time, and exactly one current while there are any."""
+"""The invariants of an owner's cookies: changes are serialised, and exactly one is current if there are any."""
 
 import uuid
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from sqlalchemy import BindParameter, Connection, bindparam, select, text, updat
 
 from services.wechat_cookie.cookies.tables import cookies
 
-# Announces to every replica that what belongs in the folder of the token in the payload has changed.
+# The channel that notifies every replica of a change of the cookie with the token in the payload.
 CHANNEL = "cookies_changed"
 
-# An advisory lock and not the owner's rows: those of an owner without cookies could not be locked, and rows that
-# come while one waits would be missed. The number keeps these keys apart from other advisory locks.
+# An advisory lock instead of row locks, which would not cover owners without cookies and rows inserted during the
+# wait. The number separates these keys from other advisory locks.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 1))")
 _NOTIFY = text("SELECT pg_notify(:channel, token) FROM unnest(CAST(:tokens AS text[])) AS token")
 
@@ -34,22 +34,22 @@ _CHOOSE_NONE = (
 
 
 def lock(connection: Connection, owner_id: uuid.UUID) -> None:
-    """Waits until no other transaction changes this owner's cookies; others then wait for this one to end."""
+    """Locks the owner's cookies against changes by other transactions until the end of this one."""
     connection.execute(_LOCK, {"owner": str(owner_id)})
 
 
 def ensure_current(connection: Connection, owner_id: uuid.UUID) -> None:
-    """Makes the owner's newest cookie current if they have cookies and none is. Belongs under the owner's lock."""
+    """Makes the owner's newest cookie current if none is. The owner must be locked."""
     connection.execute(_CHOOSE_NEWEST, {"owner": owner_id})
 
 
 def choose_none(connection: Connection, owner_id: uuid.UUID) -> None:
-    """Takes the mark off the current cookie, for another to get it. Belongs under the owner's lock."""
+    """Makes no cookie current, before another one becomes it. The owner must be locked."""
     connection.execute(_CHOOSE_NONE, {"owner": owner_id})
 
 
 def announce(connection: Connection, tokens: Iterable[str]) -> None:
-    """Tells all replicas, once the transaction is committed, to look at the folders of these tokens again."""
+    """Notifies all replicas, when the transaction is committed, that the cookies of these tokens have changed."""
     changed = list(tokens)
     if changed:
         connection.execute(_NOTIFY, {"channel": CHANNEL, "tokens": changed})

@@ -1,4 +1,4 @@
-"""The sessions of deleted cookies that are to be logged out at WeChat, as rows that survive a crash."""
+"""The queue of sessions of deleted cookies to log out at WeChat, as rows that survive a crash."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ _RETRY = text("interval '45 seconds' * power(4, least(attempts, 3))")
 
 @dataclass(frozen=True, slots=True)
 class PendingLogout:
-    """A session to end. `id` is the deleted cookie's, `jar` its encrypted cookies, `attempts` counts this one."""
+    """A session to log out.
+
+    `id` is the deleted cookie's, `jar` its encrypted cookies; `attempts` includes this one.
+    """
 
     id: uuid.UUID
     token: str = field(repr=False)
@@ -24,7 +27,7 @@ class PendingLogout:
 
 
 def deletion_with_logout(*which: ColumnElement[bool]) -> Any:
-    """A statement that deletes these cookies and enters their logouts. It returns each cookie's id and token."""
+    """Returns a statement that deletes cookies and inserts their logouts. It returns each cookie's id and token."""
     deleted = (
         delete(cookies).where(*which).returning(cookies.c.id, cookies.c.token, cookies.c.jar).cte("gone")
     )
@@ -49,7 +52,7 @@ _CLAIM = (
     )
 )
 _REMOVE = delete(pending_logouts).where(pending_logouts.c.id == bindparam("logout"))
-# A replica that ended during the last attempt leaves such a row.
+# Rows of replicas that died during the last attempt.
 _EXHAUSTED = (
     delete(pending_logouts)
     .where(pending_logouts.c.due_time <= func.now(), pending_logouts.c.attempts >= MOST_ATTEMPTS)
@@ -58,7 +61,7 @@ _EXHAUSTED = (
 
 
 def claim(connection: Connection) -> PendingLogout | None:
-    """Takes a logout that is due, or None. It is due again later, should this attempt not remove it."""
+    """Claims a due logout, or returns None. Unless the attempt removes it, it becomes due again later."""
     row = connection.execute(_CLAIM).one_or_none()
     return None if row is None else PendingLogout(*row)
 
@@ -69,5 +72,5 @@ def remove(connection: Connection, logout_id: uuid.UUID) -> None:
 
 
 def remove_exhausted(connection: Connection) -> list[uuid.UUID]:
-    """Deletes the logouts whose last attempt had no end, and returns their ids."""
+    """Deletes the logouts whose last attempt was interrupted, and returns their ids."""
     return list(connection.execute(_EXHAUSTED).scalars())

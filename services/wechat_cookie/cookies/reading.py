@@ -1,4 +1,4 @@
-"""Finds cookies for their owner."""
+"""Reading an owner's cookies."""
 
 import datetime
 import uuid
@@ -28,12 +28,12 @@ _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
 
 
 def list_cookies(connection: DirectConnection, owner_id: uuid.UUID, now: datetime.datetime) -> list[Cookie]:
-    """The owner's unexpired cookies, newest first, at most MOST_LISTED. One statement."""
+    """Returns the owner's unexpired cookies, newest first, at most MOST_LISTED."""
     return [Cookie(*row) for row in _LIST.rows(connection, {"owner": owner_id, "now": now})]
 
 
 def current_cookie(connection: DirectConnection, owner_id: uuid.UUID, now: datetime.datetime) -> Cookie:
-    """The owner's current cookie. Raises CookieNotFoundError when there is none unexpired. One statement."""
+    """Returns the owner's current cookie. Raises CookieNotFoundError if there is none that is unexpired."""
     row = _CURRENT.row(connection, {"owner": owner_id, "now": now})
     if row is None:
         raise CookieNotFoundError
@@ -41,7 +41,7 @@ def current_cookie(connection: DirectConnection, owner_id: uuid.UUID, now: datet
 
 
 def avatar_of(connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime) -> Image:
-    """The avatar of one of the owner's cookies. Raises CookieNotFoundError, AvatarNotFoundError. One statement."""
+    """Returns the avatar of one of the owner's cookies. Raises CookieNotFoundError, AvatarNotFoundError."""
     row = connection.execute(_AVATAR, {"owner": owner_id, "token": token, "now": now}).one_or_none()
     if row is None:
         raise CookieNotFoundError

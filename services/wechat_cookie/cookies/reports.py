@@ -1,4 +1,4 @@
-"""Takes back how a handed-out cookie fared."""
+"""Reports of the outcome of handed-out cookies, and their effect on a cookie's health."""
 
 import datetime
 import uuid
@@ -8,24 +8,24 @@ from sqlalchemy import Connection, DateTime, Integer, Interval, bindparam, cast,
 from services.wechat_cookie.cookies.errors import AcquisitionNotFoundError
 from services.wechat_cookie.cookies.tables import acquisitions, cookies
 
-# WeChat's limits last from one hour to a day, so each one in a row doubles the pause up to that.
+# WeChat's limits last from one hour to a day, so each consecutive one doubles the pause up to that.
 LONGEST_PAUSE_HOURS = 24
 _ENOUGH_DOUBLINGS = 5
 
 _FIRST_REPORT = (
     update(acquisitions)
     .where(acquisitions.c.id == bindparam("acquisition"), acquisitions.c.outcome.is_(None))
-    .values(outcome=bindparam("told"), reported_time=bindparam("now"))
+    .values(outcome=bindparam("reported"), reported_time=bindparam("now"))
     .returning(acquisitions.c.cookie_id, acquisitions.c.acquired_time)
 )
 _COOKIE_OF = select(acquisitions.c.cookie_id).where(acquisitions.c.id == bindparam("acquisition"))
 _HEALTH = select(cookies.c.health, cookies.c.cooling_until).where(cookies.c.id == bindparam("cookie"))
 
-# By id and never by token: a cookie that has replaced this one is another session.
+# By id, not by token: a cookie that has replaced this one is another session.
 _THE_COOKIE = cookies.c.id == bindparam("cookie")
-# Several programs may have the cookie when WeChat limits it. The first report starts the pause; what was handed out
-# before that says nothing of the time after it, so it neither prolongs the pause nor ends it.
-_NEWS = func.coalesce(cookies.c.limited_time <= bindparam("acquired"), True)
+# Several programs may have the cookie when WeChat limits it. The first report starts the pause. Reports of
+# hand-outs from before neither prolong the pause nor end it.
+_IS_NEWER = func.coalesce(cookies.c.limited_time <= bindparam("acquired"), True)
 _NOT_DEAD = cookies.c.health != "dead"
 
 _DEAD = update(cookies).where(_THE_COOKIE).values(health="dead", cooling_until=None)
@@ -34,7 +34,7 @@ _PAUSE = func.make_interval(0, 0, 0, 0, _HOURS, type_=Interval)
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _RATE_LIMITED = (
     update(cookies)
-    .where(_THE_COOKIE, _NOT_DEAD, _NEWS)
+    .where(_THE_COOKIE, _NOT_DEAD, _IS_NEWER)
     .values(
         health="cooling_down",
         cooling_until=_NOW + _PAUSE,
@@ -44,21 +44,21 @@ _RATE_LIMITED = (
 )
 _OK = (
     update(cookies)
-    .where(_THE_COOKIE, _NOT_DEAD, _NEWS)
+    .where(_THE_COOKIE, _NOT_DEAD, _IS_NEWER)
     .values(health="ok", cooling_until=None, limited_time=None, limited_count=0)
 )
-# "error" says nothing of the cookie.
+# "error" has no effect on the cookie.
 _EFFECTS = {"dead": _DEAD, "rate_limited": _RATE_LIMITED, "ok": _OK}
 
 
 def report(connection: Connection, acquisition_id: uuid.UUID, outcome: str, now: datetime.datetime) -> str:
-    """Notes how a hand-out fared and what that says of the cookie. Gives the cookie's health at `now`.
+    """Records the outcome of a hand-out and updates the cookie's health. Returns the health at `now`.
 
-    The first report of a hand-out counts, a repeat changes nothing. A cookie that is gone is "dead". Raises
-    AcquisitionNotFoundError.
+    Only the first report of a hand-out counts; a retry changes nothing. A deleted cookie is "dead". Raises
+    AcquisitionNotFoundError if there is no such hand-out.
     """
-    told = {"acquisition": acquisition_id, "told": outcome, "now": now}
-    first = connection.execute(_FIRST_REPORT, told).one_or_none()
+    values = {"acquisition": acquisition_id, "reported": outcome, "now": now}
+    first = connection.execute(_FIRST_REPORT, values).one_or_none()
     if first is None:
         cookie_id = connection.execute(_COOKIE_OF, {"acquisition": acquisition_id}).scalar()
     else:

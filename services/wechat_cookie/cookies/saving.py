@@ -1,4 +1,4 @@
-"""Saves what a login yielded, in the transaction that ends the login."""
+"""Saves the cookie of a login, in the transaction of the login's write."""
 
 import datetime
 import uuid
@@ -15,7 +15,7 @@ from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.vault import Vault
 
-# The cookies themselves last four days from the login; the product keeps a margin below that.
+# WeChat's cookies last four days from the login; the product keeps a margin below that.
 LIFETIME = datetime.timedelta(hours=88)
 MOST_NAME_LENGTH = 200
 MOST_AVATAR_URL_LENGTH = 2048
@@ -26,7 +26,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class NewCookie:
-    """What a login yielded. `created_time` is when the official account was logged in, an aware datetime."""
+    """The result of a login. `created_time` is when the official account was logged in, an aware datetime."""
 
     id: uuid.UUID
     token: str = field(repr=False)
@@ -51,11 +51,10 @@ _INSERT = insert(cookies).returning(*COLUMNS)
 def save(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
     """Saves `new` as its owner's current cookie, in the open transaction of `connection`.
 
-    It replaces the owner's former cookie of the same official account, or of the same token. The exported folders
-    follow by themselves: the commit announces the change to the FolderKeeper of each replica.
+    It replaces the owner's previous cookie of the same official account, or of the same token. The commit notifies
+    the FolderKeeper of each replica, which updates the exported folders.
 
-    Raises OwnedByAnotherAccountError or OwnerDeletedError; the transaction is as it was before the call and can
-    go on.
+    Raises OwnedByAnotherAccountError or OwnerDeletedError; the transaction is then unchanged and can continue.
     """
     owners.lock(connection, new.owner_id)
     gone = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == new.owner_id)
@@ -65,7 +64,7 @@ def save(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
         with connection.begin_nested():
             return _replace(connection, vault, new)
     except exc.IntegrityError as error:
-        # Under the owner's lock only another owner's cookie can be in the way.
+        # Since the owner is locked, only another owner's cookie can conflict.
         if constraint_of(error) == "cookies_token_key":
             raise OwnedByAnotherAccountError from None
         raise
@@ -84,15 +83,15 @@ def complete(
 ) -> Cookie | None:
     """Adds the details from the home page to a saved cookie; empty or None values change nothing.
 
-    Gives the cookie as it is then, or None when it is gone already. Idempotent.
+    Returns the changed cookie, or None if it was deleted. Idempotent.
     """
-    told: dict[str, object] = {
+    details: dict[str, object] = {
         "name": name[:MOST_NAME_LENGTH],
         "avatar_url": avatar_url[:MOST_AVATAR_URL_LENGTH],
     }
     if avatar is not None:
-        told.update(avatar=avatar.content, avatar_type=avatar.content_type)
-    statement = _COMPLETE.values({column: value for column, value in told.items() if value})
+        details.update(avatar=avatar.content, avatar_type=avatar.content_type)
+    statement = _COMPLETE.values({column: value for column, value in details.items() if value})
     row = connection.execute(statement, {"cookie": cookie_id}).one_or_none()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""A background loop that removes expired cookies."""
+"""A background loop that deletes expired cookies."""
 
 import datetime
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from services.wechat_cookie.cookies import expiry
 _log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 60.0
-# Replicas wake for the same expiry; there is no point in looking more often than this.
+# The shortest interval; all replicas wake for the same expiry.
 LEAST_SECONDS = 0.5
 
 
 class Sweeper:
-    """Sweeps every minute, and sooner when a cookie expires sooner. Every replica may have one."""
+    """Sweeps every minute, or sooner if a cookie expires sooner. Several replicas may run one each."""
 
     def __init__(self, database: Database, now: Callable[[], datetime.datetime]) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class Sweeper:
         self._loop = BackgroundLoop("sweeper", self._sweep_and_look_ahead, SWEEP_SECONDS)
 
     def start(self) -> None:
-        """Starts the thread; it begins with a sweep."""
+        """Starts the thread, which begins with a sweep."""
         self._loop.start()
 
     def stop(self) -> None:
@@ -33,9 +33,9 @@ class Sweeper:
         self._loop.stop()
 
     def sweep(self) -> int:
-        """Removes all expired cookies and old records, and returns the number of cookies.
+        """Deletes all expired cookies and old records, and returns the number of cookies.
 
-        Each owner's removal is a transaction of its own, so a sweep after one that raised does the rest.
+        Each owner has a separate transaction, so the next sweep completes one that raised.
         """
         now, removed = self._now(), 0
         while not self._loop.is_stopping:
@@ -44,10 +44,10 @@ class Sweeper:
             for owner_id in owners:
                 with self._database.transaction() as connection:
                     removed += expiry.remove_expired(connection, owner_id, now)
-            if len(owners) < expiry.OWNERS_AT_ONCE:
+            if len(owners) < expiry.OWNERS_BATCH:
                 break
         with self._database.reading() as connection:
-            expiry.forget_the_past(connection, now)
+            expiry.delete_old_records(connection, now)
         return removed
 
     def _sweep_and_look_ahead(self) -> float:

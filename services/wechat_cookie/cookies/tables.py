@@ -1,4 +1,4 @@
-"""The tables of cookies, of their hand-outs, of pending logouts, and of owners whose account is gone."""
+"""The tables of cookies, hand-outs, pending logouts and deleted owners."""
 
 from sqlalchemy import (
     BigInteger,
@@ -33,20 +33,20 @@ cookies = Table(
     Column("expire_time", DateTime(timezone=True), nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("avatar_url", Text, nullable=False, server_default=""),
-    # Both or neither. Kept here because the exported folder may be another replica's, or lost.
+    # Both or neither. Stored here, because the exported folder may be on another replica, or lost.
     Column("avatar", LargeBinary),
     Column("avatar_type", Text),
     Column("local", Text, Computed("'static/cookies/'::text || token", persisted=True), nullable=False),
     Column("is_current", Boolean, nullable=False),
-    # The official account's id at WeChat (gh_…); NULL when WeChat did not tell it.
+    # The official account's id at WeChat (gh_…); NULL if WeChat did not return it.
     Column("original_id", Text),
     # MpCookies as JSON, encrypted by the vault.
     Column("jar", LargeBinary, nullable=False),
-    # Grows with every change of what the exported folder holds, and is the folder's modification time in
-    # microseconds: so a folder's state is known without reading it.
+    # Grows with every change of the exported folder's contents, and is the folder's modification time in
+    # microseconds, so that the folder's state is known without reading it.
     Column("revision", BigInteger, nullable=False),
     Column("health", Text, nullable=False, server_default="ok"),
-    # Until when WeChat is left alone, since when, and how often that happened in a row.
+    # The end of the cooling time, its start, and the number of consecutive limits.
     Column("cooling_until", DateTime(timezone=True)),
     Column("limited_time", DateTime(timezone=True)),
     Column("limited_count", SmallInteger, nullable=False, server_default="0"),
@@ -64,7 +64,7 @@ Index("cookies_newest_of_owner_idx", cookies.c.owner_id, cookies.c.created_time.
 Index("cookies_owner_email_idx", func.lower(cookies.c.owner_email))
 Index("cookies_expire_time_idx", cookies.c.expire_time)
 
-# Each hand-out, kept after the cookie is gone: who had whose cookie, when, and how it fared.
+# Each hand-out, kept after the cookie is deleted: the program, the cookie, the owner, the time and the outcome.
 acquisitions = Table(
     "acquisitions",
     metadata,
@@ -86,23 +86,23 @@ acquisitions = Table(
 )
 Index("acquisitions_acquired_time_idx", acquisitions.c.acquired_time)
 
-# The sessions of deleted cookies that WeChat has not ended yet.
+# The sessions of deleted cookies that are not logged out at WeChat yet.
 pending_logouts = Table(
     "pending_logouts",
     metadata,
     # The deleted cookie's.
     Column("id", Uuid, primary_key=True),
     Column("token", Text, nullable=False),
-    # The deleted cookie's, as it was encrypted.
+    # The deleted cookie's, still encrypted.
     Column("jar", LargeBinary, nullable=False),
-    # By the database's clock, as due_time is.
+    # By the database's clock, like due_time.
     Column("created_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("due_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("attempts", Integer, nullable=False, server_default="0"),
 )
 Index("pending_logouts_due_time_idx", pending_logouts.c.due_time)
 
-# Owners whose deletion has cascaded. A login that was under way then must not save a cookie without an owner.
+# Owners whose deletion has cascaded. A login that was running then must not save a cookie.
 deleted_owners = Table(
     "deleted_owners",
     metadata,

@@ -1,4 +1,4 @@
-"""The exported copy of the cookies: a folder for each, which scripts on this machine read.
+"""The exported copies of the cookies: a folder for each, for scripts on this machine.
 
-The database is the truth. A folder is written, replaced and removed to match it, and never read back.
+The database is authoritative. A folder is written, replaced and removed to match it, and never read.
 """

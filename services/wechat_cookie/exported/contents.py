@@ -1,4 +1,4 @@
-"""What a cookie's exported folder holds."""
+"""The contents of a cookie's exported folder."""
 
 import datetime
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.mp.cookies import MpCookies
 
-# The newest that every Python 3 which a script may run on can read.
+# The newest protocol that all Python versions of such scripts can read.
 _PICKLE_PROTOCOL = 4
 COOKIE_FILE = "cookie.json"
 JAR_FILE = "gzhcookies.cookie"
@@ -19,7 +19,7 @@ FILES = (AVATAR_FILE, JAR_FILE, COOKIE_FILE)
 
 @dataclass(frozen=True, slots=True)
 class ExportedCookie:
-    """A cookie with all that its folder shows. `avatar` is the picture's bytes, None without one."""
+    """A cookie with all data of its folder. `avatar` is the picture, or None."""
 
     cookie: Cookie
     original_id: str | None
@@ -28,9 +28,9 @@ class ExportedCookie:
 
 
 def files_of(exported: ExportedCookie) -> Mapping[str, bytes]:
-    """The files by name: `cookie.json`, `gzhcookies.cookie` (a pickled RequestsCookieJar) and perhaps `avatar.jpg`.
+    """Returns the files by name: `cookie.json`, `gzhcookies.cookie` (a pickled RequestsCookieJar), `avatar.jpg`.
 
-    The pickle is for the scripts that load it today. This product never reads one: that would run what is in it.
+    The pickle is for existing scripts. This product never loads one, which would execute code in it.
     """
     files = {
         COOKIE_FILE: _cookie_json(exported),

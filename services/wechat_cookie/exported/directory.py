@@ -1,4 +1,4 @@
-"""The directory of exported folders: each appears whole, is private to its owner, and follows no link."""
+"""The directory of exported folders. They appear atomically and are private; links are not followed."""
 
 import contextlib
 import os
@@ -13,25 +13,29 @@ from services.wechat_cookie.mp.addresses import is_token
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
-# What is being written, or on its way out. Within the directory itself: a rename works on one file system only.
+# The folder for folders that are being written or removed. In the same directory, because a rename needs one file
+# system.
 WORKSHOP = ".incoming"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _REAL_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class InTheWayError(Exception):
-    """Something that is no folder, a link for example, has a token's name. It is neither followed nor removed."""
+    """There is something other than a folder, such as a link, with a token's name.
+
+    It is neither followed nor removed.
+    """
 
 
 class ExportDirectory:
-    """Folders named after tokens, under `root`. What has any other name is left alone.
+    """Folders named by tokens, under `root`. Anything with another name is ignored.
 
     Several processes may share a `root`, but only one at a time may write or remove the same token's folder. The
-    file system must keep modification times to the microsecond, as the usual ones do.
+    file system must support modification times in microseconds, like the usual ones.
     """
 
     def __init__(self, root: Path) -> None:
-        """Creates `root` if it is missing, and restricts it to its owner. Raises OSError."""
+        """Creates `root` if it is missing, and restricts it to its owner. Raises OSError if that fails."""
         self._root = root
         self._workshop = root / WORKSHOP
         root.mkdir(parents=True, exist_ok=True)
@@ -39,7 +43,7 @@ class ExportDirectory:
         self._workshop.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
     def revisions(self) -> dict[str, int]:
-        """The revision of each folder by token. Raises OSError."""
+        """Returns the revision of each folder by token. Raises OSError if the directory cannot be read."""
         with os.scandir(self._root) as entries:
             return {
                 entry.name: _revision(entry.stat(follow_symlinks=False))
@@ -48,7 +52,7 @@ class ExportDirectory:
             }
 
     def revision(self, token: str) -> int | None:
-        """The revision of the token's folder, None if there is none. Raises ValueError, InTheWayError, OSError."""
+        """Returns the revision of the token's folder, or None. Raises ValueError, InTheWayError, OSError."""
         try:
             status = self._folder(token).lstat()
         except FileNotFoundError:
@@ -58,10 +62,10 @@ class ExportDirectory:
         return _revision(status)
 
     def write(self, token: str, files: Mapping[str, bytes], revision: int) -> None:
-        """Makes the token's folder hold exactly those of FILES that are in `files`.
+        """Writes the token's folder, so that of FILES it has exactly those in `files`.
 
-        A new folder appears whole; in an old one each file is replaced whole. Raises ValueError for what is no
-        token, InTheWayError, OSError.
+        A new folder appears atomically; in an existing one each file is replaced atomically. Raises ValueError for
+        an invalid token, InTheWayError, OSError.
         """
         folder = self._folder(token)
         made = Path(tempfile.mkdtemp(dir=self._workshop))
@@ -71,17 +75,17 @@ class ExportDirectory:
             try:
                 made.rename(folder)
             except OSError:
-                # Only an empty folder can be renamed over; the files of any other are replaced one by one.
+                # Only an empty folder can be replaced by a rename; in others, the files are replaced one by one.
                 _replace_files(folder, made, files)
-            # Last of all: a folder that is not finished has another revision and is written again.
+            # Last, so that an incomplete folder has another revision and is written again.
             os.utime(folder, ns=(revision * 1000, revision * 1000), follow_symlinks=False)
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
     def remove(self, token: str) -> None:
-        """Removes the token's folder, which disappears whole. Idempotent.
+        """Removes the token's folder atomically. Idempotent.
 
-        Raises ValueError for what is no token, InTheWayError, OSError.
+        Raises ValueError for an invalid token, InTheWayError, OSError.
         """
         if self.revision(token) is None:
             return
@@ -91,7 +95,7 @@ class ExportDirectory:
         shutil.rmtree(leaving)
 
     def remove_leftovers(self, before: float) -> None:
-        """Removes what a process that died in between left behind before `before`, in seconds since 1970."""
+        """Removes temporary folders of processes that died before `before`, in seconds since 1970."""
         with os.scandir(self._workshop) as entries:
             leftovers = [
                 entry.path for entry in entries if entry.stat(follow_symlinks=False).st_ctime < before
@@ -113,7 +117,7 @@ def _write_file(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(path, _NEW_FILE, PRIVATE_FILE), "wb") as file:
         file.write(content)
         file.flush()
-        # After a power cut a name without content would look finished, and would not be written again.
+        # After a power failure, a file without its content would look complete, and would not be written again.
         os.fsync(file.fileno())
 
 

@@ -1,4 +1,4 @@
-"""Makes exported folders match the database."""
+"""Synchronises exported folders with the database."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from services.wechat_cookie.vault import UnreadableSecretError, Vault
 _log = structlog.get_logger(__name__)
 
 PAGE = 5000
-# Writing three files takes far less; what is older was left by a process that died.
+# Far longer than writing three files takes; older temporary folders are of processes that died.
 LEFTOVER_SECONDS = 600.0
 
-# Replicas that share the directory write one token's folder one after the other, each after what it reads here. The
-# number keeps these keys apart from other advisory locks.
+# Serialises replicas that share the directory, from reading a token's row to writing its folder. The number
+# separates these keys from other advisory locks.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 2))")
 _REVISION = select(cookies.c.revision).where(
     cookies.c.token == bindparam("token"), cookies.c.expire_time > bindparam("now")
@@ -53,11 +53,10 @@ class Folders:
         self._now = now
 
     def sync(self, token: str) -> None:
-        """Makes the token's folder what the committed row says: written, replaced or removed. Idempotent.
+        """Writes, replaces or removes the token's folder to match the committed row. Idempotent.
 
-        Call it after the commit. If the process dies before the call, the next reconcile does it.
-
-        Raises DatabaseUnavailableError, InTheWayError, OSError, UnreadableSecretError.
+        Call it after the commit. If the process dies before, the next reconcile does it. Raises
+        DatabaseUnavailableError, InTheWayError, OSError, UnreadableSecretError.
         """
         with self._database.transaction() as connection:
             connection.execute(_LOCK, {"token": token})
@@ -68,10 +67,10 @@ class Folders:
                 self._directory.write(token, files_of(self._read(connection, token)), wanted)
 
     def reconcile(self, stopping: Callable[[], bool] = lambda: False) -> None:
-        """Syncs every token whose folder is missing, altered, out of date, or should be gone.
+        """Syncs every token whose folder is missing, changed, outdated, or should not exist.
 
-        What fails for one token is logged and does not stop the others. Ends early once `stopping()` is true.
-        Raises DatabaseUnavailableError and, when the directory cannot be read, OSError.
+        A failure for one token is logged and does not affect the others. Ends early once `stopping()` is true.
+        Raises DatabaseUnavailableError, and OSError if the directory cannot be read.
         """
         surplus = self._directory.revisions()
         behind = [token for token, revision in self._wanted() if surplus.pop(token, None) != revision]
@@ -82,7 +81,7 @@ class Folders:
         self._directory.remove_leftovers(self._now().timestamp() - LEFTOVER_SECONDS)
 
     def sync_or_log(self, token: str) -> None:
-        """sync() for those who cannot do anything about a folder that stays behind."""
+        """Calls sync() and logs errors of the folder."""
         try:
             self.sync(token)
         except (InTheWayError, OSError, UnreadableSecretError) as error:

@@ -1,4 +1,4 @@
-"""A background loop that keeps a replica's exported folders as the database is."""
+"""A background loop that keeps a replica's exported folders equal to the database."""
 
 import queue
 import time
@@ -7,36 +7,37 @@ from services.chassis.background_loop import BackgroundLoop
 from services.wechat_cookie.exported.folders import Folders
 
 RECONCILE_SECONDS = 60.0
-# With hundreds of thousands of folders a pass takes seconds; then it comes less often, for a fiftieth of the time.
-LEAST_REST = 50
+# With hundreds of thousands of folders a reconcile takes seconds. It then runs less often, at most 1/50 of the
+# time.
+LEAST_PAUSE_FACTOR = 50
 
 
 class FolderKeeper:
-    """Syncs what notice() names, and reconciles everything at start, every minute, and after an outage."""
+    """Syncs tokens passed to notice(), and reconciles everything at start, every minute, and after an outage."""
 
     def __init__(self, folders: Folders, reconcile_seconds: float = RECONCILE_SECONDS) -> None:
         self._folders = folders
         self._reconcile_seconds = reconcile_seconds
         # A token to sync; None for a reconcile or, when the loop is stopping, for nothing.
         self._noticed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._deaf = False
+        self._is_disconnected = False
         self._due = 0.0
         self._loop = BackgroundLoop(
             "folder-keeper", self._step, 0.0, interrupt=lambda: self._noticed.put(None)
         )
 
     def notice(self, token: str) -> None:
-        """Has the folder of this token synced. Does not block."""
+        """Schedules a sync of this token's folder. Does not block."""
         self._noticed.put(token)
 
-    def hears(self, connected: bool) -> None:
-        """Tells whether notifications arrive. After a time without them everything is reconciled."""
-        if connected and self._deaf:
+    def set_connected(self, connected: bool) -> None:
+        """Sets whether notifications are received. After a reconnection everything is reconciled."""
+        if connected and self._is_disconnected:
             self._noticed.put(None)
-        self._deaf = not connected
+        self._is_disconnected = not connected
 
     def start(self) -> None:
-        """Starts the thread; it begins with a reconcile."""
+        """Starts the thread, which begins with a reconcile."""
         self._loop.start()
 
     def stop(self) -> None:
@@ -47,14 +48,16 @@ class FolderKeeper:
         token = self._next()
         if self._loop.is_stopping:
             return
-        due, self._due = self._due, 0.0  # Whatever fails here is followed by a reconcile.
+        due, self._due = self._due, 0.0  # After any failure here, a reconcile is due.
         if token is not None:
             self._folders.sync_or_log(token)
             self._due = due
             return
         start = time.monotonic()
         self._folders.reconcile(lambda: self._loop.is_stopping)
-        self._due = max(start + self._reconcile_seconds, start + (time.monotonic() - start) * LEAST_REST)
+        self._due = max(
+            start + self._reconcile_seconds, start + (time.monotonic() - start) * LEAST_PAUSE_FACTOR
+        )
 
     def _next(self) -> str | None:
         try:

@@ -1,1 +1,1 @@
-"""Logins by QR code: a state machine in PostgreSQL that any replica polls WeChat for, and that any one watches."""
+"""Logins by QR code: a state machine in PostgreSQL, which any replica can advance and any client can watch."""

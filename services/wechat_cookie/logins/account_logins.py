@@ -1,4 +1,4 @@
-"""Starts, reads, watches and cancels an account's own logins. Those of other accounts count as not found."""
+"""Starts, reads, watches and cancels an account's own logins. Logins of other accounts are not found."""
 
 import datetime
 import time
@@ -29,12 +29,12 @@ from services.wechat_cookie.logins.streams.hub import EventHub, Watcher
 from services.wechat_cookie.logins.streams.watching import EventReader
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
-TRY_AGAIN = datetime.timedelta(seconds=30)
-# How often a call that waits for the first QR code looks at its own deadline.
-GLANCE_SECONDS = 0.5
+RETRY_AFTER = datetime.timedelta(seconds=30)
+# The interval at which a call that waits for the first QR code checks its deadline.
+DEADLINE_CHECK_SECONDS = 0.5
 
 _SHOWING_QR = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
-_FIRST_NEWS = frozenset({"qr_code", "success", "failure"})
+_FIRST_RESULT = frozenset({"qr_code", "success", "failure"})
 
 
 def _visible() -> ColumnElement[bool]:
@@ -62,8 +62,10 @@ _COOKIE = select(*COOKIE_COLUMNS).where(cookies.c.id == bindparam("cookie"))
 
 @dataclass(frozen=True, slots=True)
 class LoginView:
-    """How a login stands. `qr_image` is there while the QR code waits to be scanned, `cookie` after success
-    unless it has been deleted since."""
+    """The state of a login.
+
+    `qr_image` is set while the QR code can be scanned, `cookie` after success unless it was
+    deleted since."""
 
     stage: Stage
     message: str
@@ -78,7 +80,7 @@ class LoginView:
 
 
 class Watch:
-    """One look at the events of one login, that may wait for them."""
+    """A client's watch of one login's events."""
 
     def __init__(
         self, login_id: str, last_sequence: int, has_ended: bool, watcher: Watcher, reader: EventReader
@@ -90,26 +92,29 @@ class Watch:
         self._reader = reader
 
     def close(self) -> None:
-        """Ends events() within moments; for any thread."""
+        """Ends events() promptly. May be called from any thread."""
         self._watcher.close()
 
     def events(self, after: int) -> Iterator[pb.LoginEvent]:
-        """The events after the sequence `after`, until the last, with heartbeats; nothing if all are known."""
+        """Yields the events after the sequence `after` up to the last, and heartbeats; nothing if all are known."""
         known = min(after, self._last_sequence)
         if not (self._has_ended and known == self._last_sequence):
             yield from self._reader.stream(self._login_id, known, self._watcher)
 
     def wait_for_qr(self, seconds: float) -> None:
-        """Waits until there is a QR code, or the login has ended, or `seconds` are over."""
+        """Waits until there is a QR code, the login has ended, or `seconds` have passed."""
         until = time.monotonic() + seconds
-        for event in self._reader.stream(self._login_id, 0, self._watcher, GLANCE_SECONDS):
-            if event.WhichOneof("event") in _FIRST_NEWS or time.monotonic() >= until:
+        for event in self._reader.stream(self._login_id, 0, self._watcher, DEADLINE_CHECK_SECONDS):
+            if event.WhichOneof("event") in _FIRST_RESULT or time.monotonic() >= until:
                 return
 
 
 class AccountLogins:
-    """The logins of accounts. `new_key` makes unguessable login keys, `nudge` wakes the poller,
-    `check_access` has an account's access checked soon, since it may have ended while the call was on its way."""
+    """The logins of accounts.
+
+    `new_key` returns unguessable login keys, `nudge` wakes the poller, and `check_access` schedules a check of an
+    account's access, which may have ended during the call.
+    """
 
     def __init__(
         self,
@@ -138,10 +143,10 @@ class AccountLogins:
         self._measures = measures
 
     def start(self, caller: Principal) -> str:
-        """Starts a login and gives its key. Not idempotent.
+        """Starts a login and returns its key. Not idempotent.
 
-        Raises TooManyLoginsError or LoginStartsThrottledError, exact under parallel calls, or TokenRevokedError
-        when the account was deleted just now.
+        Raises TooManyLoginsError or LoginStartsThrottledError, whose limits are exact for concurrent calls, or
+        TokenRevokedError if the account was just deleted.
         """
         now = self._now()
         owner_id = uuid.UUID(caller.account_id)
@@ -161,7 +166,7 @@ class AccountLogins:
                 raise TokenRevokedError
             running = connection.execute(_COUNT, {"owner": owner_id}).scalar_one()
             if running >= self._limits.most_per_account:
-                raise TooManyLoginsError(retry_after=TRY_AGAIN)
+                raise TooManyLoginsError(retry_after=RETRY_AFTER)
             self._starts.count(connection, owner_id)
             self._rows.insert(connection, transition, now)
         self._check_access(caller.account_id)
@@ -169,7 +174,7 @@ class AccountLogins:
         return transition.state.id
 
     def view(self, owner_id: uuid.UUID, login_id: str) -> LoginView:
-        """How the login stands. Raises LoginNotFoundError."""
+        """Returns the state of the login. Raises LoginNotFoundError."""
         with self._database.reading() as connection:
             row = self._row(connection, owner_id, login_id)
             cookie = self._cookie(connection, row.cookie_id) if row.stage == Stage.SUCCEEDED else None
@@ -186,8 +191,8 @@ class AccountLogins:
 
     @contextmanager
     def watch(self, caller: Principal, login_id: str) -> Iterator[Watch]:
-        """A look at the login's events. Raises LoginNotFoundError."""
-        # Watched first and read afterwards, so that nothing falls between the two.
+        """Yields a watch of the login's events. Raises LoginNotFoundError."""
+        # Subscribed before the row is read, so that no event is missed in between.
         with self._hub.watching(login_id, caller) as watcher:
             with self._database.reading() as connection:
                 row = self._row(connection, uuid.UUID(caller.account_id), login_id)
@@ -195,7 +200,7 @@ class AccountLogins:
             yield Watch(login_id, row.last_sequence, row.ended_at is not None, watcher, self._reader)
 
     def cancel(self, owner_id: uuid.UUID, login_id: str) -> None:
-        """Ends the login if it still runs. Idempotent. Raises LoginNotFoundError."""
+        """Cancels the login if it is still running. Idempotent. Raises LoginNotFoundError."""
         with self._database.transaction() as connection:
             row = connection.execute(_FOR_UPDATE, self._key(owner_id, login_id)).one_or_none()
             if row is None:

@@ -1,4 +1,4 @@
-"""All that makes logins happen in one replica, put together: poller, hub, upkeep, and what the RPCs call."""
+"""Creates what processes logins in one replica: the poller, the event hub, upkeep, and the rules of the RPCs."""
 
 import datetime
 import secrets
@@ -27,7 +27,7 @@ from services.wechat_cookie.vault import Vault
 
 
 class LoginEngine:
-    """`account_logins` serves the RPCs; `retention.end_logins_of` belongs into the deletion of an account."""
+    """The parts. `account_logins` is for the RPCs, `retention.end_logins_of` for the deletion of an account."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class LoginEngine:
         registry: CollectorRegistry,
         principals: Principals,
     ) -> None:
-        """`principals` asks Identity for accounts by id.
+        """`principals` returns accounts of Identity by id.
 
-        `client` should keep as many connections as `threads` has for polls and acts together.
+        `client` should keep as many connections as `threads` has for polls and other steps together.
         """
         measures = LoginMeasures(registry)
         rows = LoginRows(vault, uuid.uuid4)
@@ -68,7 +68,7 @@ class LoginEngine:
             self._hub,
             measures,
             starts,
-            # There may be no login for hours, and idle connections are of no use then.
+            # Closes idle connections, as there may be no login for hours.
             client.close,
             threads.sweep_seconds,
         )
@@ -87,19 +87,21 @@ class LoginEngine:
         )
 
     def start(self) -> None:
-        """Starts to listen, to poll and to clean up."""
+        """Starts all threads."""
         self._hub.start()
         self._poller.start()
         self._upkeep.start()
         self.access.start()
 
     def end_streams(self) -> None:
-        """Ends every stream of this replica, so that its callers attach to another one. Idempotent."""
+        """Ends every stream of this replica, so that clients reconnect to another one. Idempotent."""
         self._hub.stop()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ends the streams and the threads; other replicas go on with the logins. An exchange with WeChat that
-        takes longer than `seconds` is abandoned."""
+        """Ends the streams and the threads; other replicas continue the logins.
+
+        An exchange with WeChat that takes longer
+        than `seconds` is abandoned."""
         self._poller.stop(seconds)
         self.access.stop()
         self._upkeep.stop()

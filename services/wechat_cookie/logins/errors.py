@@ -1,4 +1,4 @@
-"""The outcomes of login calls that the contract names."""
+"""The errors of the RPCs of logins."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class LoginNotFoundError(DomainError):
 
 @dataclass(eq=False)
 class AccessEndedError(DomainError):
-    """The account that began the login has lost its access since, so nothing is saved for it."""
+    """The account that started the login has lost its access, so nothing is saved for it."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACCESS_ENDED"
@@ -27,7 +27,7 @@ class AccessEndedError(DomainError):
 
 @dataclass(eq=False)
 class TooManyLoginsError(ThrottledError):
-    """The account has as many running logins as one may have."""
+    """The account has the maximum number of running logins."""
 
     reason = "TOO_MANY_LOGINS"
     message: str = "同时进行的登录过多，请先完成或取消已有的登录"
@@ -35,7 +35,7 @@ class TooManyLoginsError(ThrottledError):
 
 @dataclass(eq=False)
 class LoginStartsThrottledError(ThrottledError):
-    """The account, or the way out to WeChat, has had as many starts of logins within an hour as it may."""
+    """The account, or the egress to WeChat, has reached the limit of starts of logins within an hour."""
 
     reason = "LOGIN_STARTS_THROTTLED"
     message: str = "一小时内发起的登录过多，请稍后再试"
@@ -43,7 +43,7 @@ class LoginStartsThrottledError(ThrottledError):
 
 @dataclass(eq=False)
 class ReplicaStoppingError(DomainError):
-    """This replica stops, the login goes on: WatchLogin picks it up at another one."""
+    """This replica is stopping. The login continues, and WatchLogin resumes it at another replica."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "REPLICA_STOPPING"

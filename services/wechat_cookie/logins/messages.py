@@ -1,4 +1,4 @@
-"""Events of a login as the contract's messages; here and not in api/, because they are stored as they are sent."""
+"""Conversion of a login's events to messages. It is not in api/, because events are stored as they are sent."""
 
 import datetime
 
@@ -13,7 +13,7 @@ from services.wechat_cookie.logins.rules.stages import Reason
 def to_message(
     event: Event, login_id: str, sequence: int, now: datetime.datetime, cookie: Cookie | None
 ) -> pb.LoginEvent:
-    """The message of an event. `cookie` is that of a success, None if it has gone again already."""
+    """Returns the message of an event. `cookie` is that of a success, or None if it was deleted."""
     message = _blank(login_id, sequence, now)
     match event:
         case QrShown():
@@ -43,14 +43,14 @@ def is_last(message: pb.LoginEvent) -> bool:
 
 
 def access_ended(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
-    """The last event of a stream whose caller has lost access, whatever becomes of the login."""
+    """Returns the last event of a stream whose caller has lost access, also if the login continues."""
     reason = Reason.ACCESS_ENDED
     event = Failed(reason, wording.REASONS[reason], reason not in wording.NOT_RETRYABLE)
     return to_message(event, login_id, sequence, now, None)
 
 
 def heartbeat(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
-    """Says that nothing has happened since the event `sequence`."""
+    """Returns a heartbeat: nothing has happened since the event `sequence`."""
     message = _blank(login_id, sequence, now)
     message.heartbeat.SetInParent()
     return message

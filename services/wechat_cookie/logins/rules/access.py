@@ -1,4 +1,4 @@
-"""Whether the account that began a login, or watches it, still has access."""
+"""Whether the account that started a login, or watches it, still has access."""
 
 import datetime
 from dataclasses import replace
@@ -10,14 +10,14 @@ from services.wechat_cookie.logins.rules.transition import Transition, failed, w
 
 
 def account_end(owner: Principal) -> datetime.datetime | None:
-    """When the account's access ends by time; None for never."""
+    """Returns when the account's access expires, or None for never."""
     return None if owner.is_admin else owner.expired_time
 
 
 def holds(tokens_valid_after: int | None, owner: Principal | None, now: datetime.datetime) -> bool:
-    """Whether a caller has access at `now` whose token was valid when the account had `tokens_valid_after`.
+    """Whether a caller still has access at `now`; its token was valid when the account had `tokens_valid_after`.
 
-    `owner` is the account as it is now, None when it is deleted.
+    `owner` is the current account, or None if it was deleted.
     """
     if owner is None or not owner.has_access(now):
         return False
@@ -28,14 +28,14 @@ def holds(tokens_valid_after: int | None, owner: Principal | None, now: datetime
 
 
 def state_holds(state: LoginState, owner: Principal | None, now: datetime.datetime) -> bool:
-    """Whether the account that began the login still has the access that it began it with."""
+    """Whether the account that started the login still has the access with which it was started."""
     return holds(state.tokens_valid_after, owner, now)
 
 
 def account_changed(state: LoginState, owner: Principal | None, now: datetime.datetime) -> Transition | None:
-    """What follows for a login when its account has become `owner`; None when nothing does.
+    """Returns the transition of a login whose account has changed to `owner`, or None if there is none.
 
-    A login whose cookie is saved goes on: what is left of it is the cookie's name and picture.
+    A login whose cookie is saved continues: only the cookie's name and picture are left to fetch.
     """
     if state.step is None or state.step is Step.DESCRIBE:
         return None
@@ -46,7 +46,7 @@ def account_changed(state: LoginState, owner: Principal | None, now: datetime.da
 
 
 def ended_by_time(state: LoginState, now: datetime.datetime) -> Transition | None:
-    """The end of a login whose account's access has ended by time; None while it has not."""
+    """Returns the end of a login whose account's access has expired, or None if it has not."""
     if state.step is None or state.step is Step.DESCRIBE:
         return None
     if state.access_until is None or now < state.access_until:

@@ -1,4 +1,4 @@
-"""The events of a login that its watchers receive. Success or failure comes once, as the last event."""
+"""The events of a login, which clients receive. The last event, and only it, is a success or failure."""
 
 import datetime
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from services.wechat_cookie.mp.images import Image
 
 @dataclass(frozen=True, slots=True)
 class QrShown:
-    """A QR code to scan. `url` is what it encodes, None when that could not be read."""
+    """A QR code to scan. `url` is the encoded URL, or None if it could not be read."""
 
     image: Image
     url: str | None = field(repr=False)
@@ -19,7 +19,7 @@ class QrShown:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """The login is at `stage`."""
+    """The login has reached `stage`."""
 
     stage: Stage
     message: str
@@ -27,12 +27,12 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The cookie is there."""
+    """The login has succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There will be no cookie."""
+    """The login has failed."""
 
     reason: Reason
     message: str

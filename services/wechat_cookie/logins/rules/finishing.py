@@ -1,4 +1,4 @@
-"""From the confirmation to the end: the session is safe first, its name and avatar follow."""
+"""The transitions from the confirmation to the end: the session is saved first, then its name and avatar."""
 
 import datetime
 from dataclasses import replace
@@ -29,7 +29,7 @@ from services.wechat_cookie.mp.results import FinishedLogin
 def session_taken(
     state: LoginState, session: FinishedLogin, now: datetime.datetime, limits: LoginLimits
 ) -> Transition:
-    """The session is saved with this very write."""
+    """Returns the transition that saves the session in the same write."""
     event, at_stage = progress(Stage.SAVING)
     transition = write(
         state,
@@ -44,14 +44,17 @@ def session_taken(
 
 
 def described(state: LoginState, description: Described, now: datetime.datetime) -> Transition:
-    """Name and avatar are there, and that is all."""
+    """Returns the end of a login whose name and avatar were fetched."""
     return replace(succeeded(state, now), description=description)
 
 
 def not_finished(
     state: LoginState, error: MpError, now: datetime.datetime, limits: LoginLimits
 ) -> Transition:
-    """The last step failed. WeChat may all the same have given its one answer, which then is lost."""
+    """Returns the transition after the finishing step failed.
+
+    WeChat may have sent its one-time answer, which is lost.
+    """
     if _awaits_approval(state, error):
         event, at_stage = progress(Stage.WAITING_FOR_APPROVAL)
         deadline = state.started_at + datetime.timedelta(seconds=limits.login_seconds)
@@ -60,7 +63,7 @@ def not_finished(
         )
     doubtful = state.doubtful or error.maybe_processed
     if isinstance(error, UnreachableError) and _has_time(state, now, limits):
-        # WeChat never saw the request, so the session still waits there.
+        # WeChat did not receive the request, so the session is still available.
         pause = again_in(state, limits.slowest_poll_seconds, now, counted=False)
         return write(state, **pause)
     if error.transient and state.attempt < limits.most_attempts:
@@ -74,7 +77,7 @@ def not_finished(
 def not_described(
     state: LoginState, error: MpError, now: datetime.datetime, limits: LoginLimits
 ) -> Transition:
-    """Name and avatar did not come. The login is good without them."""
+    """Returns the transition after fetching name and avatar failed; the login succeeds without them."""
     if error.transient and state.attempt < limits.most_attempts:
         return write(state, **again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now))
     return succeeded(state, now)
@@ -84,7 +87,7 @@ def _awaits_approval(state: LoginState, error: MpError) -> bool:
     if not state.operator:
         return False
     if isinstance(error, NoRedirectError):
-        # After a lost answer a refusal says that the answer was given; before, that an approval is missing.
+        # After a lost answer, a refusal means that the answer was sent; otherwise that an approval is missing.
         return error.ret == 0 or not (state.doubtful or error.transient)
     return isinstance(error, NeedsVerificationError)
 

@@ -1,4 +1,4 @@
-"""What an exchange with WeChat came to."""
+"""The outcomes of exchanges with WeChat."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from services.wechat_cookie.mp.statuses import ApprovalOutcome
 
 @dataclass(frozen=True, slots=True)
 class QrFetched:
-    """A QR code is there. `url` is what it encodes, None when that could not be read."""
+    """A QR code was fetched. `url` is the encoded URL, or None if it could not be read."""
 
     image: Image
     url: str | None = field(repr=False)
@@ -20,7 +20,7 @@ class QrFetched:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Name and avatar; `avatar` is None when there is none or it could not be fetched."""
+    """Name and avatar; `avatar` is None if there is none or it could not be fetched."""
 
     profile: Profile
     avatar: Image | None

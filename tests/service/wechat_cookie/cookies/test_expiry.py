@@ -51,7 +51,7 @@ def test_when_the_current_one_expires_the_newest_left_becomes_current(store: Sto
 def test_more_owners_than_one_batch_are_swept_in_one_sweep(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiry, "OWNERS_AT_ONCE", 2)
+    monkeypatch.setattr(expiry, "OWNERS_BATCH", 2)
     for number in range(5):
         store.save(str(1000 + number), uuid.uuid4())
     store.clock.move(hours=89)

@@ -55,7 +55,9 @@ def replica(
 ) -> Iterator[FolderKeeper]:
     """Another replica with a directory of its own, as the composition root puts it together."""
     keeper = FolderKeeper(Folders(store.database, store.vault, directory, store.clock), reconcile_seconds)
-    listener = Listener(store.url, {owners.CHANNEL: keeper.notice}, keeper.hears, 0.2, name="listener")
+    listener = Listener(
+        store.url, {owners.CHANNEL: keeper.notice}, keeper.set_connected, 0.2, name="listener"
+    )
     listener.start()
     keeper.start()
     try:
