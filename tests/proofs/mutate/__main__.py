@@ -42,7 +42,7 @@ READERS = ["tests/unit/test_values.py", "tests/unit/deploy/test_settings_documen
 NOTICED_SHARE = 0.9
 SECONDS_A_TEST = 60
 SECONDS_A_MUTANT = 240
-MOST_TESTS_A_MUTANT = 80
+MOST_TESTS_A_MUTANT = 60
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long"]
 
 FAILED, ERROR, SURVIVED = "noticed", "noticed by an error", "survived"
@@ -100,11 +100,15 @@ def judges(mutant: Mutant, covered: Contexts) -> list[str]:
     lines = covered.get(mutant.file, {})
     if tests := set().union(*(lines.get(line, ()) for line in mutant.lines)):
         return _nearest(mutant.file, tests)
-    part = f"/{mutant.file.split('/')[1]}/"
-    of_part = {
-        test for of_file in covered.values() for test in set().union(*of_file.values()) if part in test
+    part = mutant.file.split("/")[1]
+    tests = set().union(*lines.values()) or {
+        test
+        for of_file in covered.values()
+        for of_line in of_file.values()
+        for test in of_line
+        if f"/{part}/" in test
     }
-    return [*READERS, *_nearest(mutant.file, set().union(*lines.values()) or of_part)]
+    return [*READERS, f"tests/service/{part}/test_schema.py", *_nearest(mutant.file, tests)]
 
 
 def _nearest(file: str, tests: set[str]) -> list[str]:

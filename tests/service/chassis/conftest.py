@@ -1,4 +1,4 @@
-"""A real server of the chassis around a small servicer, with real mutual TLS."""
+"""A real server of the chassis around a small servicer, with real mutual TLS; an audit log."""
 
 import datetime
 import threading
@@ -9,12 +9,15 @@ from typing import Any
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import create_engine, make_url
 
+from deploy.local.postgres import PostgresServer
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
+from tests.service.chassis.audit_world import CREATE, DROP, World, run
 
 QUEUEING = "/fastmp.identity.v1.IdentityService/Login"
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
@@ -100,3 +103,15 @@ def running(certificates: Mapping[str, TlsFiles]) -> Iterator[Running]:
     for channel in world.channels:
         channel.close()
     server.stop(drain_seconds=0, grace_seconds=0)
+
+
+@pytest.fixture
+def world(postgres_server: PostgresServer) -> Iterator[World]:
+    url = postgres_server.url("postgres")
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    run(engine, CREATE)
+    world = World(url)
+    yield world
+    world.database.dispose()
+    run(engine, DROP)
+    engine.dispose()

@@ -1,96 +1,24 @@
 """The audit log on real PostgreSQL: what is changed, taken out or put in is noticed, and old entries are pruned."""
 
 import contextlib
-import datetime
 import threading
-import uuid
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 import structlog
-from sqlalchemy import Engine, MetaData, create_engine, exc, insert, make_url, select, text
+from sqlalchemy import MetaData, create_engine, exc, insert, make_url, select, text
 
 from deploy.local.postgres import PostgresServer
-from services.chassis.audit import schema_v1, schema_v2
-from services.chassis.audit.actors import Emails
-from services.chassis.audit.api import AuditReader, ListValues, VerifyValues
+from services.chassis.audit.api import AuditReader, VerifyValues
 from services.chassis.audit.chain import digest
-from services.chassis.audit.pruning import Pruner
-from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.audit.sealing import Sealer
+from services.chassis.audit.recording import Event
 from services.chassis.audit.tables import audit_tables
-from services.chassis.audit.verifying import Anchor, Verdict, Verification
+from services.chassis.audit.verifying import Anchor, Verdict
 from services.chassis.errors import DomainError
-from services.chassis.identity.client import IdentityUnavailableError
-from services.chassis.postgres.database import Database
+from tests.service.chassis.audit_world import CREATE, DAY, DROP, KEEP, KEY, NOW, World, run
 from tests.support.held_locks import held_rows
 from tests.support.waiting import wait_until
-
-NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
-KEY = b"k" * 32
-KEEP = datetime.timedelta(days=400)
-DAY = datetime.timedelta(days=1)
-CREATE = (*schema_v1.CREATE, *schema_v2.ADD)
-DROP = schema_v1.DROP
-
-
-class World:
-    """An audit log with all its parts, and a clock that is set by hand."""
-
-    def __init__(self, url: str, key: bytes = KEY) -> None:
-        self.now = NOW
-        self.database = Database(url, pool_size=4)
-        self.tables = audit_tables(MetaData())
-        self.sealer = self.new_sealer(key)
-        self.log = AuditLog(self.tables, KEY, lambda: self.now, self.sealer.nudge)
-
-    def new_sealer(self, key: bytes = KEY) -> Sealer:
-        return Sealer(self.database, self.tables, key, KEEP, lambda: self.now)
-
-    def record(self, *actions: str) -> None:
-        for action in actions:
-            event = Event(action, target="t", details={"z": "1", "a": "值"}, actor="b")
-            with self.database.transaction() as connection:
-                self.log.record(connection, event)
-
-    def seal(self, *actions: str) -> None:
-        self.record(*actions)
-        self.sealer.seal()
-
-    def prune(self) -> int:
-        return Pruner(self.database, self.tables, KEY, KEEP, lambda: self.now).prune()
-
-    def tamper(self, statement: str) -> None:
-        """Changes the table as its owner can: with the trigger out of the way."""
-        with self.database.transaction() as connection:
-            connection.execute(text("ALTER TABLE audit_log DISABLE TRIGGER USER"))
-            connection.execute(text(statement))
-            connection.execute(text("ALTER TABLE audit_log ENABLE TRIGGER USER"))
-
-    def verdict(self, after: int = 0, anchor: Anchor | None = None, key: bytes = KEY) -> Verdict:
-        verification = Verification(self.tables, key, self.now - KEEP)
-        with self.database.snapshot() as connection:
-            return verification.verify(connection, after, anchor)
-
-
-@pytest.fixture
-def world(postgres_server: PostgresServer) -> Iterator[World]:
-    url = postgres_server.url("postgres")
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    run(engine, CREATE)
-    world = World(url)
-    yield world
-    world.database.dispose()
-    run(engine, DROP)
-    engine.dispose()
-
-
-def run(engine: Engine, statements: Sequence[str]) -> None:
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
 
 
 def test_an_untouched_log_is_intact(world: World) -> None:
@@ -313,6 +241,16 @@ def test_a_changed_anchor_and_a_log_cut_further_are_noticed(
     assert not world.verdict().intact
 
 
+def test_pruning_stops_at_a_changed_entry_and_says_at_which(world: World) -> None:
+    world.seal("a", "b", "c", "d")
+    world.tamper("UPDATE audit_log SET action = 'x' WHERE position = 3")
+    world.now += KEEP + DAY
+    with structlog.testing.capture_logs() as logs:
+        assert world.prune() == 2
+    (said,) = logs
+    assert (said["event"], said["position"]) == ("audit_pruning_stopped_at_a_changed_entry", 3)
+
+
 def test_an_entry_made_to_look_old_is_not_pruned(world: World) -> None:
     world.seal("a", "b")
     world.tamper("UPDATE audit_log SET time = time - interval '9 years' WHERE position = 1")
@@ -465,6 +403,17 @@ def test_a_long_log_is_verified_piece_by_piece(world: World) -> None:
     assert (broken.checked, broken.position, broken.broken_position) == (1, 5, 6)
 
 
+def test_one_verdict_covers_a_bounded_number_of_entries(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.audit.verifying.MOST_ENTRIES", 3)
+    world.seal(*"abcde")
+    first = world.verdict()
+    assert (first.intact, first.complete, first.checked, first.position) == (True, False, 3, 3)
+    rest = world.verdict(after=3)
+    assert (rest.intact, rest.complete, rest.checked, rest.position) == (True, True, 2, 5)
+
+
 def test_a_sealer_that_starts_before_the_tables_are_there_seals_once_they_are(
     postgres_server: PostgresServer,
 ) -> None:
@@ -493,32 +442,3 @@ def test_an_entry_wakes_a_sealer_that_sleeps(world: World, monkeypatch: pytest.M
     wait_until(lambda: world.verdict().checked == 2)
     world.sealer.stop()
     assert "audit-sealer" not in {thread.name for thread in threading.enumerate()}
-
-
-def test_a_page_has_the_e_mails_that_actors_have_now_and_none_when_identity_is_away(world: World) -> None:
-    known, gone = (str(uuid.uuid4()) for _ in range(2))
-    asked: list[Sequence[str]] = []
-
-    def emails(ids: Sequence[str]) -> dict[str, str]:
-        asked.append(ids)
-        return {known: "known@example.com"}
-
-    def away(_ids: Sequence[str]) -> dict[str, str]:
-        raise IdentityUnavailableError
-
-    for actor in (known, gone, "service:collector", "", known):
-        with world.database.transaction() as connection:
-            world.log.record(connection, Event("a", actor=actor))
-    world.tamper("UPDATE audit_log SET actor_email = 'old@example.com', details = '{\"email\": \"o@e.com\"}'")
-
-    def shown(lookup: Emails) -> list[tuple[str, str]]:
-        reader = AuditReader(world.database, world.tables, KEY, KEEP, lambda: world.now, lookup)
-        items = reader.list(ListValues()).items
-        assert not any(item.details for item in items)
-        return [(item.actor, item.actor_email) for item in items]
-
-    nameless = [("", ""), ("service:collector", ""), (gone, "")]
-    with_email = (known, "known@example.com")
-    assert shown(emails) == [with_email, *nameless, with_email]
-    assert asked == [sorted([known, gone])]
-    assert shown(away) == [(known, ""), *nameless, (known, "")]

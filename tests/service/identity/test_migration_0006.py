@@ -16,6 +16,7 @@ ROWS = [
     ("Only@XN--fsqu00a.example", "only@xn--fsqu00a.example", "only@例子.example"),
     ("u@例子.公司", "u@例子.公司", "u@例子.公司"),
     ("u2@例子。公司", "u2@例子。公司", "u2@例子.公司"),
+    ("u3@BÜCHER.xn--fsqu00a.example", "u3@bücher.xn--fsqu00a.example", "u3@bücher.例子.example"),
     # Both were registered; the one with the key that is now that of both keeps the address.
     ("dup@xn--fsqu00a.xn--55qx5d", "dup@xn--fsqu00a.xn--55qx5d", "dup@xn--fsqu00a.xn--55qx5d"),
     ("dup@例子.公司", "dup@例子.公司", "dup@例子.公司"),

@@ -61,6 +61,8 @@ def test_what_is_no_address_is_refused_without_being_repeated(email: str) -> Non
         ("dup@例子.公司", "dup@例子。公司"),
         ("a@Bücher.example", "a@xn--bcher-kva.example"),
         ("a@faß.de", "a@xn--fa-hia.de"),
+        ("a@BÜCHER.例子.example", "a@bücher.xn--fsqu00a.example"),
+        ("a@BÜCHER.xn--fsqu00a.example", "a@bücher.例子.example"),
     ],
 )
 def test_spellings_of_one_address_have_one_key(one: str, other: str) -> None:

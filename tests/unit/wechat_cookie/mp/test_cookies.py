@@ -149,3 +149,13 @@ def test_stored_cookies_with_a_wrong_attribute_are_refused(change: dict[str, Any
     fields = {"name": "a", "value": "canary", "domain": HOST, **change}
     with pytest.raises(InvalidCookiesError):
         MpCookies.from_json(json.dumps([fields]))
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [("name", "n" * 256), ("value", "v" * 4096), ("domain", "d" * 255), ("path", "/" + "p" * 1023)],
+)
+def test_a_field_of_a_cookie_has_a_longest_text(field: str, longest: str) -> None:
+    assert getattr(cookie(**{field: longest}), field) == longest
+    with pytest.raises(ValidationError):
+        cookie(**{field: longest + longest[-1]})
