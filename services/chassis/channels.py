@@ -20,18 +20,12 @@ def target_of(addresses: str) -> str:
 
 
 def channel(
-    addresses: str,
-    service: str,
-    tls: TlsFiles,
-    idempotent: Iterable[tuple[str, str]] = (),
-    *,
-    quiet_streams: bool = False,
+    addresses: str, service: str, tls: TlsFiles, idempotent: Iterable[tuple[str, str]] = ()
 ) -> grpc.Channel:
     """Returns a channel to the replicas of `service`, whose certificates must have that name.
 
-    Calls of the `idempotent` (service, method) pairs are retried after UNAVAILABLE. With `quiet_streams` an
-    iteration over a stream waits for it without an intermediate thread, which would wake ten times a second. A
-    renewed certificate is used from the next call on. Raises OSError if a file of `tls` cannot be read.
+    Calls of the `idempotent` (service, method) pairs are retried after UNAVAILABLE. A renewed certificate is used
+    from the next call on. Raises OSError if a file of `tls` cannot be read.
     """
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -58,7 +52,8 @@ def channel(
         # After an outage calls fail until the next attempt to connect, which costs little.
         ("grpc.max_reconnect_backoff_ms", 500),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        *(((ChannelOptions.SingleThreadedUnaryStream, 1),) if quiet_streams else ()),
+        # An iteration over a stream has no thread of its own, which would wake ten times a second.
+        (ChannelOptions.SingleThreadedUnaryStream, 1),
     )
     target = target_of(addresses)
     return RenewingChannel(tls, lambda credentials: grpc.secure_channel(target, credentials, options))

@@ -1,11 +1,11 @@
 """Creates a replica of Identity from its settings."""
 
 import datetime
-import functools
 import secrets
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -22,14 +22,13 @@ from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.attempts import Attempts
 from services.chassis.throttling.client_networks import caller_network
+from services.identity.accounts import accounts, known_networks
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
-from services.identity.accounts.email_lookup import emails_of
-from services.identity.accounts.known_networks import KnownNetworksRetention
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.api.servicer import IdentityServicer
 from services.identity.feed.reader import FeedReader
-from services.identity.feed.retention import FeedRetention
+from services.identity.feed.retention import prune_feed
 from services.identity.feed.watch import FeedWatches
 from services.identity.passwords.hashing import HashingTurns, PasswordHasher, PasswordHashing
 from services.identity.passwords.workers import HashingProcesses
@@ -68,8 +67,8 @@ class Identity:
         keep = datetime.timedelta(hours=settings.account_feed_keep_hours)
         self._housekeeping = Housekeeping(
             {
-                "account_feed": FeedRetention(self._database, keep, now).prune,
-                "known_networks": KnownNetworksRetention(self._database, now).prune,
+                "account_feed": partial(prune_feed, self._database, keep, now),
+                "known_networks": partial(known_networks.prune, self._database, now),
                 # The window of registrations is longer than that of sign-ins.
                 "sign_in_attempts": registrations.purge,
             }
@@ -83,9 +82,8 @@ class Identity:
         self._hashing = HashingProcesses()
         hasher = PasswordHasher(self._hashing, secrets.token_bytes)
         passwords = PasswordHashing(self._hashing_turns, hasher, caller_network)
-        self._audit = Auditing(
-            self._database, audit, settings, now, functools.partial(emails_of, self._database)
-        )
+        emails = partial(accounts.emails_of, self._database)
+        self._audit = Auditing(self._database, audit, settings, now, emails)
         transactions = AccountTransactions(self._database, now, self._audit.log, authenticator.drop)
         self.administration = Administration(self._database, transactions, passwords, now, uuid.uuid4)
         self.server = Server(

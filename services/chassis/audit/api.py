@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import grpc
@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from fastmp.audit.v1 import audit_pb2 as pb
 from services.chassis.audit.actors import Emails, emails_of_actors
-from services.chassis.audit.listing import Filters, page
+from services.chassis.audit.listing import page
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.verifying import Anchor, Verification
 from services.chassis.errors import FieldViolation, InvalidArgumentError
@@ -59,37 +59,28 @@ class AuditRpcs:
         return self.audit_reader.verify(parse(VerifyValues, request))
 
 
+@dataclass(frozen=True)
 class AuditReader:
     """Lists and verifies one service's audit log; the answers are protobuf messages."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: AuditTables,
-        key: bytes,
-        keep: datetime.timedelta,
-        now: Callable[[], datetime.datetime],
-        emails: Emails,
-        lost: Callable[[], Anchor | None] = lambda: None,
-    ) -> None:
-        """`lost` returns a seal of which this replica knows that it is no longer in the log; see Sealer.lost."""
-        self._database = database
-        self._tables = tables
-        self._key = key
-        self._keep = keep
-        self._now = now
-        self._emails = emails
-        self._lost = lost
+    database: Database
+    tables: AuditTables
+    key: bytes = field(repr=False)
+    keep: datetime.timedelta
+    now: Callable[[], datetime.datetime]
+    emails: Emails
+    # Returns a seal of which this replica knows that it is no longer in the log; see Sealer.lost.
+    lost: Callable[[], Anchor | None] = lambda: None
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
         """Returns one page. Raises InvalidArgumentError if the page token is invalid."""
-        filters = Filters(values.actor, values.action, values.target)
+        filters = {"actor": values.actor, "action": values.action, "target": values.target}
         before = _position(values.page_token) if values.page_token is not None else None
-        with self._database.reading() as connection:
-            rows = page(connection, self._tables, filters, values.size, before)
+        with self.database.reading() as connection:
+            rows = page(connection, self.tables, filters, values.size, before)
         shown = rows[: values.size]
         token = str(shown[-1]["id"]) if len(rows) > len(shown) else None
-        emails = emails_of_actors(shown, self._emails)
+        emails = emails_of_actors(shown, self.emails)
         return pb.ListAuditLogResponse(items=[_message(row, emails) for row in shown], next_page_token=token)
 
     def verify(self, values: VerifyValues) -> pb.VerifyAuditLogResponse:
@@ -100,10 +91,10 @@ class AuditReader:
         anchor = None
         if values.anchor_position is not None and values.anchor_digest is not None:
             anchor = Anchor(values.anchor_position, bytes.fromhex(values.anchor_digest))
-        verification = Verification(self._tables, self._key, self._now() - self._keep)
-        with self._database.snapshot() as connection:
+        verification = Verification(self.tables, self.key, self.now() - self.keep)
+        with self.database.snapshot() as connection:
             verdict = verification.verify(connection, values.after_position, anchor)
-        if verdict.intact and (lost := self._lost()) is not None:
+        if verdict.intact and (lost := self.lost()) is not None:
             verdict = replace(
                 verdict, complete=False, broken_position=lost.position, broken_reason="ANCHOR_MISMATCH"
             )

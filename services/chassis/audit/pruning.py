@@ -3,6 +3,7 @@
 import datetime
 import hmac
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -19,24 +20,15 @@ BATCH = 1000
 MOST_BATCHES = 50
 
 
+@dataclass(frozen=True)
 class Pruner:
-    """Prunes one audit log. Several replicas may prune it concurrently."""
+    """Prunes one audit log, whose entries are kept for `keep`. Several replicas may prune it concurrently."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: AuditTables,
-        key: bytes,
-        keep: datetime.timedelta,
-        now: Callable[[], datetime.datetime],
-    ) -> None:
-        """Entries are kept for `keep`."""
-        self._database = database
-        self._log = tables.log
-        self._head = tables.head
-        self._key = key
-        self._keep = keep
-        self._now = now
+    database: Database
+    tables: AuditTables
+    key: bytes = field(repr=False)
+    keep: datetime.timedelta
+    now: Callable[[], datetime.datetime]
 
     def prune(self) -> int:
         """Deletes sealed entries that are too old, beginning with the oldest, and returns their number.
@@ -53,10 +45,10 @@ class Pruner:
         return removed
 
     def _prune_batch(self) -> int:
-        before = self._now() - self._keep
-        with self._database.transaction() as connection:
-            head = connection.execute(select(self._head).with_for_update()).mappings().one()
-            if not anchor_is_right(self._key, head):
+        before = self.now() - self.keep
+        with self.database.transaction() as connection:
+            head = connection.execute(select(self.tables.head).with_for_update()).mappings().one()
+            if not anchor_is_right(self.key, head):
                 _log.error("audit_anchor_was_changed", position=head["pruned_position"])
                 return 0
             first: int = head["pruned_position"]
@@ -68,8 +60,8 @@ class Pruner:
         return position - first
 
     def _oldest(self, connection: Connection, after: int) -> Sequence[Mapping[Any, Any]]:
-        position = self._log.c.position
-        statement = select(self._log).where(position > after).order_by(position).limit(BATCH)
+        position = self.tables.log.c.position
+        statement = select(self.tables.log).where(position > after).order_by(position).limit(BATCH)
         return [dict(row) for row in connection.execute(statement).mappings()]
 
     def _end_of(
@@ -79,7 +71,7 @@ class Pruner:
         for entry in entries:
             if entry["time"] >= before:
                 break
-            following = sealed_digest(self._key, last, position + 1, entry)
+            following = sealed_digest(self.key, last, position + 1, entry)
             if entry["position"] != position + 1 or following is None:
                 _log.error("audit_pruning_stopped_at_a_changed_entry", position=position + 1)
                 break
@@ -90,11 +82,11 @@ class Pruner:
         anchor = {
             "pruned_position": position,
             "pruned_digest": last,
-            "pruned_mac": anchor_mac(self._key, position, last),
+            "pruned_mac": anchor_mac(self.key, position, last),
         }
         # The anchor first: the table's trigger allows deletion only up to the anchor's position.
-        connection.execute(update(self._head).values(anchor))
-        connection.execute(delete(self._log).where(self._log.c.position <= position))
+        connection.execute(update(self.tables.head).values(anchor))
+        connection.execute(delete(self.tables.log).where(self.tables.log.c.position <= position))
 
 
 def anchor_is_right(key: bytes, head: Mapping[Any, Any]) -> bool:

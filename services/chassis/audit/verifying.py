@@ -3,7 +3,7 @@
 import datetime
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
@@ -47,7 +47,7 @@ class Verification:
     """Verifies the audit log in `tables`, whose entries are kept from the time `kept_from` on."""
 
     tables: AuditTables
-    key: bytes
+    key: bytes = field(repr=False)
     kept_from: datetime.datetime
 
     def verify(self, connection: Connection, after: int = 0, anchor: Anchor | None = None) -> Verdict:

@@ -40,7 +40,7 @@ class IdentityUnavailableError(DomainError):
 
 def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:
     """Returns a channel to Identity's replicas at `addresses`, one "host:port" or several separated by commas."""
-    return channel(addresses, "identity", tls, IDEMPOTENT, quiet_streams=True)
+    return channel(addresses, "identity", tls, IDEMPOTENT)
 
 
 class IdentityClient:

@@ -134,7 +134,9 @@ class CachingAuthenticator:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._tokens: LRUCache[bytes, AuthenticatedToken] = LRUCache(capacity)
-        self._changed: LRUCache[str, int] = _ChangedAccounts(capacity, self._raise_floor)
+        # Account id -> sequence of its last change.
+        self._changed: dict[str, int] = {}
+        self._capacity = capacity
         # Answers of a lower sequence are not used.
         self._floor = 0
         self._trusted_until = 0.0
@@ -159,12 +161,16 @@ class CachingAuthenticator:
     def drop(self, account_id: str, sequence: int) -> None:
         """Invalidates answers about the account that are older than its change at `sequence`."""
         with self._lock:
+            if len(self._changed) >= self._capacity:
+                # What is no longer known of single accounts counts for all of them.
+                self._floor = max(self._floor, *self._changed.values())
+                self._changed.clear()
             self._changed[account_id] = max(sequence, self._changed.get(account_id, 0))
 
     def forget(self, sequence: int) -> None:
         """Invalidates all answers older than `sequence`, because changes before it may have been missed."""
         with self._lock:
-            self._raise_floor(sequence)
+            self._floor = max(self._floor, sequence)
 
     def trust(self) -> None:
         """Trusts the cache for TRUST_SECONDS: all changes until now were passed to drop()."""
@@ -181,19 +187,3 @@ class CachingAuthenticator:
             and known.sequence >= self._changed.get(known.principal.account_id, 0)
             and self._now() < known.expire_time
         )
-
-    def _raise_floor(self, sequence: int) -> None:
-        self._floor = max(self._floor, sequence)
-
-
-class _ChangedAccounts(LRUCache[str, int]):
-    """Account id → sequence of its last change. Evicting an entry calls `forgotten` with its sequence."""
-
-    def __init__(self, capacity: int, forgotten: Callable[[int], None]) -> None:
-        super().__init__(capacity)
-        self._forgotten = forgotten
-
-    def popitem(self) -> tuple[str, int]:
-        account_id, sequence = super().popitem()
-        self._forgotten(sequence)
-        return account_id, sequence

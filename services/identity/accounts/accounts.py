@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, bindparam, delete, func, select, update
+from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ADMIN_ROLE, PENDING, USER_ROLE
+from services.chassis.postgres.database import Database
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
 from services.identity.tables import account_activations, account_feed, accounts
@@ -47,7 +48,7 @@ class LastAdminError(DomainError):
 
 @dataclass(frozen=True)
 class Account:
-    """An account as stored: `activation_status` is what was last set, see Principal.effective_status."""
+    """An account as stored, in the order of COLUMNS: `activation_status` is what was last set."""
 
     id: uuid.UUID
     email: str
@@ -82,10 +83,10 @@ class AccountUpdate:
         """The new values by column."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def told(self) -> dict[str, str]:
+    def audit_details(self) -> dict[str, str]:
         """The new values for the audit log; of a password, only that there is a new one."""
-        told = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
-        return told if self.password_hash is None else {**told, "password": "new"}
+        details = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
+        return details if self.password_hash is None else {**details, "password": "new"}
 
 
 COLUMNS = (
@@ -125,31 +126,18 @@ _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
 )
 
 
-def account_of(row: Row[*tuple[Any, ...]]) -> Account:
-    """The account in a row of `COLUMNS`."""
-    return Account(
-        row.id,
-        row.email,
-        row.role,
-        row.activation_status,
-        row.expired_time,
-        row.created_at,
-        row.tokens_valid_after,
-    )
-
-
 def get(connection: Connection, account_id: uuid.UUID) -> Account:
     """Raises AccountNotFoundError."""
     row = connection.execute(_BY_ID, {"account_id": account_id}).one_or_none()
     if row is None:
         raise AccountNotFoundError
-    return account_of(row)
+    return Account(*row)
 
 
 def find_by_email(connection: Connection, email: str) -> Account | None:
     """The account that has this address in any spelling."""
     row = connection.execute(_BY_EMAIL, {"key": email_key(email)}).one_or_none()
-    return None if row is None else account_of(row)
+    return None if row is None else Account(*row)
 
 
 def has_admin(connection: Connection) -> bool:
@@ -163,7 +151,14 @@ def existing(
     """Returns the feed sequence that the answer is as new as, and the existing accounts, that of `email` too."""
     key = None if email is None else email_key(email)
     rows = connection.execute(_EXISTING, {"account_ids": list(account_ids), "key": key}).all()
-    return rows[0].sequence, [account_of(row) for row in rows if row.id is not None]
+    return rows[0].sequence, [Account(*row[1:]) for row in rows if row.id is not None]
+
+
+def emails_of(database: Database, account_ids: Sequence[str]) -> Mapping[str, str]:
+    """Returns the e-mails of those accounts that exist, by id. Raises as Database.reading() does."""
+    with database.reading() as connection:
+        _, found = existing(connection, [uuid.UUID(account_id) for account_id in account_ids])
+    return {str(account.id): account.email for account in found}
 
 
 def create(transaction: AccountTransaction, new: NewAccount) -> Account:
@@ -180,11 +175,16 @@ def create(transaction: AccountTransaction, new: NewAccount) -> Account:
         raise EmailTakenError
     transaction.changed(new.id)
     transaction.record(Event("account_created", str(new.id), details={"role": new.role}))
-    return account_of(row)
+    return Account(*row)
 
 
-def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountUpdate) -> Account:
-    """Sets the new values, of which a password ends all tokens. Idempotent.
+def change(
+    transaction: AccountTransaction,
+    account_id: uuid.UUID,
+    new: AccountUpdate,
+    action: str = "account_changed",
+) -> Account:
+    """Sets the new values, of which a password ends all tokens. `action` is that of the audit entry. Idempotent.
 
     Raises AccountNotFoundError, or LastAdminError for a new role that leaves no admin.
     """
@@ -204,8 +204,8 @@ def change(transaction: AccountTransaction, account_id: uuid.UUID, new: AccountU
     if row is None:
         raise AccountNotFoundError
     transaction.changed(account_id)
-    transaction.record(Event("account_changed", str(account_id), details=new.told()))
-    return account_of(row)
+    transaction.record(Event(action, str(account_id), details=new.audit_details()))
+    return Account(*row)
 
 
 def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:

@@ -3,7 +3,7 @@
 import datetime
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
@@ -14,35 +14,28 @@ from services.identity.accounts.transactions import AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
 
 
+@dataclass(frozen=True)
 class Administration:
     """Each method is one transaction. Passwords are hashed before it begins. Thread-safe."""
 
-    def __init__(
-        self,
-        database: Database,
-        transactions: AccountTransactions,
-        passwords: PasswordHashing,
-        now: Callable[[], datetime.datetime],
-        new_id: Callable[[], uuid.UUID],
-    ) -> None:
-        self._database = database
-        self._transactions = transactions
-        self._passwords = passwords
-        self._now = now
-        self._new_id = new_id
+    database: Database
+    transactions: AccountTransactions
+    passwords: PasswordHashing
+    now: Callable[[], datetime.datetime]
+    new_id: Callable[[], uuid.UUID]
 
     def create(self, email: str, password: str, role: str, known_network: str | None = None) -> Account:
         """Makes a pending account, known at the network that its owner registers from, where there is one.
 
         Raises EmailTakenError, HashingBusyError.
         """
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             # Spares the hash; what decides is the unique key.
             if accounts.find_by_email(connection, email) is not None:
                 raise EmailTakenError
-        with self._passwords.turn() as hasher:
-            new = NewAccount(self._new_id(), email, hasher.hash(password), role)
-        with self._transactions.begin() as transaction:
+        with self.passwords.turn() as hasher:
+            new = NewAccount(self.new_id(), email, hasher.hash(password), role)
+        with self.transactions.begin() as transaction:
             made = accounts.create(transaction, new)
             if known_network is not None:
                 known_networks.remember(transaction.connection, made.id, known_network, transaction.now)
@@ -50,13 +43,13 @@ class Administration:
 
     def get(self, account_id: uuid.UUID) -> Account:
         """Raises AccountNotFoundError."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return accounts.get(connection, account_id)
 
     def list(self, wanted: AccountFilter, size: int, after: Position | None, offset: int) -> AccountPage:
         """See list_accounts()."""
-        with self._database.snapshot() as connection:
-            return list_accounts(connection, wanted, self._now(), size, after, offset)
+        with self.database.snapshot() as connection:
+            return list_accounts(connection, wanted, self.now(), size, after, offset)
 
     def change(self, account_id: uuid.UUID, new: AccountUpdate, password: str | None) -> Account:
         """Sets the new values and, when given, the password, which ends all tokens of the account.
@@ -65,12 +58,12 @@ class Administration:
         """
         if password is not None:
             self.get(account_id)
-            with self._passwords.turn() as hasher:
+            with self.passwords.turn() as hasher:
                 new = replace(new, password_hash=hasher.hash(password))
-        with self._transactions.begin() as transaction:
+        with self.transactions.begin() as transaction:
             return accounts.change(transaction, account_id, new)
 
     def remove(self, account_id: uuid.UUID) -> None:
         """Raises AccountNotFoundError, LastAdminError."""
-        with self._transactions.begin() as transaction:
+        with self.transactions.begin() as transaction:
             accounts.remove(transaction, account_id)

@@ -7,38 +7,23 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import bindparam, update
-
-from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.audit.recording import AuditLog
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ADMIN_ROLE
 from services.chassis.postgres.database import Database
 from services.identity.accounts import accounts
 from services.identity.accounts.accounts import (
-    END_TOKENS,
     AccountNotFoundError,
+    AccountUpdate,
     EmailTakenError,
     NewAccount,
 )
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.passwords.hashes import SALT_BYTES, canonical, hash_password
 from services.identity.settings import IdentitySettings
-from services.identity.tables import accounts as accounts_table
 from services.identity.tables import audit
 
 NEW_PASSWORD_BYTES = 18
-
-_RESET_PASSWORD = (
-    update(accounts_table)
-    .where(accounts_table.c.id == bindparam("of_account"))
-    .values(
-        {
-            **END_TOKENS,
-            accounts_table.c.password_hash: bindparam("new"),
-            accounts_table.c.updated_at: bindparam("now"),
-        }
-    )
-)
 
 
 def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
@@ -72,11 +57,8 @@ def reset_password(settings: IdentitySettings, email: str, now: Callable[[], dat
         account = accounts.find_by_email(change.connection, email)
         if account is None:
             raise AccountNotFoundError
-        values = {"of_account": account.id, "new": _new_hash(password), "now": change.now}
-        if change.connection.execute(_RESET_PASSWORD, values).rowcount == 0:
-            raise AccountNotFoundError
-        change.changed(account.id)
-        change.record(Event("password_reset", str(account.id)))
+        new = AccountUpdate(password_hash=_new_hash(password))
+        accounts.change(change, account.id, new, action="password_reset")
     sys.stdout.write(f"{password}\n")
 
 

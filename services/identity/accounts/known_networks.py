@@ -34,14 +34,7 @@ def remember(connection: Connection, account_id: uuid.UUID, network: str, now: d
     connection.execute(_REMEMBER, values)
 
 
-class KnownNetworksRetention:
-    """Removes networks that were not used for 90 days."""
-
-    def __init__(self, database: Database, now: Callable[[], datetime.datetime]) -> None:
-        self._database = database
-        self._now = now
-
-    def prune(self) -> int:
-        """Returns the number of networks removed."""
-        with self._database.transaction() as connection:
-            return connection.execute(_PURGE, {"before": self._now() - KEPT}).rowcount
+def prune(database: Database, now: Callable[[], datetime.datetime]) -> int:
+    """Removes networks that were not used for 90 days, and returns their number."""
+    with database.transaction() as connection:
+        return connection.execute(_PURGE, {"before": now() - KEPT}).rowcount

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from services.chassis.identity.statuses import ACTIVE, EXPIRED
 from services.chassis.pages import Position
-from services.identity.accounts.accounts import COLUMNS, Account, account_of
+from services.identity.accounts.accounts import COLUMNS, Account
 from services.identity.accounts.emails import email_key
 from services.identity.tables import account_count_deltas, accounts
 
@@ -51,7 +51,7 @@ def list_accounts(
         # How rare the part of an e-mail is decides about the plan, and a plan made for any part cannot know it.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     page = page_query(wanted, now, size, after, offset)
-    items = [account_of(row) for row in connection.execute(page)]
+    items = [Account(*row) for row in connection.execute(page)]
     last = items[size - 1] if len(items) > size else None
     return AccountPage(
         items[:size], _total(connection, wanted, now), Position(last.created_at, last.id) if last else None

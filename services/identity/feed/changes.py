@@ -9,10 +9,8 @@ import datetime
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
-import psycopg
 from sqlalchemy import (
     Connection,
     Text,
@@ -56,14 +54,6 @@ class Change:
     time: datetime.datetime
 
 
-@dataclass(frozen=True)
-class FeedExtent:
-    """The sequence of the last change, and that of the last change that was pruned."""
-
-    head: int
-    pruned_up_to: int
-
-
 # A single statement, so that the counter's lock is held only for a round trip and the commit.
 _number = (
     update(account_feed)
@@ -105,7 +95,7 @@ _OLDEST = (
     .order_by(account_changes.c.sequence)
     .limit(BATCH)
 )
-_EXTENT = select(account_feed.c.sequence, account_feed.c.pruned_up_to)
+_HEAD = select(account_feed.c.sequence)
 
 
 def append(connection: Connection, account_id: uuid.UUID, kind: str, time: datetime.datetime) -> int:
@@ -114,16 +104,9 @@ def append(connection: Connection, account_id: uuid.UUID, kind: str, time: datet
     return int(connection.execute(_APPEND, values).scalar_one())
 
 
-def extent(connection: Connection) -> FeedExtent:
-    """Returns the current extent of the feed."""
-    row = connection.execute(_EXTENT).one()
-    return FeedExtent(row.sequence, row.pruned_up_to)
-
-
-def head(connection: "psycopg.Connection[Any]") -> int | None:
-    """Returns the sequence of the last change. It is called several times a second and must be cheap."""
-    row = connection.execute("SELECT sequence FROM account_feed").fetchone()
-    return None if row is None else int(row[0])
+def head(connection: Connection) -> int:
+    """Returns the sequence of the last change."""
+    return int(connection.execute(_HEAD).scalar_one())
 
 
 def changes_after(connection: Connection, sequence: int, at_most: int = BATCH) -> Sequence[Change]:

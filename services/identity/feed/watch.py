@@ -22,13 +22,13 @@ class Heartbeat:
     sequence: int
 
 
+@dataclass(frozen=True)
 class FeedWatches:
     """Creates watches. Each has at most one batch of changes in memory; slow callers get changes later."""
 
-    def __init__(self, database: Database, reader: FeedReader, monotonic: Callable[[], float]) -> None:
-        self._database = database
-        self._reader = reader
-        self._monotonic = monotonic
+    database: Database
+    reader: FeedReader
+    monotonic: Callable[[], float]
 
     def watch(
         self, after: int | None, wake: threading.Event, is_wanted: Callable[[], bool]
@@ -40,18 +40,18 @@ class FeedWatches:
         Ends when the process stops, and after `is_wanted` has become false and `wake` is set. Raises
         FeedPrunedError if changes are missing, and DatabaseUnavailableError.
         """
-        with self._reader.watching(wake):
+        with self.reader.watching(wake):
             cursor = self._begin(after)
             next_heartbeat = 0.0
-            while is_wanted() and not self._reader.is_closing:
+            while is_wanted() and not self.reader.is_closing:
                 # Cleared before reading, so that what happens meanwhile wakes the watch again.
                 wake.clear()
-                beat = self._reader.beat()
+                beat = self.reader.beat()
                 batch = self._after(cursor)
                 if batch:
                     yield batch
                     cursor = batch[-1].sequence
-                now = self._monotonic()
+                now = self.monotonic()
                 if beat is not None and cursor >= beat.sequence and now >= next_heartbeat:
                     yield Heartbeat(cursor)
                     next_heartbeat = now + HEARTBEAT_GAP_SECONDS
@@ -59,15 +59,15 @@ class FeedWatches:
                     wake.wait(IDLE_SECONDS)
 
     def _begin(self, after: int | None) -> int:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             if after is None:
-                return changes.extent(connection).head
+                return changes.head(connection)
             changes.changes_after(connection, after, at_most=1)
             return after
 
     def _after(self, cursor: int) -> Sequence[Change]:
-        remembered = self._reader.remembered_after(cursor)
+        remembered = self.reader.remembered_after(cursor)
         if remembered is not None:
             return remembered
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return changes.changes_after(connection, cursor)

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
@@ -25,13 +26,13 @@ _HEAD_AND_ACCOUNT = DirectStatement(
 )
 
 
+@dataclass(frozen=True)
 class TokenAuthentication:
     """Authenticates tokens against the database. Thread-safe."""
 
-    def __init__(self, database: Database, tokens: Tokens, now: Callable[[], datetime.datetime]) -> None:
-        self._database = database
-        self._tokens = tokens
-        self._now = now
+    database: Database
+    tokens: Tokens
+    now: Callable[[], datetime.datetime]
 
     def authenticate(self, token: str) -> AuthenticatedToken:
         """Returns the token's principal.
@@ -39,9 +40,9 @@ class TokenAuthentication:
         Raises UnauthenticatedError if the token is invalid, TokenExpiredError, or TokenRevokedError, also if the
         account was deleted.
         """
-        now = self._now()
-        claims = self._tokens.verify(token, now)
-        with self._database.direct() as connection:
+        now = self.now()
+        claims = self.tokens.verify(token, now)
+        with self.database.direct() as connection:
             row = _HEAD_AND_ACCOUNT.row(connection, {"account_id": claims.account_id})
         if row is None:
             raise TokenRevokedError

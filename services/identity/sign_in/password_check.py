@@ -10,7 +10,6 @@ from services.identity.tables import accounts
 
 _CREDENTIALS = select(
     accounts.c.id,
-    accounts.c.email,
     accounts.c.email_key,
     accounts.c.password_hash,
     known_networks.is_known(bindparam("network", type_=Text)),
@@ -24,7 +23,6 @@ class Credentials:
     """An account's credentials, and whether it is known at the caller's network."""
 
     account_id: uuid.UUID
-    email: str
     email_key: str
     password_hash: str = field(repr=False)
     is_known_network: bool

@@ -55,22 +55,15 @@ _END_TOKENS = (
 )
 
 
+@dataclass(frozen=True)
 class SignIn:
     """The rules of signing in and out and of changing passwords. Thread-safe."""
 
-    def __init__(
-        self,
-        database: Database,
-        transactions: AccountTransactions,
-        passwords: PasswordHashing,
-        throttle: SignInThrottle,
-        tokens: Tokens,
-    ) -> None:
-        self._database = database
-        self._transactions = transactions
-        self._passwords = passwords
-        self._throttle = throttle
-        self._tokens = tokens
+    database: Database
+    transactions: AccountTransactions
+    passwords: PasswordHashing
+    throttle: SignInThrottle
+    tokens: Tokens
 
     def sign_in(self, email: str, password: str, address: str) -> str:
         """Checks the password and returns a new access token. `address` is the caller's IP address.
@@ -79,17 +72,17 @@ class SignIn:
         SignInThrottledError, HashingBusyError.
         """
         key, network = email_key(email), network_of(address)
-        with self._passwords.turn() as hasher:
-            with self._database.reading() as connection:
+        with self.passwords.turn() as hasher:
+            with self.database.reading() as connection:
                 found = password_check.by_email(connection, key, network)
             is_known = found is not None and found.is_known_network
-            with self._throttle.attempt(key, network, is_known, WrongCredentialsError):
+            with self.throttle.attempt(key, network, is_known, WrongCredentialsError):
                 comparison = hasher.compare(password, found.password_hash if found else None)
                 if found is None or not comparison.is_right:
                     self._record_failure(found)
                     raise WrongCredentialsError
                 replacement = hasher.hash(password) if comparison.is_outdated else found.password_hash
-                with self._transactions.begin() as transaction:
+                with self.transactions.begin() as transaction:
                     token = self._issue_token(transaction, found, replacement, network)
         if token is None:
             raise WrongCredentialsError
@@ -97,7 +90,7 @@ class SignIn:
 
     def sign_out(self, account_id: uuid.UUID) -> None:
         """Revokes every token issued so far; recorded only if one was still valid. Idempotent."""
-        with self._transactions.begin() as transaction:
+        with self.transactions.begin() as transaction:
             if transaction.connection.execute(_END_TOKENS, {"of_account": account_id}).rowcount == 1:
                 transaction.changed(account_id)
                 transaction.record(Event("signed_out", str(account_id)))
@@ -108,24 +101,24 @@ class SignIn:
         Raises WrongCredentialsError if `old` is not the password, SignInThrottledError, HashingBusyError.
         """
         network = network_of(address)
-        with self._passwords.turn() as hasher:
-            with self._database.reading() as connection:
+        with self.passwords.turn() as hasher:
+            with self.database.reading() as connection:
                 found = password_check.by_id(connection, account_id, network)
             if found is None:
                 raise WrongCredentialsError
             is_known = found.is_known_network
-            with self._throttle.attempt(found.email_key, network, is_known, WrongCredentialsError):
+            with self.throttle.attempt(found.email_key, network, is_known, WrongCredentialsError):
                 if not hasher.compare(old, found.password_hash).is_right:
                     self._record_failure(found)
                     raise WrongCredentialsError
             replacement = hasher.hash(new)
-        with self._transactions.begin() as transaction:
+        with self.transactions.begin() as transaction:
             _set_password(transaction, found, replacement)
 
     def _record_failure(self, found: Credentials | None) -> None:
         # The e-mail is not recorded, because users sometimes type a password in its place.
         target = "" if found is None else str(found.account_id)
-        with self._transactions.begin() as transaction:
+        with self.transactions.begin() as transaction:
             transaction.record(Event("sign_in", target, outcome=WrongCredentialsError.reason))
 
     def _issue_token(
@@ -144,7 +137,7 @@ class SignIn:
         known_networks.remember(transaction.connection, found.account_id, network, transaction.now)
         account_id = str(found.account_id)
         transaction.record(Event("sign_in", account_id, actor=account_id))
-        return self._tokens.issue(found.account_id, issued_at, transaction.now)
+        return self.tokens.issue(found.account_id, issued_at, transaction.now)
 
 
 def _set_password(transaction: AccountTransaction, found: Credentials, replacement: str) -> None:

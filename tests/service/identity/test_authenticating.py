@@ -31,7 +31,7 @@ def authenticate(callers: Callers, token: str) -> pb.AuthenticateResponse:
 
 def head(database: Database) -> int:
     with database.reading() as connection:
-        return changes.extent(connection).head
+        return changes.head(connection)
 
 
 def test_another_service_learns_whose_token_it_is(

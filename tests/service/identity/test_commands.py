@@ -110,7 +110,7 @@ def test_a_lost_password_is_reset_once_and_recorded(
         entries = connection.execute(
             select(audit.log.c.target, audit.log.c.details).where(audit.log.c.action == "password_reset")
         ).all()
-    assert [tuple(entry) for entry in entries] == [(admin.id, {})]
+    assert [tuple(entry) for entry in entries] == [(admin.id, {"password": "new"})]
 
 
 def test_no_account_no_reset(environment: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from services.chassis.channels import channel
 from services.chassis.identity.feed_follower import FeedCursor
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from services.identity.feed.retention import FeedRetention
+from services.identity.feed.retention import prune_feed
 from tests.service.identity.conftest import Replica
 from tests.service.identity.feed_followers import CrashingCursor, cascades, following, owners, redeem
 from tests.service.identity.feed_model import Truth, Writer
@@ -48,7 +48,6 @@ def test_followers_that_crash_and_fall_behind_a_pruned_feed_end_with_exactly_the
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     chance, truth, counts = random.Random(seed), Truth(), Counter[str]()
-    retention = FeedRetention(database, datetime.timedelta(0), clock.now)
     cursors = [CrashingCursor(codes, clock.now, counts) for _ in range(2)]
     given: set[uuid.UUID] = set()
 
@@ -68,7 +67,7 @@ def test_followers_that_crash_and_fall_behind_a_pruned_feed_end_with_exactly_the
                     replicas.enter_context(following(identity, cursor, clock.now))
                 for writing in [pool.submit(writer.run, STEPS_A_ROUND) for writer in writers]:
                     writing.result()
-                counts["pruned"] += retention.prune()
+                counts["pruned"] += prune_feed(database, datetime.timedelta(0), clock.now)
         with ExitStack() as replicas:
             for cursor in cursors:
                 replicas.enter_context(following(identity, cursor, clock.now))
