@@ -1,24 +1,45 @@
-"""Values do not change: threads share them, and they are keys."""
+"""What holds for all values in services/: they do not change, and show no secret."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 SERVICES = Path(__file__).parents[2] / "services"
-# One thread has it, and sets its fields from the outermost interceptor inwards.
+# One thread has it, and its interceptors set its fields from the outermost inwards.
 MUTABLE = {"Call"}
+# Fields that hold secrets, or pictures and whole answers, which may show them.
+SECRETS = {
+    *("activation_code", "avatar", "body", "content", "home_path", "jar", "key", "local", "metadata"),
+    *("password_hash", "proxy", "qr_image", "redirect_url", "token", "url", "uuid", "value"),
+}
+# A digest; a column of a table; an image, whose content is not shown.
+PUBLIC = {("Bucket", "key"), ("EncryptedColumn", "key"), ("Described", "avatar")}
+
+
+def classes() -> Iterator[tuple[ast.ClassDef, str]]:
+    """Each class with the text of its decorators and bases."""
+    for file in SERVICES.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                yield node, " ".join(map(ast.unparse, (*node.decorator_list, *node.bases)))
 
 
 def test_a_dataclass_is_frozen_or_compares_by_identity() -> None:
-    classes = [
-        (node.name, {ast.unparse(decorator) for decorator in node.decorator_list})
-        for file in SERVICES.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.ClassDef)
-    ]
-    neither = [
-        name
-        for name, decorators in classes
-        if any(decorator.startswith("dataclass") for decorator in decorators)
-        and not any("frozen=True" in decorator or "eq=False" in decorator for decorator in decorators)
-    ]
-    assert set(neither) == MUTABLE
+    neither = {
+        node.name
+        for node, kind in classes()
+        if "dataclass" in kind and "frozen=True" not in kind and "eq=False" not in kind
+    }
+    assert neither == MUTABLE
+
+
+def test_a_field_that_holds_a_secret_is_not_in_the_repr() -> None:
+    shown = {
+        (node.name, field.target.id)
+        for node, kind in classes()
+        if ("dataclass" in kind or "BaseModel" in kind) and "repr=False" not in kind
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if field.target.id in SECRETS and "repr=False" not in ast.unparse(field)
+    }
+    assert shown == PUBLIC
