@@ -19,6 +19,8 @@ KEEP = datetime.timedelta(days=400)
 DAY = datetime.timedelta(days=1)
 CREATE = (*schema_v1.CREATE, *schema_v2.ADD)
 DROP = schema_v1.DROP
+# The columns of an entry without those that it gets from the database and by sealing.
+ALL = "time, action, outcome, actor, actor_email, target, client_address, request_id, details"
 
 
 class World:
