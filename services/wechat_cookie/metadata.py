@@ -1,9 +1,9 @@
-"""The one MetaData that all tables of this service register with."""
+"""The MetaData of all tables of this service."""
 
 from sqlalchemy import MetaData
 
-# PostgreSQL's own default names, so that a name in an error does not depend on how the constraint was made.
-# Checks are named by hand.
+# PostgreSQL's default names, so that constraint names do not depend on how the constraint was created.
+# Checks are named explicitly.
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",

@@ -66,7 +66,7 @@ class WeChatCookieSettings(ServiceSettings):
     max_logins_per_account: int = Field(default=_USUAL.most_per_account, ge=1, le=10_000)
     # Starts of logins within an hour, by one account, and by all through WECHAT_PROXY or, without it, directly.
     login_start_limit_per_account: int = Field(default=_USUAL.starts_per_account, ge=1, le=1_000_000)
-    login_start_limit_per_way_out: int = Field(default=_USUAL.starts_per_way_out, ge=1, le=1_000_000)
+    login_start_limit_per_way_out: int = Field(default=_USUAL.starts_per_egress, ge=1, le=1_000_000)
     # Changes of the current cookie, and deletions of cookies, by one account within an hour: so many of each.
     cookie_change_limit_per_account: int = Field(default=60, ge=1, le=1_000_000)
 
@@ -95,7 +95,7 @@ class WeChatCookieSettings(ServiceSettings):
             abandoned_seconds=self.abandoned_seconds,
             most_per_account=self.max_logins_per_account,
             starts_per_account=self.login_start_limit_per_account,
-            starts_per_way_out=self.login_start_limit_per_way_out,
+            starts_per_egress=self.login_start_limit_per_way_out,
         )
 
     @property

@@ -179,7 +179,7 @@ class AccountLogins:
             row = self._row(connection, owner_id, login_id)
             cookie = self._cookie(connection, row.cookie_id) if row.stage == Stage.SUCCEEDED else None
         if row.ended_at is None:
-            self._hub.saw(login_id)
+            self._hub.mark_seen(login_id)
         stage = Stage(row.stage)
         return LoginView(
             stage=stage,

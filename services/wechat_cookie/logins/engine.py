@@ -61,7 +61,7 @@ class LoginEngine:
         )
         self.retention = LoginRetention(rows, limits, now)
         self.access = AccessKeeper(database, self.retention, self._hub, principals, now, measures)
-        starts = LoginStarts(database, limits, client.way_out, now)
+        starts = LoginStarts(database, limits, client.egress, now)
         self._upkeep = LoginUpkeep(
             database,
             self.retention,

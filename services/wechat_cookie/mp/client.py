@@ -59,9 +59,9 @@ class MpClient:
         self._transport.close()
 
     @property
-    def way_out(self) -> str:
-        """Names the address from which WeChat is asked; see MpSettings.way_out."""
-        return self._settings.way_out
+    def egress(self) -> str:
+        """Names the address from which WeChat is asked; see MpSettings.egress."""
+        return self._settings.egress
 
     def visit(self, cookies: MpCookies) -> MpCookies:
         """Opens the front page for its visitor cookies, as a browser does, whatever status it has.

@@ -73,7 +73,7 @@ class MpSettings:
         return origin
 
     @property
-    def way_out(self) -> str:
+    def egress(self) -> str:
         """The proxy's host and port, without what it is opened with; empty when WeChat is asked directly."""
         return urlsplit(self.proxy).netloc.rpartition("@")[2] if self.proxy else ""
 

@@ -9,7 +9,7 @@ from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, S
 from services.wechat_cookie.logins.rules.transition import (
     Transition,
     again_in,
-    at_once,
+    claim_now,
     failed,
     failed_by,
     polling,
@@ -35,7 +35,7 @@ def session_taken(
         state,
         event,
         **at_stage,
-        **at_once(Step.DESCRIBE, now, limits),
+        **claim_now(Step.DESCRIBE, now, limits),
         cookies=session.cookies,
         token=session.token,
         home_path=session.home_path,

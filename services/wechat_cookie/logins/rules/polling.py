@@ -1,4 +1,4 @@
-"""What the polls tell: what happened on the phone, and what the administrator decided."""
+"""Transitions after polls: what happened on the phone, and what the administrator decided."""
 
 import datetime
 from dataclasses import replace
@@ -8,7 +8,7 @@ from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import (
     Transition,
-    at_once,
+    claim_now,
     failed,
     polling,
     progress,
@@ -33,13 +33,13 @@ _APPROVAL_ENDS = {
     ApprovalOutcome.TIMED_OUT: Reason.APPROVAL_TIMEOUT,
     ApprovalOutcome.FAILED: Reason.LOGIN_REFUSED,
 }
-# No confirmation is under way in these, so a QR code that has been shown for long may be replaced.
+# Stages without a confirmation in progress, in which an old QR code may be replaced.
 _REPLACEABLE = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 _OPERATOR = 1
 
 
 def asked(state: LoginState, ask: Ask, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
-    """What follows from the phone's state; None when that is no news."""
+    """Returns the transition after a poll of the phone's state, or None if nothing changed."""
     if ask.outcome in _ENDS:
         return failed(state, _ENDS[ask.outcome], now)
     after = replace(state, cookies=ask.cookies)
@@ -50,7 +50,7 @@ def asked(state: LoginState, ask: Ask, now: datetime.datetime, limits: LoginLimi
             return preparing.replace_cancelled(after, now, limits)
         case ScanOutcome.EXPIRED:
             return preparing.replace_expired(after, now, limits)
-    # The phone's silence takes nothing back: WeChat's own page stays where it is, too.
+    # "Not scanned" does not undo a stage; WeChat's own page does not go back either.
     stage = _SCANNED.get(ask.outcome, state.stage)
     if _is_old(state, stage, now):
         return preparing.replace_expired(after, now, limits)
@@ -60,19 +60,19 @@ def asked(state: LoginState, ask: Ask, now: datetime.datetime, limits: LoginLimi
 def approval_asked(
     state: LoginState, approval: ApprovalOutcome, now: datetime.datetime, limits: LoginLimits
 ) -> Transition | None:
-    """What follows from the administrator's decision; None while there is none."""
+    """Returns the transition after the administrator's decision, or None if there is none yet."""
     if approval in _APPROVAL_ENDS:
         return failed(state, _APPROVAL_ENDS[approval], now)
     if approval is ApprovalOutcome.APPROVED:
-        # Whatever the last step answers now, it is not that an approval is missing.
+        # From here on a failure of the last step does not mean that an approval is missing.
         return confirmed(replace(state, operator=False), now, limits)
     return _answered(state, state, state.stage, now, limits)
 
 
 def confirmed(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """The write after all confirmations: the session is taken over next, without a deadline."""
+    """Returns the transition after all confirmations: the next step fetches the session and has no deadline."""
     event, at_stage = progress(Stage.CONFIRMED)
-    return write(state, event, **at_stage, **at_once(Step.FINISH, now, limits), deadline_at=None)
+    return write(state, event, **at_stage, **claim_now(Step.FINISH, now, limits), deadline_at=None)
 
 
 def _answered(
@@ -96,11 +96,11 @@ def _is_old(state: LoginState, stage: Stage, now: datetime.datetime) -> bool:
         and stage in _REPLACEABLE
         and state.qr_expire_at is not None
         and now >= state.qr_expire_at
-        # After the deadline there is no time left to scan another one.
+        # A new QR code would be useless after the deadline.
         and (state.deadline_at is None or now < state.deadline_at)
     )
 
 
 def _values(cookies: MpCookies) -> set[tuple[str, str, str, str]]:
-    # Without the times: an answer that only renews them is no reason for a thousand logins to write at each poll.
+    # Without expiry times: otherwise answers that only renew them would cause a write at every poll.
     return {(cookie.name, cookie.domain, cookie.path, cookie.value) for cookie in cookies}

@@ -1,4 +1,4 @@
-"""QR codes: the first one, and those that replace it."""
+"""Transitions for QR codes: the first one and its replacements."""
 
 import datetime
 from dataclasses import replace
@@ -10,7 +10,7 @@ from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, Step
 from services.wechat_cookie.logins.rules.transition import (
     Transition,
-    at_once,
+    claim_now,
     failed,
     polling,
     progress,
@@ -19,7 +19,7 @@ from services.wechat_cookie.logins.rules.transition import (
 
 
 def shown(state: LoginState, qr: QrFetched, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """The QR code goes to the watchers, and from now on the phone is asked for."""
+    """Returns the transition that publishes a QR code and starts polling the phone's state."""
     deadline = state.started_at + datetime.timedelta(seconds=limits.login_seconds)
     expire_at = min(now + datetime.timedelta(seconds=limits.qr_seconds), deadline)
     event, at_stage = progress(Stage.WAITING_FOR_SCAN)
@@ -36,7 +36,7 @@ def shown(state: LoginState, qr: QrFetched, now: datetime.datetime, limits: Logi
 
 
 def replace_expired(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """A QR code has expired: the next one comes by itself, but not for ever."""
+    """Replaces an expired QR code, at most `most_refreshes` times; then the login fails."""
     if state.refresh_count >= limits.most_refreshes:
         return failed(state, Reason.QR_EXPIRED, now)
     counted = replace(state, refresh_count=state.refresh_count + 1)
@@ -44,10 +44,10 @@ def replace_expired(state: LoginState, now: datetime.datetime, limits: LoginLimi
 
 
 def replace_cancelled(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """Replaces a cancelled QR code; the refresh count restarts, because a person is at the phone."""
+    """Replaces a cancelled QR code. The refresh count restarts, because someone is using the phone."""
     return _replace(replace(state, refresh_count=0), wording.QR_CANCELLED_REPLACING, now, limits)
 
 
 def _replace(state: LoginState, message: str, now: datetime.datetime, limits: LoginLimits) -> Transition:
     event, at_stage = progress(Stage.PREPARING, message)
-    return write(state, event, **at_stage, **at_once(Step.REPLACE_QR, now, limits))
+    return write(state, event, **at_stage, **claim_now(Step.REPLACE_QR, now, limits))

@@ -1,4 +1,4 @@
-"""What follows from what: (login, outcome of an exchange, now) → the login's next state and events. Pure."""
+"""The login state machine: (login, outcome of an exchange, now) → next state and events. Pure functions."""
 
 import datetime
 import uuid
@@ -19,7 +19,7 @@ from services.wechat_cookie.mp.errors import MpError
 from services.wechat_cookie.mp.results import Ask, FinishedLogin
 from services.wechat_cookie.mp.statuses import ApprovalOutcome
 
-# In these no person is at the phone, so a login without watchers may end.
+# Stages in which a login without watchers may end, because no one has scanned the QR code.
 ABANDONABLE = frozenset({Stage.PREPARING, Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 
 
@@ -34,7 +34,7 @@ def started(
     access_until: datetime.datetime | None = None,
     request_id: str | None = None,
 ) -> Transition:
-    """A new login, due immediately, with its first event."""
+    """Returns the transition that creates a login, due immediately, with its first event."""
     event, at_stage = progress(Stage.PREPARING)
     blank = LoginState(
         id=login_id,
@@ -57,7 +57,7 @@ def started(
 def after(  # noqa: PLR0911 - each outcome is one case.
     state: LoginState, outcome: Outcome, now: datetime.datetime, limits: LoginLimits
 ) -> Transition | None:
-    """What follows from `outcome`, the answer to `state.step`; None when nothing does, so nothing is written."""
+    """Returns the transition after `outcome`, the result of `state.step`, or None if nothing is to be written."""
     if state.step is None:
         return None
     match outcome:
@@ -77,10 +77,10 @@ def after(  # noqa: PLR0911 - each outcome is one case.
             return failed(state, Reason.INTERNAL, now)
 
 
-def overtried(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
-    """The end of a step that was begun too often; None while it may be taken.
+def attempts_exhausted(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition | None:
+    """Returns the transition that ends a step without attempts left, or None if there are attempts left.
 
-    Only a step that kills the process taking it comes this far; it must not kill one replica after the other.
+    This stops a step that crashes its process from crashing one replica after the other.
     """
     if state.attempt <= limits.most_attempts:
         return None
@@ -89,12 +89,12 @@ def overtried(state: LoginState, now: datetime.datetime, limits: LoginLimits) ->
     return failed(state, Reason.LOGIN_INTERRUPTED if state.step is Step.FINISH else Reason.INTERNAL, now)
 
 
-def still_wanted(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
-    """Whether `outcome` is to be applied to `state` although another writer wrote meanwhile.
+def still_applies(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
+    """Returns whether `outcome` is to be applied to `state` although another writer has written meanwhile.
 
-    WeChat gives a session out once, so it counts until the login has ended; and the QR code of a start
-    belongs to a pending login of its own, so it is as good as that of any other start. A replacement is not:
-    the newest one alone works.
+    WeChat returns a session once, so it is applied until the login has ended. The QR code of a start
+    belongs to a pending login of its own, so it works as well as that of any other start. Of replacements
+    only the newest works.
     """
     return state.step is asked_for and (
         isinstance(outcome, FinishedLogin) or (isinstance(outcome, QrFetched) and asked_for is Step.START)
@@ -102,7 +102,7 @@ def still_wanted(outcome: Outcome, asked_for: Step, state: LoginState) -> bool:
 
 
 def overdue(state: LoginState, now: datetime.datetime) -> Transition | None:
-    """The end of a login whose time is over; None while it is not."""
+    """Returns the transition that ends a login after its deadline, or None before the deadline."""
     if state.step is None or state.deadline_at is None or now < state.deadline_at:
         return None
     unreached = state.step is Step.START
@@ -110,17 +110,17 @@ def overdue(state: LoginState, now: datetime.datetime) -> Transition | None:
 
 
 def postponed(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> Transition:
-    """The step was not taken, and is due again after a pause."""
+    """Returns the transition that postpones a step that was not taken."""
     return write(state, **again_in(state, limits.slowest_poll_seconds, now, counted=False))
 
 
 def abandoned(state: LoginState, now: datetime.datetime) -> Transition | None:
-    """The end of a login that has not been looked at for long; None if a person is at the phone."""
+    """Returns the transition that ends an abandoned login, or None if the QR code has been scanned."""
     if state.step is None or state.stage not in ABANDONABLE:
         return None
     return failed(state, Reason.LOGIN_TIMEOUT, now)
 
 
 def ended(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition | None:
-    """The end of a login from outside: cancelled, or its account is gone. None if it has ended already."""
+    """Returns the transition that ends a login for an external `reason`, or None if it has already ended."""
     return None if state.step is None else failed(state, reason, now)

@@ -1,10 +1,10 @@
-"""The closed lists of WeChatCookieService's contract: where a login stands and why it failed."""
+"""The stages of a login and the reasons for failure, as the API of WeChatCookieService lists them."""
 
 from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Where a login stands; the contract says what each one means."""
+    """Stage of a login; the API documents the values."""
 
     PREPARING = "preparing"
     WAITING_FOR_SCAN = "waiting_for_scan"
@@ -19,11 +19,11 @@ class Stage(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a login failed; the contract says what each one means."""
+    """Reason for the failure of a login; the API documents the values."""
 
     CANCELLED = "CANCELLED"
     ACCESS_ENDED = "ACCESS_ENDED"
-    # Written by earlier releases, whose logins may still be looked at.
+    # Written by earlier releases; their logins can still be read.
     ACCOUNT_DELETED = "ACCOUNT_DELETED"
     LOGIN_TIMEOUT = "LOGIN_TIMEOUT"
     LOGIN_INTERRUPTED = "LOGIN_INTERRUPTED"

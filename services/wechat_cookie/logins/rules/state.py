@@ -1,4 +1,4 @@
-"""A login as the rules see it: a value that mirrors its row in the database."""
+"""The state of a login, as a value that mirrors its row in the database."""
 
 import datetime
 import hashlib
@@ -11,27 +11,27 @@ from services.wechat_cookie.mp.cookies import MpCookies
 
 
 class Step(StrEnum):
-    """What has to be asked of WeChat next."""
+    """The next request to WeChat."""
 
     START = "start"
     """Open a pending login and fetch its first QR code."""
     REPLACE_QR = "replace_qr"
     ASK = "ask"
-    """What has happened on the phone?"""
+    """Poll the phone's state."""
     ASK_APPROVAL = "ask_approval"
-    """What has the administrator decided?"""
+    """Poll the administrator's decision."""
     FINISH = "finish"
-    """Take the session over; WeChat answers this once."""
+    """Fetch the session; WeChat answers this once."""
     DESCRIBE = "describe"
     """Fetch the account's name and avatar."""
 
 
 POLLS = frozenset({Step.ASK, Step.ASK_APPROVAL})
-"""Steps that change nothing at WeChat, so it is harmless when two replicas take one at the same time."""
+"""Steps that change nothing at WeChat, so that two replicas may take one at the same time."""
 
 
 def logged_id(login_id: str) -> str:
-    """What log lines call a login: part of a hash, because the id is the key that clients watch it with."""
+    """Returns the name of a login for logs: part of a hash, because the id is the clients' secret login_key."""
     return hashlib.sha256(login_id.encode()).hexdigest()[:12]
 
 
@@ -39,7 +39,7 @@ def logged_id(login_id: str) -> str:
 class LoginState:
     """One login. Ended ones have neither `step` nor `next_poll_at`.
 
-    `version` counts the writes: a writer names the version that it read, and fails if it has changed.
+    `version` counts the writes, for optimistic locking.
     `attempt` is the number of the exchange with WeChat that `in_flight` says is under way; `doubtful` that an
     earlier one of this step may have reached WeChat and its answer was lost. A claim moves `next_poll_at` on by
     `claim_seconds`: the interval of a poll, or a lease longer than any exchange.
@@ -54,16 +54,16 @@ class LoginState:
     started_at: datetime.datetime
     next_poll_at: datetime.datetime | None
     claim_seconds: float
-    # When the login ends by itself. None from the confirmation on: a session that may exist is not given up.
+    # None from the confirmation on, so that a session that may exist is not abandoned.
     deadline_at: datetime.datetime | None
     attempt: int = 0
     in_flight: bool = False
     doubtful: bool = False
-    # The person who scanned is an operator, so that an administrator may have to approve.
+    # Whether an operator scanned, whose login an administrator may have to approve.
     operator: bool = False
     refresh_count: int = 0
     qr_expire_at: datetime.datetime | None = None
-    # Since when every poll has failed, and whether the watchers know.
+    # Start of the current run of failed polls, and whether an event has reported it.
     failing_since: datetime.datetime | None = None
     failure_told: bool = False
     last_sequence: int = 0
@@ -74,18 +74,18 @@ class LoginState:
     message: str = ""
     reason: Reason | None = None
     ended_at: datetime.datetime | None = None
-    # The account's, when the login began; None for one that an earlier release began.
+    # The account's value when the login was started; None if an earlier release started it.
     tokens_valid_after: int | None = None
-    # When the account's access ends by time; None for never.
+    # End of the account's access; None for no end.
     access_until: datetime.datetime | None = None
-    # The id of the request that began the login; None for one that an earlier release began.
+    # The id of the request that started the login; None if an earlier release started it.
     request_id: str | None = None
-    # What failed on the way to WeChat at the last try of this step; see MpError.failed_part.
+    # What failed in the connection to WeChat at the last attempt of this step; see MpError.failed_part.
     failed_part: str | None = None
 
     @property
     def log_fields(self) -> dict[str, str | None]:
-        """What names the login in log lines."""
+        """Fields that identify the login in logs."""
         return {"login": logged_id(self.id), "request_id": self.request_id}
 
 
@@ -115,4 +115,4 @@ class LoginLimits:
     most_per_account: int = 20
     # Within an hour.
     starts_per_account: int = 30
-    starts_per_way_out: int = 1000
+    starts_per_egress: int = 1000

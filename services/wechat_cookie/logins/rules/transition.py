@@ -1,4 +1,4 @@
-"""One write of a login: its next state, its event, and what else is written in the same transaction."""
+"""A write of a login: its next state, its events, and what else is written in the same transaction."""
 
 import datetime
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from services.wechat_cookie.mp.results import FinishedLogin
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """`state` is to be written in place of the version before it, together with `events`.
+    """A new `state` that replaces the version before it, together with `events`.
 
     `session` is to be saved as a cookie, `description` to be added to that cookie, in the same transaction.
     """
@@ -28,7 +28,7 @@ class Transition:
 
 
 def write(state: LoginState, *events: Event, **changes: Any) -> Transition:
-    """The state with `changes`, a version and `events` further on."""
+    """Returns a transition to the state with `changes` and the next version, with `events`."""
     after = replace(
         state, version=state.version + 1, last_sequence=state.last_sequence + len(events), **changes
     )
@@ -36,15 +36,15 @@ def write(state: LoginState, *events: Event, **changes: Any) -> Transition:
 
 
 def progress(stage: Stage, message: str | None = None) -> tuple[Progressed, dict[str, Any]]:
-    """The event of coming to `stage`, and the changes of the state that go with it."""
+    """Returns the event of reaching `stage` and the corresponding changes of the state."""
     text = message or wording.STAGES[stage]
     return Progressed(stage, text), {"stage": stage, "message": text}
 
 
-def at_once(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
-    """The changes that claim `step` for their writer, which takes it next.
+def claim_now(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
+    """Returns the changes that claim `step` for the caller, which must take it next.
 
-    The lease keeps the other replicas off; when it runs out, its holder is dead and another replica goes on.
+    The lease excludes other replicas. When it expires, its holder is dead and another replica takes the step.
     """
     return {
         "step": step,
@@ -59,7 +59,7 @@ def at_once(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str
 
 
 def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
-    """The changes with which `step`, a poll, is taken again and again, by whichever replica."""
+    """Returns the changes that make `step`, a poll, due at intervals, for any replica."""
     return {
         "step": step,
         "attempt": 0,
@@ -75,25 +75,25 @@ def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str
 def again_in(
     state: LoginState, seconds: float, now: datetime.datetime, *, counted: bool = True
 ) -> dict[str, Any]:
-    """The changes with which the same step is tried again after a pause; `counted` is whether it counts."""
+    """Returns the changes that retry the step after a pause; `counted` is whether this attempt counts."""
     attempt = state.attempt if counted else state.attempt - 1
     return {"in_flight": False, "attempt": attempt, **_due(now, seconds, state.claim_seconds)}
 
 
 def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:
-    """The login ends without a cookie."""
+    """Returns the transition that ends the login without a cookie."""
     message = wording.failure(reason, state.failed_part)
     event = Failed(reason, message, reason not in wording.NOT_RETRYABLE)
     return write(state, event, stage=Stage.FAILED, reason=reason, message=message, **_ended(now))
 
 
 def failed_by(state: LoginState, error: MpError, now: datetime.datetime) -> Transition:
-    """The login ends without a cookie because of `error`."""
+    """Returns the transition that ends the login without a cookie because of `error`."""
     return failed(replace(state, failed_part=error.failed_part), Reason(error.login_failure), now)
 
 
 def succeeded(state: LoginState, now: datetime.datetime) -> Transition:
-    """The login ends with its cookie."""
+    """Returns the transition that ends the login with its cookie."""
     changes = {"stage": Stage.SUCCEEDED, "message": wording.STAGES[Stage.SUCCEEDED]}
     return write(state, Succeeded(), **changes, **_ended(now))
 
@@ -103,7 +103,7 @@ def _due(now: datetime.datetime, seconds: float, claim_seconds: float) -> dict[s
 
 
 def _ended(now: datetime.datetime) -> dict[str, Any]:
-    # What gives access to WeChat is removed immediately; row and events stay for those who still look.
+    # Secrets are removed immediately; the row and the events stay for clients that still read them.
     return {
         "step": None,
         "next_poll_at": None,

@@ -1,4 +1,4 @@
-"""What follows when an exchange with WeChat fails: try again, tell, or end."""
+"""Transitions after failed exchanges with WeChat: retry, report, or fail."""
 
 import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from services.wechat_cookie.mp.errors import MpError
 def broken(
     state: LoginState, error: MpError, now: datetime.datetime, limits: LoginLimits
 ) -> Transition | None:
-    """What follows from `error`; None when it is one more of a run that has been dealt with."""
+    """Returns the transition after `error`, or None if it continues a run of failures that is already recorded."""
     if state.step is Step.FINISH:
         return not_finished(state, error, now, limits)
     if state.step is Step.DESCRIBE:

@@ -1,4 +1,4 @@
-"""What people read about a login, in Chinese: one sentence for each stage and each reason."""
+"""The Chinese messages of logins: one for each stage and each reason."""
 
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 
@@ -15,7 +15,7 @@ STAGES = {
     Stage.FAILED: "登录失败",
 }
 
-# Shown instead of the stage's own sentence when the QR code is being replaced, and when WeChat keeps failing.
+# Replace the stage's message while a QR code is being replaced and while WeChat keeps failing.
 QR_EXPIRED_REPLACING = "二维码已过期，正在更换新的二维码"
 QR_CANCELLED_REPLACING = "已在手机上取消登录，正在更换新的二维码"
 HARD_TO_REACH = "微信服务器暂时连接不上，仍在重试，请稍候"
@@ -44,7 +44,7 @@ REASONS = {
     Reason.INTERNAL: "服务内部错误，请重新发起登录",
 }
 
-# What failed on the way to WeChat, by MpError.failed_part.
+# By MpError.failed_part.
 _UNREACHABLE = {
     "dns": "无法解析域名",
     "connect": "无法建立连接",
@@ -59,7 +59,7 @@ _UNREACHABLE = {
 }
 _CERTIFICATE_REFUSED = "证书无效"
 
-# For these, starting again immediately changes nothing.
+# Reasons for which starting again immediately would fail in the same way.
 NOT_RETRYABLE = frozenset(
     {
         Reason.ACCESS_ENDED,
@@ -75,7 +75,7 @@ NOT_RETRYABLE = frozenset(
 
 
 def failure(reason: Reason, failed_part: str | None = None) -> str:
-    """The sentence for a failed login; for WECHAT_UNREACHABLE what failed on the way, when that is known."""
+    """Returns the message for a failed login; for WECHAT_UNREACHABLE it includes the failed part, if known."""
     if reason is not Reason.WECHAT_UNREACHABLE or failed_part is None:
         return REASONS[reason]
     return f"无法连接微信服务器（{_UNREACHABLE.get(failed_part, _CERTIFICATE_REFUSED)}），请检查网络后重试"

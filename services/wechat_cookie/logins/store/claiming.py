@@ -1,4 +1,4 @@
-"""Claims: which replica takes the next step of which login. PostgreSQL decides, in one statement."""
+"""Claims of steps of logins by replicas, each in one statement."""
 
 import datetime
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from services.wechat_cookie.logins.store.tables import IS_ACT, IS_POLL, logins
 
 
 def _due(kind: TextClause) -> Any:
-    # In a CTE because, as a subquery, the planner may run it more than once and so lock more than the limit.
+    # A CTE, because the planner may execute a subquery more than once and lock more rows than the limit.
     return (
         select(logins.c.id)
         .where(kind, logins.c.next_poll_at <= bindparam("now"))
@@ -38,7 +38,7 @@ _CLAIM_ACTS = (
     .values(
         version=logins.c.version + 1,
         attempt=logins.c.attempt + 1,
-        # In flight: a replica began this step and did not finish in time.
+        # In flight means that a replica started this step and did not finish it within the lease.
         doubtful=logins.c.doubtful | logins.c.in_flight,
         in_flight=true(),
     )
@@ -51,17 +51,17 @@ _NEXT_ACT = DirectStatement(select(func.min(logins.c.next_poll_at)).where(IS_ACT
 def claim_polls(
     connection: Connection, now: datetime.datetime, most: int, busy: Collection[str]
 ) -> Sequence[Row[Any]]:
-    """Takes at most `most` logins that are due for a poll, `busy` ones left out, and returns `id` and `version` of
-    each; it is due again an interval later, whatever becomes of this poll."""
+    """Claims at most `most` logins that are due for a poll, except `busy` ones. Returns `id` and `version` of
+    each. Each is due again after its interval, whether or not this poll succeeds."""
     return connection.execute(_CLAIM_POLLS, {"now": now, "most": most, "busy": list(busy)}).all()
 
 
 def claim_acts(
     connection: Connection, rows: LoginRows, now: datetime.datetime, most: int
 ) -> list[LoginState]:
-    """Takes at most `most` logins whose next step changes something at WeChat.
+    """Claims at most `most` logins whose next step changes something at WeChat.
 
-    Each gets a new version, so a replica that began the step before can no longer write, and a lease, so that
+    Each gets a new version, so a replica that started the step before can no longer write, and a lease, so that
     one replica makes the exchange. `doubtful` is true if a replica began the step and did not finish it.
     """
     claimed = connection.execute(_CLAIM_ACTS, {"now": now, "most": most, "busy": []})
@@ -69,12 +69,12 @@ def claim_acts(
 
 
 def next_poll(connection: Connection | DirectConnection) -> datetime.datetime | None:
-    """When the next login is due for a poll; None when none waits."""
+    """Returns when the next login is due for a poll, or None if there is none."""
     return _time(connection, _NEXT_POLL)
 
 
 def next_act(connection: Connection | DirectConnection) -> datetime.datetime | None:
-    """When the next login is due for another step; None when none waits."""
+    """Returns when the next login is due for another step, or None if there is none."""
     return _time(connection, _NEXT_ACT)
 
 

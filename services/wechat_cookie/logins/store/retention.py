@@ -1,9 +1,9 @@
-"""What ends and removes logins without asking WeChat: deadlines, abandonment, age, and a deleted account.
+"""Ends and deletes logins without requests to WeChat: by deadline, abandonment, age, or account deletion.
 
 Abandonment: a client that hung up may come back with its login_key, so hanging up ends nothing. But a thousand
 abandoned attempts must not be polled for a quarter of an hour each. So a login that has not been watched or
-polled by a client for `abandoned_seconds` ends, unless a person is at the phone: once scanned, it goes on to
-the end, for who scanned may have closed the page that showed the QR code. That it was looked at is written in
+polled by a client for `abandoned_seconds` ends, unless its QR code has been scanned. Then it continues to
+the end, because the user may have closed the page that showed the QR code. The last use is written in
 one statement for all logins of a replica at a time (LoginUpkeep), so it is exact to within that interval.
 """
 
@@ -35,7 +35,7 @@ _OVERDUE = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-# A login whose cookie is saved goes on to its end; see rules.access.
+# A login whose cookie is saved continues to its end; see rules.access.
 _ACCESS_MATTERS = (
     logins.c.access_until.is_not(None),
     logins.c.ended_at.is_(None),
@@ -82,13 +82,16 @@ class LoginRetention:
         self._now = now
 
     def seconds_to_deadline(self, connection: Connection | DirectConnection) -> float | None:
-        """How long until the next login is overdue, negative when one is; None while no login has a deadline."""
+        """Returns the seconds until the next deadline, negative if it is past, or None if there is none."""
         row = _NEXT_DEADLINE.row(connection, {})
         deadline: datetime.datetime | None = row[0] if row is not None else None
         return None if deadline is None else (deadline - self._now()).total_seconds()
 
     def end_overdue(self, connection: Connection) -> list[LoginState]:
-        """Ends logins whose deadline or whose account's access is past, at most BATCH of each, and returns them."""
+        """Ends logins after their deadline or the end of their account's access, at most BATCH each.
+
+        Returns them.
+        """
         now = self._now()
         overdue = self._end(connection, _OVERDUE, {"now": now}, lambda login: rules.overdue(login, now))
         without_access = self._end(
@@ -97,14 +100,14 @@ class LoginRetention:
         return [*overdue, *without_access]
 
     def end_abandoned(self, connection: Connection) -> list[LoginState]:
-        """Ends abandoned logins, at most BATCH, and gives them."""
+        """Ends at most BATCH abandoned logins and returns them."""
         now = self._now()
         values = {"seen_before": now - datetime.timedelta(seconds=self._limits.abandoned_seconds)}
         return self._end(connection, _UNSEEN, values, lambda login: rules.abandoned(login, now))
 
     def end_logins_of(self, connection: Connection, owner_id: uuid.UUID) -> None:
-        """Ends the running logins of an account that is gone, with ACCESS_ENDED; they disappear as all ended
-        ones do. Belongs after the owner's lock and the entry in deleted_owners: then no new one can begin."""
+        """Ends the running logins of a deleted account with ACCESS_ENDED; they are deleted as all ended
+        ones are. The owner must be locked and in deleted_owners, so that no login can start."""
         now = self._now()
         self._end(
             connection,
@@ -116,7 +119,7 @@ class LoginRetention:
     def owners_affected(
         self, connection: Connection, owners: Mapping[uuid.UUID, Principal | None]
     ) -> set[uuid.UUID]:
-        """Returns those of the accounts for whose running logins something follows from what they are now."""
+        """Returns those of the accounts whose running logins need a change."""
         now = self._now()
         states = [
             self._rows.state_of(row) for row in connection.execute(_OF_OWNERS, {"owners": list(owners)})
@@ -134,7 +137,7 @@ class LoginRetention:
 
         `owner` is the account as it is now, None when it is deleted. Idempotent.
         """
-        # So that a session which is being saved meanwhile is saved before, or finds its login ended.
+        # Serialises with saving a session, which happens before, or finds its login ended.
         lock(connection, account_id)
         now = self._now()
         return self._end(
@@ -145,19 +148,19 @@ class LoginRetention:
         )
 
     def owners_of_running(self, connection: Connection) -> list[uuid.UUID]:
-        """The accounts that have running logins."""
+        """Returns the accounts that have running logins."""
         return list(connection.execute(_OWNERS).scalars())
 
     def is_any_running(self, connection: Connection | DirectConnection) -> bool:
-        """Whether any login is under way."""
+        """Returns whether any login is running."""
         return _ANY_RUNNING.row(connection, {}) == (True,)
 
     def mark_seen(self, connection: Connection, ids: Collection[str]) -> None:
-        """Records that clients have looked at these logins now."""
+        """Records that clients have used these logins now."""
         connection.execute(_SEEN, {"ids": list(ids), "now": self._now()})
 
     def remove_old(self, connection: Connection) -> int:
-        """Removes logins that ended `kept_seconds` ago, with their events, and counts them."""
+        """Deletes logins that ended `kept_seconds` ago and their events, and returns the number of logins."""
         before = self._now() - datetime.timedelta(seconds=self._limits.kept_seconds)
         return connection.execute(_REMOVE, {"ended_before": before}).rowcount
 

@@ -1,4 +1,4 @@
-"""Logins and their events in the database: read as values, written a version at a time."""
+"""Reads and writes logins and their events, with optimistic locking by version."""
 
 import datetime
 import uuid
@@ -22,7 +22,7 @@ from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
 _log = structlog.get_logger(__name__)
 
-# Wakes the watchers of the login in the payload, on every replica.
+# The channel that wakes the watchers of the login in the payload on every replica.
 CHANNEL = "login_events"
 
 _FIELDS = tuple(field.name for field in fields(LoginState))
@@ -32,18 +32,18 @@ _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("login_id")))
 
 
 class LoginRows:
-    """Reads and writes logins on connections that are handed in. `new_id` makes the ids of cookies."""
+    """Reads and writes logins on the caller's connections. `new_id` generates the ids of cookies."""
 
     def __init__(self, vault: Vault, new_id: Callable[[], uuid.UUID]) -> None:
         self._vault = vault
         self._new_id = new_id
 
     def read(self, connection: Connection, ids: Sequence[str]) -> list[LoginState]:
-        """The logins called `ids`, in no order; those that do not exist are missing."""
+        """Returns the logins with these ids in any order, without those that do not exist."""
         return [self.state_of(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
 
     def state_of(self, row: Row[Any]) -> LoginState:
-        """The login in a row of COLUMNS."""
+        """Returns the login in a row of COLUMNS."""
         values = dict(row._mapping)
         values["stage"] = Stage(values["stage"])
         values["step"] = Step(values["step"]) if values["step"] else None
@@ -60,15 +60,16 @@ class LoginRows:
     def advance(
         self, connection: Connection, transition: Transition, now: datetime.datetime
     ) -> LoginState | None:
-        """Writes `transition` in place of the version before it, in the open transaction: the login, its events
-        and its cookie. Gives the login as written, or None if another version is there: then nothing is written.
+        """Writes `transition` over the version before it, in the open transaction: the login, its events
+        and its cookie. Returns the login as written, or None if the stored version differs; then nothing is
+        written.
 
         Raises OwnedByAnotherAccountError or OwnerDeletedError for a session that cannot be saved; the caller
         rolls back.
         """
         state = transition.state
         if transition.session is not None:
-            # Before the login's row, in the order in which a deletion of the account takes the two.
+            # Before the login's row, in the same order as the deletion of an account.
             owners.lock(connection, state.owner_id)
         values = self._values(state)
         cookie_id = self._new_id() if transition.session is not None else state.cookie_id

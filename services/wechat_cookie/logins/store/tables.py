@@ -1,4 +1,4 @@
-"""The tables of logins and of what happened in them."""
+"""The tables of logins and their events."""
 
 from collections.abc import Iterable
 
@@ -30,16 +30,16 @@ def _one_of(column: str, values: Iterable[Stage | Step]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
-# Constants in the statement, not parameters: the planner must be able to prove that a query fits a partial index.
+# Constants instead of parameters, so that the planner can prove that a query matches a partial index.
 IS_POLL = text(_one_of("step", (step for step in Step if step in POLLS)))
 IS_ACT = text(_one_of("step", (step for step in Step if step not in POLLS)))
 
-# A claim rewrites the row, thousands of times for a login that waits long. So what is wide lives out of line
-# (toast_tuple_target), where a rewrite leaves it alone, and dead rows go early (autovacuum).
+# A claim updates the row, thousands of times for a long login. So wide columns are stored out of line
+# (toast_tuple_target), where an update does not copy them, and dead rows are vacuumed early.
 logins = Table(
     "logins",
     metadata,
-    # The login_key: watching takes it and the account's token. 32 hexadecimal digits, unguessable.
+    # The login_key, which WatchLogin requires besides the account's token. 32 random hexadecimal digits.
     Column("id", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("owner_id", Uuid, nullable=False),
@@ -68,15 +68,15 @@ logins = Table(
     Column("reason", Text),
     Column("ended_at", DateTime(timezone=True)),
     Column("qr_image", LargeBinary),
-    # When a watcher or a poll of the owner last looked, give or take half a minute.
+    # Last use by a watcher or a poll of the owner, exact to about half a minute.
     Column("last_seen_at", DateTime(timezone=True), nullable=False),
-    # The account's when the login began: it grows whenever the account's tokens are ended.
+    # The account's value when the login was started; it grows whenever the account's tokens are revoked.
     Column("tokens_valid_after", BigInteger),
-    # When the account's access ends by time.
+    # End of the account's access.
     Column("access_until", DateTime(timezone=True)),
-    # Of the call that began it: at most 64 characters.
+    # Of the call that started it: at most 64 characters.
     Column("request_id", Text),
-    # What failed last on the way to WeChat: one of a few words.
+    # What failed last in the connection to WeChat; see MpError.failed_part.
     Column("failed_part", Text),
     CheckConstraint("id ~ '^[0-9a-f]{32}$'", name="logins_id_is_a_key"),
     CheckConstraint(_one_of("stage", Stage), name="logins_stage_is_known"),
@@ -108,7 +108,7 @@ login_events = Table(
     "login_events",
     metadata,
     Column("login_id", Text, ForeignKey("logins.id", ondelete="CASCADE"), primary_key=True),
-    # From 1, without gaps: the login's row counts them, under its version.
+    # From 1 without gaps, counted in the login's row.
     Column("sequence", Integer, primary_key=True, autoincrement=False),
     Column("time", DateTime(timezone=True), nullable=False),
     Column("kind", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Wakes the watchers of a login when something has happened in it, whichever replica wrote it."""
+"""Wakes the watchers of a login when any replica writes an event of it."""
 
 import datetime
 import math
@@ -15,7 +15,7 @@ from services.wechat_cookie.logins.store.rows import CHANNEL
 
 
 class Watcher:
-    """One stream that waits, and the access of the account that opened it."""
+    """A waiting stream and the access of the account that opened it."""
 
     def __init__(self, caller: Principal) -> None:
         self.owner_id = uuid.UUID(caller.account_id)
@@ -24,26 +24,26 @@ class Watcher:
         self._account_end = access.account_end(caller)
         self._access_ended = False
         self.closed = False
-        # Whether it was closed because the replica stops, and not by its caller.
+        # Whether it was closed because the replica stops.
         self.replica_stops = False
         self._woken = threading.Event()
 
     def wake(self) -> None:
-        """There is, or may be, something to read."""
+        """Wakes the stream, because there may be events to read."""
         self._woken.set()
 
     def close(self) -> None:
-        """Ends the watch, because the caller has hung up."""
+        """Ends the stream because the caller has cancelled it."""
         self.closed = True
         self._woken.set()
 
-    def turn_away(self) -> None:
-        """The replica stops: the caller is to go on at another one."""
+    def stop(self) -> None:
+        """Ends the stream because the replica stops; the caller should continue at another one."""
         self.replica_stops = True
         self.close()
 
     def account_changed(self, owner: Principal | None, now: datetime.datetime) -> None:
-        """The account is `owner` now, None when it is deleted. Wakes the stream if that ends its access."""
+        """Updates the account, None for a deleted one. Wakes the stream if this ends its access."""
         if owner is None or not access.holds(self._tokens_valid_after, owner, now):
             self._access_ended = True
             self._woken.set()
@@ -51,47 +51,47 @@ class Watcher:
             self._account_end = access.account_end(owner)
 
     def access_seconds(self, now: datetime.datetime) -> float:
-        """How many seconds of access are left at `now`; 0 or less when it has ended."""
+        """Returns the seconds of access left at `now`; 0 or less if it has ended."""
         if self._access_ended:
             return 0.0
         ends = [end for end in (self._token_end, self._account_end) if end is not None]
         return min(((end - now).total_seconds() for end in ends), default=math.inf)
 
     def wait(self, seconds: float) -> bool:
-        """Waits for wake() or close(); False if neither came within `seconds`."""
+        """Waits for wake() or close() and returns True, or returns False after `seconds`."""
         woken = self._woken.wait(seconds)
         if woken:
-            # Before the watcher reads, so that what happens during its reading wakes it again. Not after a wait in
-            # vain: that would erase a wake that came just now and has not been read for.
+            # Cleared before the stream reads, so that events during the read wake it again. Not cleared after a
+            # timeout, which would lose a concurrent wake.
             self._woken.clear()
         return woken
 
 
 class EventHub:
-    """The watchers of this replica by login, and one LISTEN connection for all of them."""
+    """The watchers of this replica by login, with one LISTEN connection for all of them."""
 
     def __init__(self, database_url: str, beat_seconds: float) -> None:
         self._lock = threading.Lock()
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._seen: set[str] = set()
-        self._hears = False
+        self._connected = False
         self._listener = Listener(
             database_url, {CHANNEL: self._wake}, self._on_beat, beat_seconds, name="listener-logins"
         )
 
     def start(self) -> None:
-        """Starts to listen."""
+        """Starts listening."""
         self._listener.start()
 
     def stop(self) -> None:
-        """Ends the connection and every watcher."""
+        """Closes the connection and ends every watcher."""
         self._listener.stop()
         for watcher in self._all():
-            watcher.turn_away()
+            watcher.stop()
 
     @contextmanager
     def watching(self, login_id: str, caller: Principal) -> Iterator[Watcher]:
-        """A watcher that is woken by what is written to the login from now on, and when `caller` loses access."""
+        """Context with a watcher that is woken by new events of the login and when `caller` loses access."""
         watcher = Watcher(caller)
         with self._lock:
             self._watchers[login_id].add(watcher)
@@ -99,7 +99,7 @@ class EventHub:
             yield watcher
         finally:
             with self._lock:
-                # A watcher that hangs up has watched until now.
+                # The login was in use until now.
                 self._seen.add(login_id)
                 watchers = self._watchers[login_id]
                 watchers.discard(watcher)
@@ -107,22 +107,22 @@ class EventHub:
                     del self._watchers[login_id]
 
     def owners(self) -> set[uuid.UUID]:
-        """The accounts that have streams here."""
+        """Returns the accounts that have streams in this replica."""
         return {watcher.owner_id for watcher in self._all()}
 
     def account_changed(self, account_id: uuid.UUID, owner: Principal | None, now: datetime.datetime) -> None:
-        """The account is `owner` now, None when it is deleted. Ends its streams that have lost their access."""
+        """Updates the account, None for a deleted one. Ends its streams that have lost access."""
         for watcher in self._all():
             if watcher.owner_id == account_id:
                 watcher.account_changed(owner, now)
 
-    def saw(self, login_id: str) -> None:
-        """Its owner has looked at the login without watching it."""
+    def mark_seen(self, login_id: str) -> None:
+        """Records that the owner has read the login without watching it."""
         with self._lock:
             self._seen.add(login_id)
 
     def take_seen(self) -> set[str]:
-        """The logins that are watched now, or were looked at since the last call."""
+        """Returns the logins that are watched now or were read since the last call."""
         with self._lock:
             seen = self._seen | self._watchers.keys()
             self._seen = set()
@@ -134,12 +134,12 @@ class EventHub:
         for watcher in watchers:
             watcher.wake()
 
-    def _on_beat(self, hears: bool) -> None:
-        if hears and not self._hears:
-            # What was announced before is lost, so every watcher reads.
+    def _on_beat(self, connected: bool) -> None:
+        if connected and not self._connected:
+            # Earlier notifications are lost, so every watcher reads.
             for watcher in self._all():
                 watcher.wake()
-        self._hears = hears
+        self._connected = connected
 
     def _all(self) -> tuple[Watcher, ...]:
         with self._lock:

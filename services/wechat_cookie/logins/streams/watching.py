@@ -1,4 +1,4 @@
-"""The events of one login as a stream: those that are there, then those that come, and heartbeats between."""
+"""Streams the events of a login: existing ones, then new ones, with heartbeats in between."""
 
 import datetime
 import threading
@@ -18,10 +18,10 @@ from services.wechat_cookie.logins.streams.hub import Watcher
 
 _log = structlog.get_logger(__name__)
 
-# While the database is away.
+# While the database is unavailable.
 RETRY_SECONDS = 1.0
-# After an outage all streams read simultaneously; unary calls need connections of the pool, too.
-READERS_AT_ONCE = 8
+# After an outage all streams read simultaneously; this leaves connections of the pool to unary calls.
+MOST_READERS = 8
 
 _AFTER = (
     select(login_events.c.message)
@@ -32,7 +32,7 @@ _AFTER = (
 
 
 class EventReader:
-    """Reads the events of logins as they come. `now` stamps the heartbeats."""
+    """Reads the events of logins as they are written. `now` is the clock for heartbeats."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class EventReader:
         self._database = database
         self._now = now
         self._heartbeat_seconds = heartbeat_seconds
-        self._readers = threading.BoundedSemaphore(READERS_AT_ONCE)
+        self._readers = threading.BoundedSemaphore(MOST_READERS)
 
     def stream(
         self, login_id: str, after: int, watcher: Watcher, heartbeat_seconds: float | None = None
     ) -> Iterator[pb.LoginEvent]:
-        """The events after the sequence `after`, until the last one, or until the watcher is closed.
+        """Yields the events after the sequence `after`, until the last one or until the watcher is closed.
 
-        It asks the database once for each wake of the watcher. A database that is away does not end the stream:
-        heartbeats go on, and it catches up afterwards. When the caller's access ends, the last event is a failure
-        with ACCESS_ENDED. Raises ReplicaStoppingError when the replica stops.
+        Reads the database once for each wake of the watcher. An unavailable database does not end the stream:
+        heartbeats continue, and it catches up afterwards. When the caller's access ends, the last event is a
+        failure with ACCESS_ENDED. Raises ReplicaStoppingError when the replica stops.
         """
         sequence = after
         pause = heartbeat_seconds or self._heartbeat_seconds
@@ -68,7 +68,7 @@ class EventReader:
                 if is_last(message):
                     return
             away = events is None
-            # A stream waits for minutes, beside thousands of others: it holds no picture meanwhile.
+            # Frees the QR image: thousands of streams may wait for minutes.
             events = None
             while not watcher.wait(self._wait_seconds(watcher, min(RETRY_SECONDS, pause) if away else pause)):
                 if watcher.access_seconds(self._now()) <= 0:
@@ -80,7 +80,7 @@ class EventReader:
             raise ReplicaStoppingError
 
     def _wait_seconds(self, watcher: Watcher, pause: float) -> float:
-        # A little past the end, so that the clock has reached it.
+        # Slightly after the end, so that the clock has reached it.
         return min(pause, max(0.0, watcher.access_seconds(self._now())) + 0.001)
 
     def _read(self, login_id: str, after: int) -> Sequence[bytes] | None:

@@ -1,1 +1,1 @@
-"""The threads that carry logins forward: claim, ask WeChat, write."""
+"""The threads that advance logins: claim, send the request to WeChat, write."""

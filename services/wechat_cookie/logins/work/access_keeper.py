@@ -1,4 +1,4 @@
-"""Ends logins and streams of accounts that have lost access since they began them."""
+"""Ends logins and streams of accounts that have lost access since they started them."""
 
 import datetime
 import threading
@@ -14,7 +14,7 @@ from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
 INTERVAL_SECONDS = 60.0
-# Changes that come close together are checked together.
+# Changes within this time are checked together.
 GATHER_SECONDS = 0.05
 MOST_RETRY_SECONDS = 1.0
 
@@ -24,8 +24,8 @@ Principals = Callable[[Sequence[str]], Mapping[str, Principal]]
 class AccessKeeper:
     """A thread that asks Identity about accounts that have changed and have running logins or open streams.
 
-    Every replica checks every change, so a login ends also when the replica that began it is gone; a replica that
-    was away checks all accounts when it is connected to the account feed again. Whatever fails is tried again.
+    Every replica checks every change, so a login ends also if the replica that started it has stopped. A replica
+    that was disconnected checks all accounts when it is connected to the account feed again. Failures are retried.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class AccessKeeper:
         self._loop.stop()
 
     def account_changed(self, account_id: str) -> None:
-        """Has the account checked soon. Returns immediately."""
+        """Schedules a check of the account. Returns immediately."""
         with self._lock:
             self._changed.add(uuid.UUID(account_id))
         self._loop.wake()
 
     def changes_missed(self) -> None:
-        """Has all accounts checked soon, since changes may have been missed. Returns immediately."""
+        """Schedules a check of all accounts, because changes may have been missed. Returns immediately."""
         with self._lock:
             self._check_all = True
         self._loop.wake()

@@ -1,4 +1,4 @@
-"""Makes the exchange with WeChat that a login's step asks for."""
+"""Makes the exchange with WeChat for a login's step."""
 
 from collections.abc import Callable
 
@@ -16,14 +16,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Exchanges:
-    """Talks to WeChat for logins; keeps nothing of them. `read_qr` gives what a QR picture encodes."""
+    """Makes exchanges with WeChat; keeps no state of logins. `read_qr` decodes a QR image."""
 
     def __init__(self, client: MpClient, read_qr: Callable[[Image], str | None]) -> None:
         self._client = client
         self._read_qr = read_qr
 
     def make(self, state: LoginState) -> Outcome:
-        """What the exchange of `state.step` came to: what the client gives or raises."""
+        """Makes the exchange of `state.step` and returns what the client returned or raised."""
         try:
             return self._make(state)
         except MpError as error:

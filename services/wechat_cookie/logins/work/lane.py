@@ -1,4 +1,4 @@
-"""Threads that take work of one kind as it falls due: one claims what there is room for, the others do it."""
+"""Threads for one kind of work: one claims due work while threads are free, the others do it."""
 
 import datetime
 import queue
@@ -14,17 +14,17 @@ from services.wechat_cookie.logins.rules.state import LoginState
 
 _log = structlog.get_logger(__name__)
 
-# While nothing is known to be due: how often to look, since another replica's work may have become anybody's.
+# Interval of checks while nothing is known to be due, since another replica's lease may have expired.
 IDLE_SECONDS = 2.5
 MOST_RETRY_SECONDS = 1.0
 
 
 class Lane:
-    """Does the steps of logins with `threads` threads, never claiming more than there are free ones.
+    """Takes the steps of logins with `threads` threads, never claiming more than there are free threads.
 
-    `claim(most, busy)` takes at most `most` due logins, `next_due()` says when the next one is due; `busy` has the
-    `key` of those still being done. Between two claims at least `tick_seconds` pass: so a claim takes many logins
-    when much is due.
+    `claim(most, busy)` claims at most `most` due logins, `next_due()` returns when the next one is due; `busy` has
+    the `key` of those in progress. At least `tick_seconds` pass between two claims, so that a claim takes many
+    logins under load.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Lane:
             thread.start()
 
     def nudge(self) -> None:
-        """Has the next claim made now, because there is work."""
+        """Makes the next claim immediately, because there is work."""
         self._claims.wake()
 
     def stop(self, seconds: float) -> None:
-        """Claims no more and waits at most `seconds` for what is being done. Work that takes longer is left to
-        itself: its lease runs out."""
+        """Stops claiming and waits at most `seconds` for work in progress. Work that takes longer is abandoned;
+        its lease expires."""
         deadline = time.monotonic() + seconds
         for _ in range(self._count):
             self._queue.put(None)
@@ -79,13 +79,13 @@ class Lane:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _claim(self) -> float:
-        """Claims what there is room for and returns the seconds until the next claim."""
+        """Claims work for the free threads and returns the seconds until the next claim."""
         with self._lock:
             busy = tuple(self._busy)
         free = self._count - len(busy)
         if free == 0:
             return self._tick_seconds
-        # Looking costs less than claiming, and hours pass in which nothing falls due.
+        # The query costs less than a claim, and often nothing is due for hours.
         if self._idle and (pause := self._until_due()) > self._tick_seconds:
             return pause
         claimed = self._claim_due(free, busy)
@@ -110,7 +110,7 @@ class Lane:
                 self._do(work)
             except DomainError as error:
                 _log.warning("work_interrupted", lane=self._name, reason=error.reason)
-            except Exception:  # noqa: BLE001 - The thread must live on; the login's lease runs out.
+            except Exception:  # noqa: BLE001 - The thread must survive; the login's lease expires.
                 _log.exception("work_faulted", lane=self._name)
             finally:
                 with self._lock:

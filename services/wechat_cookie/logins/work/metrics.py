@@ -1,4 +1,4 @@
-"""What Prometheus learns of logins. Cheap: an exchange costs one count."""
+"""Prometheus metrics of logins. Each exchange increments one counter."""
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -21,7 +21,7 @@ class LoginMeasures:
         self._answered = {step: self._exchanges.labels(step.value, "ok") for step in Step}
 
     def exchanged(self, step: Step, outcome: Outcome) -> None:
-        """WeChat was asked."""
+        """Counts an exchange."""
         if isinstance(outcome, MpError):
             self._exchanges.labels(step.value, outcome.reason).inc()
         elif isinstance(outcome, Faulted):
@@ -30,5 +30,5 @@ class LoginMeasures:
             self._answered[step].inc()
 
     def ended(self, state: LoginState) -> None:
-        """A login has ended."""
+        """Counts an ended login."""
         self._ended.labels("succeeded" if state.reason is None else state.reason.value).inc()

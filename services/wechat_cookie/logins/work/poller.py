@@ -1,4 +1,4 @@
-"""Polls WeChat for all logins that are due, side by side with the pollers of other replicas."""
+"""Polls WeChat for all logins that are due, concurrently with the pollers of other replicas."""
 
 import datetime
 import functools
@@ -18,8 +18,8 @@ from services.wechat_cookie.logins.work.lane import Lane
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 from services.wechat_cookie.logins.work.steps import Steps
 
-# Logins whose decrypted state is kept in memory between two polls: about 10 KB each.
-REMEMBERED = 4096
+# Number of logins whose decrypted state is cached between two polls: about 10 KB each.
+MOST_CACHED = 4096
 TICK_SECONDS = 0.05
 STOP_SECONDS = 5.0
 
@@ -27,9 +27,9 @@ NextDue = Callable[[DirectConnection], datetime.datetime | None]
 
 
 class LoginPoller:
-    """Two lanes: polls, which are many and change nothing, and acts: starts, and what has to be tried again.
+    """Two lanes: polls, which are frequent and change nothing, and acts: starts and retries.
 
-    They are apart so that a WeChat which lets every poll hang does not keep new logins from their QR code. Acts
+    They are separate so that polls that hang do not delay the QR codes of new logins. Acts
     that follow from a poll are done by the thread that polled, without another claim.
     """
 
@@ -46,13 +46,13 @@ class LoginPoller:
         poll_threads: int = 64,
         act_threads: int = 16,
     ) -> None:
-        """`database` should have connections of its own: at most all threads write at the same moment."""
+        """`database` should have a pool of its own, because all threads may write at the same time."""
         self._database = database
         self._rows = rows
         self._now = now
         self._stopping = threading.Event()
         self._steps = Steps(database, rows, exchanges, limits, now, measures, self._stopping, principals)
-        self._known: LRUCache[str, LoginState] = LRUCache(REMEMBERED)
+        self._known: LRUCache[str, LoginState] = LRUCache(MOST_CACHED)
         self._lock = threading.Lock()
         self._polls = Lane(
             "polls",
@@ -68,7 +68,7 @@ class LoginPoller:
             "acts",
             self._claim_acts,
             functools.partial(self._next, next_act),
-            # Unlike a poll, an act may be claimed again while a former one hangs: by the login's next version.
+            # Unlike a poll, an act may be claimed again, with the login's next version, while an earlier one hangs.
             lambda login: f"{login.id}:{login.version}",
             self._take,
             act_threads,
@@ -82,7 +82,7 @@ class LoginPoller:
         self._acts.start()
 
     def nudge(self) -> None:
-        """Wakes the poller, so that a login that was just started is taken up without delay."""
+        """Wakes the poller, so that a new login is processed without delay."""
         self._acts.nudge()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -96,7 +96,7 @@ class LoginPoller:
             due = claim_polls(connection, self._now(), most, busy)
             with self._lock:
                 known = {poll.id: self._known.get(poll.id) for poll in due}
-            # A poll finds the login's cookies decrypted in memory, unless another writer wrote meanwhile.
+            # A poll uses the cached state with decrypted cookies, unless another replica has written meanwhile.
             states = [s for poll in due if (s := known[poll.id]) is not None and s.version == poll.version]
             fresh = {state.id for state in states}
             missing = [poll.id for poll in due if poll.id not in fresh]
@@ -105,10 +105,10 @@ class LoginPoller:
     def _read(self, connection: Connection, ids: Sequence[str]) -> Sequence[LoginState]:
         if not ids:
             return ()
-        # Between the claim and this look another replica may have come to a step that it alone may take.
+        # Another replica may have claimed an act of the login after this claim.
         states = [state for state in self._rows.read(connection, ids) if state.step in POLLS]
         for state in states:
-            self._remember(state)
+            self._cache(state)
         return states
 
     def _claim_acts(self, most: int, _busy: Collection[str]) -> Sequence[LoginState]:
@@ -123,12 +123,12 @@ class LoginPoller:
         written = self._steps.take(state)
         if written is None:
             return
-        self._remember(written)
+        self._cache(written)
         if written.step is not None:
-            # It may be due sooner than anything that the lane waits for.
+            # It may be due before everything else the lane waits for.
             (self._polls if written.step in POLLS else self._acts).nudge()
 
-    def _remember(self, state: LoginState) -> None:
+    def _cache(self, state: LoginState) -> None:
         with self._lock:
             if state.ended_at is None:
                 self._known[state.id] = state

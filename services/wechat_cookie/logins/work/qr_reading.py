@@ -1,4 +1,4 @@
-"""Reads what WeChat's QR picture encodes, for clients that draw it themselves: in a terminal, or larger."""
+"""Decodes WeChat's QR image, for clients that draw the code themselves, for example in a terminal."""
 
 import io
 import warnings
@@ -11,7 +11,7 @@ from services.wechat_cookie.mp.images import Image
 
 _log = structlog.get_logger(__name__)
 
-# WeChat's picture has about 6 KB and 300 x 300 pixels. What claims far more is not worth decoding.
+# WeChat's image has about 6 KB and 300 x 300 pixels. Far larger ones are not decoded.
 MOST_BYTES = 200 * 1024
 MOST_PIXELS = 1_000_000
 LONGEST_URL = 1024
@@ -19,12 +19,12 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 
 
 def read_qr(image: Image) -> str | None:
-    """The text of the QR code in `image`; None if there is none, or the picture is too large to look at."""
+    """Returns the text of the QR code in `image`, or None if there is none or the image is too large."""
     if len(image.content) > MOST_BYTES:
         return None
     try:
         with warnings.catch_warnings():
-            # Pillow only warns of a picture that unpacks to very much; the limit below is far lower.
+            # Pillow warns of decompression bombs; the limit below is far lower.
             warnings.simplefilter("ignore", Pictures.DecompressionBombWarning)
             return _read(image.content)
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError):

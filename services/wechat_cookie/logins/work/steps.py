@@ -1,4 +1,4 @@
-"""Takes a claimed login through its steps: asks WeChat with no transaction open, then writes what follows."""
+"""Takes the steps of a claimed login: makes the exchange outside a transaction, then writes the transition."""
 
 import datetime
 import threading
@@ -26,13 +26,13 @@ from services.wechat_cookie.mp.errors import MpError
 
 _log = structlog.get_logger(__name__)
 
-# A session that WeChat has given out is written even if the database must be waited for.
-SESSION_PATIENCE_SECONDS = 60.0
+# Writing a session is retried for so long, because WeChat returns it only once.
+SESSION_TIMEOUT_SECONDS = 60.0
 SESSION_RETRY_SECONDS = 0.5
 
 
 class Steps:
-    """Takes steps for any login, from many threads. `stopping` ends the waiting for a lost database."""
+    """Takes steps of logins. Thread-safe. `stopping` ends retries while the database is unavailable."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Steps:
     def take(self, state: LoginState) -> LoginState | None:
         """Takes the step of a claimed login, and those that follow it immediately.
 
-        Gives the login as it was written last, or None if nothing was to be written or another writer wrote;
-        the result is dropped then. Raises DatabaseUnavailableError; a replica goes on after the lease.
+        Returns the login as it was written last, or None if nothing was to be written or another writer has
+        written; then the result is discarded. Raises DatabaseUnavailableError; a replica continues after the lease.
         """
         current: LoginState | None = state
         written: LoginState | None = None
@@ -70,11 +70,11 @@ class Steps:
     def _take_one(self, state: LoginState) -> LoginState | None:
         if state.step is None:
             return None
-        end = rules.overtried(state, self._now(), self._limits)
+        end = rules.attempts_exhausted(state, self._now(), self._limits)
         if end is not None:
             return self._write(end, state)
         if state.step is Step.FINISH:
-            # WeChat gives the session out once: not for an account that may not have it.
+            # WeChat returns the session once, so access is checked before.
             try:
                 self._check_access(state)
             except AccessEndedError as error:
@@ -89,7 +89,7 @@ class Steps:
         outcome: Outcome
         try:
             outcome = self._exchanges.make(state)
-        except Exception:  # noqa: BLE001 - A fault of ours ends this login and no other.
+        except Exception:  # noqa: BLE001 - An internal error ends this login and no other.
             _log.exception("login_faulted", step=step, **state.log_fields)
             outcome = Faulted()
         if isinstance(outcome, MpError):
@@ -108,14 +108,14 @@ class Steps:
             if written is not None:
                 return written
             latest = self._reread(latest.id)
-            if latest is not None and not rules.still_wanted(outcome, asked_for, latest):
+            if latest is not None and not rules.still_applies(outcome, asked_for, latest):
                 _log.info("login_went_on_elsewhere", step=asked_for, **latest.log_fields)
                 return None
         return None
 
     def _write(self, transition: Transition, before: LoginState) -> LoginState | None:
         try:
-            written = self._patiently(transition)
+            written = self._commit_with_retries(transition)
         except (OwnedByAnotherAccountError, OwnerDeletedError, AccessEndedError) as error:
             end = rules.ended(before, Reason(error.reason), self._now())
             written = self._commit(end) if end is not None else None
@@ -123,8 +123,8 @@ class Steps:
             self._measures.ended(written)
         return written
 
-    def _patiently(self, transition: Transition) -> LoginState | None:
-        give_up_at = time.monotonic() + SESSION_PATIENCE_SECONDS
+    def _commit_with_retries(self, transition: Transition) -> LoginState | None:
+        give_up_at = time.monotonic() + SESSION_TIMEOUT_SECONDS
         while True:
             try:
                 return self._commit(transition)
@@ -138,8 +138,8 @@ class Steps:
     def _commit(self, transition: Transition) -> LoginState | None:
         with self._database.transaction() as connection:
             if transition.session is not None:
-                # In the transaction and under the lock that ends logins take, so that access which ended before the
-                # commit is noticed however long the locks took.
+                # In the transaction and under the lock that ending logins takes, so that an end of access before
+                # the commit is noticed.
                 owners.lock(connection, transition.state.owner_id)
                 self._check_access(transition.state)
             return self._rows.advance(connection, transition, self._now())

@@ -1,15 +1,15 @@
-"""How many threads work on logins; apart from the engine, so that settings are read without its imports."""
+"""Numbers of threads for logins. Not in the engine, so that the settings do not import it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginThreads:
-    """How many exchanges with WeChat run concurrently, and how often waiting threads wake up.
+    """Numbers of concurrent exchanges with WeChat, and intervals of waiting threads.
 
     1,000 pending logins at 1.75 s and answers of 100 ms need 57 threads for polls. A quiet stream has a heartbeat
-    every `heartbeat_seconds`, the listening connection is tried every `beat_seconds`, and every `sweep_seconds`
-    abandoned logins end and old ones go.
+    every `heartbeat_seconds`, the listening connection is checked every `beat_seconds`, and every `sweep_seconds`
+    abandoned logins are ended and old ones deleted.
     """
 
     polls: int = 64

@@ -1,4 +1,4 @@
-"""A background loop that ends overdue and abandoned logins and removes old ones, on every replica."""
+"""A background loop on every replica that ends overdue and abandoned logins and deletes old ones."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from services.wechat_cookie.logins.store.starts import LoginStarts
 from services.wechat_cookie.logins.streams.hub import EventHub
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 
-# A deadline is met to within the first. Deadlines that came into the table meanwhile are noticed after the second,
-# and after the third while no login runs.
+# Deadlines are exact to LEAST_SECONDS. Deadlines that were inserted meanwhile are noticed after MOST_SECONDS,
+# or after IDLE_SECONDS while no login runs.
 LEAST_SECONDS = 0.2
 MOST_SECONDS = 0.5
 IDLE_SECONDS = 2.0
@@ -19,7 +19,7 @@ MOST_RETRY_SECONDS = 1.0
 
 
 class LoginUpkeep:
-    """Depends on neither WeChat nor the poller: a login ends in time also when all exchanges hang."""
+    """Ends and deletes logins. Independent of the poller, so that logins end in time if all exchanges hang."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class LoginUpkeep:
         on_idle: Callable[[], None],
         sweep_seconds: float,
     ) -> None:
-        """`on_idle` is called at every sweep that finds no login under way."""
+        """`on_idle` is called at every sweep that finds no running login."""
         self._database = database
         self._retention = retention
         self._hub = hub
@@ -54,10 +54,10 @@ class LoginUpkeep:
         self._loop.stop()
 
     def _step(self) -> float:
-        """Ends what is overdue, sweeps when that is due, and returns the seconds until the next step."""
+        """Ends overdue logins, sweeps if that is due, and returns the seconds until the next step."""
         pause = self._end_overdue()
         if time.monotonic() >= self._sweep_at:
-            # Kept until they are written: a login must not be abandoned because the database was away.
+            # Kept until they are written, so that no login is abandoned because the database was unavailable.
             self._seen |= self._hub.take_seen()
             self._sweep(self._seen)
             self._seen = set()
@@ -65,7 +65,7 @@ class LoginUpkeep:
         return pause
 
     def _end_overdue(self) -> float:
-        """Ends what is overdue and returns the seconds until the next look."""
+        """Ends overdue logins and returns the seconds until the next check."""
         while True:
             with self._database.direct() as connection:
                 left = self._retention.seconds_to_deadline(connection)

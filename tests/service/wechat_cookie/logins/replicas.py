@@ -38,7 +38,7 @@ QUICK = LoginLimits(
     start_lease_seconds=1,
     lease_seconds=1.5,
     starts_per_account=1_000_000,
-    starts_per_way_out=1_000_000,
+    starts_per_egress=1_000_000,
 )
 MakeClient = Callable[[MpSettings], MpClient]
 

@@ -112,8 +112,8 @@ def test_starts_of_an_hour_are_limited_exactly_over_replicas_and_come_back(
     assert start(0) != "LOGIN_STARTS_THROTTLED"
 
 
-def test_all_starts_through_one_way_out_have_a_budget_and_refusals_cost_none(cluster: Cluster) -> None:
-    limits = replace(QUICK, starts_per_account=2, starts_per_way_out=4)
+def test_all_starts_through_one_egress_have_a_budget_and_refusals_cost_none(cluster: Cluster) -> None:
+    limits = replace(QUICK, starts_per_account=2, starts_per_egress=4)
     replica = cluster.replica(limits=limits)
     ann, bob, eve = replica.account(), replica.account(), replica.account()
     throttled = (grpc.StatusCode.RESOURCE_EXHAUSTED, "LOGIN_STARTS_THROTTLED")

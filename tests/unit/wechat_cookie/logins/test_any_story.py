@@ -78,7 +78,7 @@ class AnyLogin(RuleBasedStateMachine):
 
     def outcome(self, outcome: Outcome) -> None:
         self.claim()
-        over = rules.overtried(self.state, self.now, LIMITS)
+        over = rules.attempts_exhausted(self.state, self.now, LIMITS)
         self.accept(over if over is not None else rules.after(self.state, outcome, self.now, LIMITS))
 
     def claim(self) -> None:

@@ -275,13 +275,13 @@ def test_a_fault_of_ours_ends_the_login() -> None:
 
 
 def test_a_step_that_was_begun_too_often_is_not_begun_again() -> None:
-    assert rules.overtried(confirmed(attempt=4), NOW, LIMITS) is None
-    ends = [rules.overtried(state, NOW, LIMITS) for state in (begun(), confirmed(), saving())]
+    assert rules.attempts_exhausted(confirmed(attempt=4), NOW, LIMITS) is None
+    ends = [rules.attempts_exhausted(state, NOW, LIMITS) for state in (begun(), confirmed(), saving())]
     assert ends == [None, None, None]
-    over = rules.overtried(confirmed(attempt=5), NOW, LIMITS)
+    over = rules.attempts_exhausted(confirmed(attempt=5), NOW, LIMITS)
     assert over is not None
     assert failure(over) is Reason.LOGIN_INTERRUPTED
-    described = rules.overtried(saving(attempt=5), NOW, LIMITS)
+    described = rules.attempts_exhausted(saving(attempt=5), NOW, LIMITS)
     assert described is not None
     assert described.events == (Succeeded(),)
 
@@ -326,8 +326,8 @@ def test_a_login_ends_once_from_outside() -> None:
 
 def test_a_session_is_wanted_until_somebody_ends_the_login() -> None:
     state = confirmed(version=99)
-    assert rules.still_wanted(FINISHED, Step.FINISH, state)
-    assert not rules.still_wanted(FINISHED, Step.FINISH, saving())
-    assert rules.still_wanted(QR, Step.START, begun())
-    assert not rules.still_wanted(QR, Step.REPLACE_QR, waiting(step=Step.REPLACE_QR))
-    assert not rules.still_wanted(errors.DroppedError(), Step.FINISH, state)
+    assert rules.still_applies(FINISHED, Step.FINISH, state)
+    assert not rules.still_applies(FINISHED, Step.FINISH, saving())
+    assert rules.still_applies(QR, Step.START, begun())
+    assert not rules.still_applies(QR, Step.REPLACE_QR, waiting(step=Step.REPLACE_QR))
+    assert not rules.still_applies(errors.DroppedError(), Step.FINISH, state)
