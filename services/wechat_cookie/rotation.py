@@ -1,4 +1,4 @@
-"""Encrypts everything that is stored under the first key of COOKIE_KEYS, while the service runs."""
+"""Re-encrypts all stored secrets with the first key of COOKIE_KEYS, while the service runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ ENCRYPTED = (
 
 @dataclass(frozen=True)
 class Rotated:
-    """How many ciphertexts got the first key, and how many no key opens."""
+    """Numbers of re-encrypted ciphertexts and of those that no key decrypts."""
 
     changed: int
     unreadable: int
 
 
 def rotate(database: Database, vault: Vault, encrypted: Iterable[EncryptedColumn] = ENCRYPTED) -> Rotated:
-    """Re-encrypts what is not under the first key, BATCH rows at a time, holding no lock in between.
+    """Re-encrypts what is not encrypted with the first key, BATCH rows at a time, without locks in between.
 
-    Idempotent: a run that was interrupted is simply repeated. What the service writes meanwhile stays as written.
+    Idempotent: an interrupted run can be repeated. Rows that the service writes meanwhile are not overwritten.
     """
     changed = unreadable = 0
     for column in encrypted:
@@ -78,7 +78,7 @@ def _batch(
 def _write(database: Database, encrypted: EncryptedColumn, changes: list[dict[str, object]]) -> int:
     if not changes:
         return 0
-    # Only if it is still what was read: a ciphertext that the service has written since is newer than ours.
+    # Only if it is unchanged: a ciphertext that the service has written meanwhile is newer.
     statement = (
         update(encrypted.column.table)
         .where(encrypted.key == bindparam("row"), encrypted.column == bindparam("old"))
@@ -89,5 +89,5 @@ def _write(database: Database, encrypted: EncryptedColumn, changes: list[dict[st
 
 
 def _logged(key: object) -> str:
-    # A text key is a login's, which opens it to its account; the others open nothing.
+    # A text key is a secret login_key; the others are not secret.
     return logged_id(key) if isinstance(key, str) else str(key)

@@ -12,7 +12,7 @@ from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.mp.settings import MpSettings
 from services.wechat_cookie.vault import Vault, vault_of
 
-_USUAL = LoginLimits()
+_DEFAULTS = LoginLimits()
 
 
 def _strong_keys(keys: SecretStr) -> SecretStr:
@@ -36,7 +36,7 @@ def _http_proxy(url: SecretStr) -> SecretStr:
 
 
 class WeChatCookieSettings(ServiceSettings):
-    """Frozen; see ServiceSettings. A variable that is set to nothing counts as not set."""
+    """Frozen; see ServiceSettings. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -49,35 +49,35 @@ class WeChatCookieSettings(ServiceSettings):
     # Fernet keys separated by commas: the first encrypts, all decrypt.
     cookie_keys: Annotated[SecretStr, AfterValidator(_strong_keys)]
     wechat_base_url: Annotated[str, AfterValidator(_origin)] = "https://mp.weixin.qq.com"
-    # PEM file of the authorities to believe in place of the public ones, for the emulator.
+    # PEM file of authorities that replace the public ones, for the emulator.
     wechat_ca_file: Annotated[Path, AfterValidator(_authorities)] | None = None
     # http://[user:password@]host:port
     wechat_proxy: Annotated[SecretStr, AfterValidator(_http_proxy)] | None = None
-    # How many exchanges with WeChat run concurrently: polls of pending logins, and starts and endings.
+    # Numbers of concurrent exchanges with WeChat: polls of pending logins, and starts and endings.
     poll_threads: int = Field(default=64, ge=1, le=512)
     act_threads: int = Field(default=16, ge=1, le=512)
     # A poll needs a connection only before and after its exchange.
     login_pool_size: int = Field(default=20, ge=2, le=200)
     # Seconds between two polls of a login, of a QR code, and of a login as a whole.
-    poll_seconds: float = Field(default=_USUAL.poll_seconds, ge=0.05, le=60)
-    qr_seconds: float = Field(default=_USUAL.qr_seconds, ge=1, le=3600)
-    login_seconds: float = Field(default=_USUAL.login_seconds, ge=1, le=86_400)
-    abandoned_seconds: float = Field(default=_USUAL.abandoned_seconds, ge=1, le=86_400)
-    max_logins_per_account: int = Field(default=_USUAL.most_per_account, ge=1, le=10_000)
-    # Starts of logins within an hour, by one account, and by all through WECHAT_PROXY or, without it, directly.
-    login_start_limit_per_account: int = Field(default=_USUAL.starts_per_account, ge=1, le=1_000_000)
-    login_start_limit_per_way_out: int = Field(default=_USUAL.starts_per_egress, ge=1, le=1_000_000)
-    # Changes of the current cookie, and deletions of cookies, by one account within an hour: so many of each.
+    poll_seconds: float = Field(default=_DEFAULTS.poll_seconds, ge=0.05, le=60)
+    qr_seconds: float = Field(default=_DEFAULTS.qr_seconds, ge=1, le=3600)
+    login_seconds: float = Field(default=_DEFAULTS.login_seconds, ge=1, le=86_400)
+    abandoned_seconds: float = Field(default=_DEFAULTS.abandoned_seconds, ge=1, le=86_400)
+    max_logins_per_account: int = Field(default=_DEFAULTS.most_per_account, ge=1, le=10_000)
+    # Starts of logins within an hour: per account, and in total through WECHAT_PROXY or, without it, directly.
+    login_start_limit_per_account: int = Field(default=_DEFAULTS.starts_per_account, ge=1, le=1_000_000)
+    login_start_limit_per_way_out: int = Field(default=_DEFAULTS.starts_per_egress, ge=1, le=1_000_000)
+    # Within an hour and per account, for changes of the current cookie and for deletions of cookies each.
     cookie_change_limit_per_account: int = Field(default=60, ge=1, le=1_000_000)
 
     @property
     def vault(self) -> Vault:
-        """The vault of the cookie keys."""
+        """Returns the vault with the cookie keys."""
         return vault_of(self.cookie_keys.get_secret_value())
 
     @property
     def mp(self) -> MpSettings:
-        """The settings of the WeChat client."""
+        """Returns the settings of the WeChat client."""
         return MpSettings(
             base_url=self.wechat_base_url,
             ca_file=self.wechat_ca_file,
@@ -87,7 +87,7 @@ class WeChatCookieSettings(ServiceSettings):
 
     @property
     def login_limits(self) -> LoginLimits:
-        """The times and counts of a login."""
+        """Returns the times and counts of a login."""
         return LoginLimits(
             poll_seconds=self.poll_seconds,
             qr_seconds=self.qr_seconds,
@@ -100,10 +100,10 @@ class WeChatCookieSettings(ServiceSettings):
 
     @property
     def login_threads(self) -> LoginThreads:
-        """How many exchanges with WeChat run concurrently."""
+        """Returns the numbers of concurrent exchanges with WeChat."""
         return LoginThreads(polls=self.poll_threads, acts=self.act_threads)
 
     @property
     def export_root(self) -> Path:
-        """Where the exported folders are."""
+        """The directory of the exported folders."""
         return self.fastmp_state_dir / "static" / "cookies"

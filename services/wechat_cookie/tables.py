@@ -7,5 +7,5 @@ from services.wechat_cookie.metadata import metadata
 
 __all__ = ["metadata"]
 
-# Importing a module of tables is what registers them.
+# Importing a module registers its tables.
 MODULES = (_audit, _cookies, _logins)

@@ -1,4 +1,4 @@
-"""Encrypts what gives access to an official account before it reaches the database."""
+"""Encryption of the secrets of official accounts for the database."""
 
 import base64
 import binascii
@@ -14,11 +14,11 @@ _TEXT = frozenset(string.printable.encode())
 
 
 class WeakKeysError(ValueError):
-    """Keys that would protect nothing. The message says which one and why, and repeats none of it."""
+    """A weak key. The message says which one and why, and does not contain it."""
 
 
 class UnreadableSecretError(Exception):
-    """A stored secret that none of the keys opens: a key is missing from COOKIE_KEYS, or the row was altered."""
+    """A stored secret that no key decrypts: a key is missing from COOKIE_KEYS, or the row was changed."""
 
 
 class Vault:
@@ -38,18 +38,21 @@ class Vault:
         self._all = MultiFernet(fernets)
 
     def encrypt(self, plain: bytes) -> bytes:
-        """The ciphertext of `plain` under the first key; another one each time."""
+        """Returns `plain` encrypted with the first key; each result is different."""
         return self._first.encrypt(plain)
 
     def decrypt(self, encrypted: bytes) -> bytes:
-        """The plaintext of `encrypted`. Raises UnreadableSecretError when no key opens it."""
+        """Returns the plaintext of `encrypted`. Raises UnreadableSecretError if no key decrypts it."""
         try:
             return self._all.decrypt(encrypted)
         except InvalidToken:
             raise UnreadableSecretError("no key of COOKIE_KEYS opens a stored secret") from None
 
     def re_encrypt(self, encrypted: bytes) -> bytes | None:
-        """`encrypted` under the first key, or None when it is already. Raises UnreadableSecretError."""
+        """Returns `encrypted` re-encrypted with the first key, or None if it already is.
+
+        Raises UnreadableSecretError.
+        """
         try:
             self._first.decrypt(encrypted)
         except InvalidToken:
@@ -58,7 +61,10 @@ class Vault:
 
 
 def vault_of(setting: str) -> Vault:
-    """The vault of COOKIE_KEYS: keys separated by commas, the encrypting one first. Raises WeakKeysError."""
+    """Returns the vault for COOKIE_KEYS: keys separated by commas, the encrypting one first.
+
+    Raises WeakKeysError.
+    """
     return Vault([key.strip() for key in setting.split(",") if key.strip()])
 
 

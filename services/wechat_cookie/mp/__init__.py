@@ -1,5 +1,5 @@
-"""The client of mp.weixin.qq.com: one login's requests, each bounded in time and size, and what the answers mean.
+"""The client of mp.weixin.qq.com: the requests of logins, bounded in time and size, and their results.
 
-It knows nothing of the database, of gRPC and of FastMP's accounts. The cookies of a login are a value that goes
-into each call and comes out of it, because any replica may make the next one.
+It does not depend on the database, gRPC or FastMP's accounts. The cookies of a login are a value that is passed
+to each call and returned by it, because any replica may make the next one.
 """

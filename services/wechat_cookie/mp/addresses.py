@@ -1,4 +1,4 @@
-"""Addresses that WeChat hands out, and which of them the client may call."""
+"""URLs from WeChat's answers, and checks whether the client may request them."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 from services.wechat_cookie.mp.errors import BadTokenError, ForeignRedirectError, NeedsVerificationError
 
-# Digits of ASCII only: the token becomes the name of a folder.
+# ASCII digits only, because the token becomes the name of a folder.
 _TOKEN = re.compile(r"[0-9]{1,20}")
 _PLAIN_PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
 _AVATAR_HOSTS = (".qlogo.cn", ".qpic.cn", ".weixin.qq.com")
@@ -16,7 +16,7 @@ _MOST_ADDRESS_LENGTH = 2048
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Scheme, host and port of WeChat: cookies go here and nowhere else."""
+    """Scheme, host and port of WeChat, the only origin that gets cookies."""
 
     scheme: str
     host: str
@@ -24,7 +24,7 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> "Origin | None":
-        """The origin of an absolute http(s) address without user information, None for anything else."""
+        """Returns the origin of an absolute http(s) URL without user information, None for anything else."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -36,7 +36,7 @@ class Origin:
 
     @property
     def cookie_host(self) -> str:
-        """The host as cookies name it: http.cookiejar completes one without a dot, after RFC 2965."""
+        """The host in cookies: http.cookiejar appends ".local" to one without a dot, as RFC 2965 requires."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if "." in host else f"{host}.local"
 
@@ -48,27 +48,27 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LoginRedirect:
-    """Where the last step leads: the session's token, and the path and query of its home page. Both secret."""
+    """The session's token, and the path and query of its home page. Both are secrets."""
 
     token: str
     home_path: str
 
 
 def home_path(token: str) -> str:
-    """The home page of the session with this token."""
+    """Returns the path and query of the home page of the session with this token."""
     return "/cgi-bin/home?" + urlencode({"t": "home/index", "lang": "zh_CN", "token": token}, safe="/")
 
 
 def is_token(text: str) -> bool:
-    """Whether `text` can be a token of WeChat: 1 to 20 ASCII digits."""
+    """Returns whether `text` can be a token of WeChat: 1 to 20 ASCII digits."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def login_redirect(redirect_url: str, wechat: Origin) -> LoginRedirect:
-    """The token and the home page in the last step's `redirect_url`.
+    """Returns the token and the home page in the last step's `redirect_url`.
 
     Raises:
-        ForeignRedirectError: it leads to another origin than WeChat's or is no address.
+        ForeignRedirectError: it has another origin than WeChat's or is not a URL.
         NeedsVerificationError: its query has no token.
         BadTokenError: the token is not a number, or there are several.
     """
@@ -86,7 +86,7 @@ def login_redirect(redirect_url: str, wechat: Origin) -> LoginRedirect:
 
 
 def avatar_address(head_image: str, wechat: Origin) -> str | None:
-    """The https address of an avatar, or None if its host is not one that WeChat keeps pictures on.
+    """Returns the https URL of an avatar, or None if its host is not one of WeChat's image hosts.
 
     WeChat writes `http://…` and `//…` as well. Only WeChat's own origin keeps its scheme and port.
     """

@@ -1,4 +1,4 @@
-"""WeChat's JSON answers as they arrive, checked field by field."""
+"""Models of WeChat's JSON answers, and their validation."""
 
 from typing import Annotated, Literal, TypeVar
 
@@ -33,18 +33,18 @@ _ERRORS: dict[int, type[RetError]] = {
 
 
 class _Wire(BaseModel):
-    # Strict, so that neither true nor "1" nor 1.0 passes for the number 1.
+    # Strict, so that true, "1" and 1.0 are not accepted as 1.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class BaseResp(_Wire):
-    """WeChat's own result code, at HTTP status 200 also for errors."""
+    """WeChat's result code; the HTTP status is 200 also for errors."""
 
     ret: _Code
 
 
 class Answer(_Wire):
-    """What every JSON answer carries."""
+    """The fields of every JSON answer."""
 
     base_resp: BaseResp
 
@@ -55,13 +55,13 @@ class Answer(_Wire):
 
 
 class StartLoginAnswer(Answer):
-    """Of `bizlogin?action=startlogin`; newer ones carry the uuid here, too."""
+    """Answer of `bizlogin?action=startlogin`; newer ones contain the uuid here, too."""
 
     uuid: Annotated[str, Field(max_length=128)] | None = Field(default=None, repr=False)
 
 
 class AskAnswer(Answer):
-    """Answer of `scanloginqrcode?action=ask`. Only `status` tells outcomes apart; only it is required."""
+    """Answer of `scanloginqrcode?action=ask`. Only `status` is required, because it determines the outcome."""
 
     status: _Code
     acct_size: _Count = 0
@@ -70,13 +70,13 @@ class AskAnswer(Answer):
 
 
 class ApprovalAnswer(Answer):
-    """Of `loginauth?action=ask`."""
+    """Answer of `loginauth?action=ask`."""
 
     status: _Code
 
 
 class LoginAnswer(Answer):
-    """Of `bizlogin?action=login`."""
+    """Answer of `bizlogin?action=login`."""
 
     redirect_url: Annotated[str, Field(max_length=2048)] | None = Field(default=None, repr=False)
 
@@ -85,10 +85,10 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 def parse(model: type[AnswerT], body: bytes) -> AnswerT:
-    """The answer in `body`.
+    """Returns the answer in `body`.
 
     Raises:
-        BadAnswerError: `body` is empty, a page, or not JSON with the fields and types that `model` needs.
+        BadAnswerError: `body` is empty, HTML, or not JSON with the fields and types of `model`.
     """
     try:
         return model.model_validate_json(body)
@@ -99,12 +99,12 @@ def parse(model: type[AnswerT], body: bytes) -> AnswerT:
 
 
 def error_for(ret: int) -> RetError:
-    """The error that a `base_resp.ret` other than 0 stands for."""
+    """Returns the error for a `base_resp.ret` other than 0."""
     return _ERRORS.get(ret, RefusedError)(ret)
 
 
 def is_page(body: bytes) -> bool:
-    """Whether an answer that should be JSON is HTML (or XML, which is as wrong)."""
+    """Returns whether an answer that should be JSON is HTML or XML."""
     return body.lstrip()[:1] == b"<"
 
 

@@ -1,4 +1,4 @@
-"""The requests of a QR login at mp.weixin.qq.com, each made once: the caller decides whether to retry."""
+"""The requests of a QR login at mp.weixin.qq.com. Each is made once; retries are up to the caller."""
 
 import random
 import re
@@ -25,23 +25,23 @@ _LEAST_QR_BYTES = 128
 _ANY_STATUS = range(100, 1000)
 _DONE_OR_REDIRECT = range(200, 400)
 _UUID = re.compile(r"[0-9A-Za-z_-]{8,128}")
-# In the answer to a poll any other `ret` is the state of the pending login itself, and so is 1 ("default"):
-# there it means a dead QR code, and elsewhere a passing fault.
+# Temporary errors. In the answer to a poll any other `ret` is the state of the pending login, and so is 1
+# ("default"): there it means an invalid QR code, and elsewhere a temporary error.
 _PASSING = (errors.RateLimitedError, errors.SystemBusyError)
 _DEAD_QR_RET = 1
 
 
 class MpClient:
-    """Asks WeChat on behalf of many logins, from many threads. It keeps connections and nothing of any login.
+    """Makes the requests of all logins. Thread-safe. It keeps connections, and no state of any login.
 
-    Every method takes the login's cookies and gives them back as WeChat changed them, ends within
+    Every method takes the login's cookies and returns them as WeChat changed them, ends within
     `exchange_timeout` and reads no more than the limits of MpSettings. Every method raises an error from
     `errors` and nothing else; those of the exchange itself (UnreachableError, AnswerTimeoutError, DroppedError,
-    HttpStatusError, BadAnswerError, AnswerTooLargeError) can come from each and are not repeated below.
+    HttpStatusError, BadAnswerError, AnswerTooLargeError) can be raised by each and are not repeated below.
     """
 
     def __init__(self, settings: MpSettings, clock: Callable[[], float], randomness: random.Random) -> None:
-        """`clock` tells seconds since 1970."""
+        """`clock` returns seconds since 1970."""
         self._settings = settings
         self._origin = settings.origin
         self._clock = clock
@@ -55,18 +55,18 @@ class MpClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the kept connections; a later exchange would open new ones."""
+        """Closes the kept connections; a later exchange opens new ones."""
         self._transport.close()
 
     @property
     def egress(self) -> str:
-        """Names the address from which WeChat is asked; see MpSettings.egress."""
+        """Identifies the address that requests come from; see MpSettings.egress."""
         return self._settings.egress
 
     def visit(self, cookies: MpCookies) -> MpCookies:
-        """Opens the front page for its visitor cookies, as a browser does, whatever status it has.
+        """Fetches the front page for its visitor cookies, as a browser does. Any HTTP status is accepted.
 
-        A login works without: only UnreachableError is a reason to give up here.
+        A login works without them, so only UnreachableError is a reason to fail.
         """
         limit = self._settings.most_page_bytes
         return self._transport.get("/", cookies, limit, accepted=_ANY_STATUS).cookies
@@ -75,7 +75,7 @@ class MpClient:
         """Opens a pending login; the `uuid` among the cookies is its key.
 
         Raises:
-            NoUuidError: no QR code can be had with this answer.
+            NoUuidError: the answer has no uuid, so no QR code can be fetched.
             RetError: WeChat refused.
         """
         form = {
@@ -93,11 +93,11 @@ class MpClient:
         return self._with_uuid(raw.cookies, answer.uuid)
 
     def fetch_qr_code(self, cookies: MpCookies) -> tuple[Image, MpCookies]:
-        """A fresh QR code of the pending login, for the first time or in place of one that ended.
+        """Fetches a QR code of the pending login, the first one or a replacement.
 
         Raises:
-            QrTooSmallError: what WeChat gives when the pending login is unknown to it.
-            QrNotAnImageError: something else in the picture's place, or half of it.
+            QrTooSmallError: the image is too small; WeChat sends it if it does not know the pending login.
+            QrNotAnImageError: the body is not an image, or is truncated.
             RetError: WeChat refused in JSON.
         """
         query = {"action": "getqrcode", "random": str(self._milliseconds()), "login_appid": ""}
@@ -115,11 +115,11 @@ class MpClient:
         return image, raw.cookies
 
     def ask(self, cookies: MpCookies) -> Ask:
-        """What has happened on the phone.
+        """Polls the phone's state.
 
         Raises:
-            RateLimitedError: WeChat wants to be left alone; the pending login need not be dead.
-            SystemBusyError: a passing fault of WeChat.
+            RateLimitedError: WeChat limits the rate of requests; the pending login may still be valid.
+            SystemBusyError: a temporary error of WeChat.
         """
         raw = self._transport.get(_ASK, cookies, self._settings.most_json_bytes)
         ret = _ret_of_pending(raw)
@@ -130,7 +130,7 @@ class MpClient:
         return Ask(outcome, answer.user_category, raw.cookies)
 
     def ask_approval(self, cookies: MpCookies) -> ApprovalOutcome:
-        """What the administrator has decided about an operator's login. Errors as of `ask`."""
+        """Polls the administrator's decision about an operator's login. Raises the same errors as `ask`."""
         raw = self._transport.get(_ASK_APPROVAL, cookies, self._settings.most_json_bytes)
         ret = _ret_of_pending(raw)
         if ret != 0:
@@ -138,11 +138,11 @@ class MpClient:
         return approval_outcome(ret, answers.parse(answers.ApprovalAnswer, raw.body).status)
 
     def finish_login(self, cookies: MpCookies) -> FinishedLogin:
-        """Takes the session over after the confirmation. WeChat answers this once: store the result first.
+        """Fetches the session after the confirmation. WeChat answers this once: store the result first.
 
         Raises:
-            NoRedirectError, NeedsVerificationError: also what an operator's login gives before the approval.
-            ForeignRedirectError, BadTokenError, NoSessionCookieError, NotJsonLoginError: a broken answer.
+            NoRedirectError, NeedsVerificationError: also for an operator's login before the approval.
+            ForeignRedirectError, BadTokenError, NoSessionCookieError, NotJsonLoginError: an invalid answer.
             RateLimitedError, VerifyCodeNeededError: WeChat refused.
         """
         form = {
@@ -169,12 +169,12 @@ class MpClient:
         return FinishedLogin(redirect.token, redirect.home_path, raw.cookies)
 
     def fetch_profile(self, cookies: MpCookies, token: str, path: str | None = None) -> Profile:
-        """The account's name and avatar address, from the home page of the session: `path` as `finish_login` gave
-        it, or the usual one.
+        """Returns the account's name and avatar URL. `path` is the session's home page, as `finish_login` returned
+        it, or None for the default one.
 
         Raises:
-            SessionInvalidError: the session is over.
-            HomePageUnknownError: nothing can be read there; the session may be good.
+            SessionInvalidError: the session has ended.
+            HomePageUnknownError: the page has an unknown form; the session may be valid.
             BadTokenError: `token` is no token. Nothing was asked.
         """
         if not is_token(token):
@@ -185,11 +185,11 @@ class MpClient:
         return Profile(page.name, avatar_url, page.original_id or cookies.original_id, page.alias)
 
     def fetch_avatar(self, avatar_url: str) -> Image:
-        """The picture behind a Profile's `avatar_url`. No cookie goes along.
+        """Fetches the image at a Profile's `avatar_url`. No cookies are sent.
 
         Raises:
-            AvatarRefusedError: the host is not WeChat's. Nothing was asked.
-            AvatarNotAnImageError: there is something else.
+            AvatarRefusedError: the host is not WeChat's. No request was sent.
+            AvatarNotAnImageError: the body is not an image.
         """
         url = avatar_address(avatar_url, self._origin)
         if url is None:

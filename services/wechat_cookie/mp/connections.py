@@ -1,7 +1,7 @@
-"""Connections on which an answer ends in time and in size, whatever the other side does.
+"""Connections that limit the time and the size of an answer.
 
-The timeouts of `requests` are those of one read from the socket: a server that sends a byte now and then never
-meets them, neither in the headers nor in the body. Here the timeout that urllib3 sets before it reads an answer
+The timeouts of `requests` apply to each read from the socket: a server that sends a byte now and then never
+exceeds them, neither in the headers nor in the body. Here the timeout that urllib3 sets before it reads an answer
 is the time for the whole answer.
 """
 
@@ -21,12 +21,12 @@ from urllib3.util.timeout import Timeout
 from services.wechat_cookie.mp.errors import AnswerTooLargeError
 from services.wechat_cookie.mp.resolver import AddressInfo, Resolver
 
-# Zero would mean "do not block" to a socket.
+# Zero would make a socket non-blocking.
 _LEAST_TIMEOUT = 0.001
 
 
 class ExchangeTimeout(Timeout):
-    """A urllib3 timeout of which every part ends at one moment, `deadline` of time.monotonic() at the latest."""
+    """A urllib3 timeout whose parts all end at `deadline` of time.monotonic() at the latest."""
 
     def __init__(self, connect: float, read: float, deadline: float) -> None:
         super().__init__(connect=connect, read=read)
@@ -34,7 +34,7 @@ class ExchangeTimeout(Timeout):
         self._deadline = deadline
 
     def clone(self) -> "ExchangeTimeout":
-        """Itself: the deadline belongs to one exchange, and urllib3 clones before each part of it."""
+        """Returns itself: the deadline belongs to an exchange, and urllib3 clones before each part of it."""
         return self
 
     @property
@@ -50,14 +50,14 @@ class ExchangeTimeout(Timeout):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What holds for all connections of a client. `most_bytes` counts headers, framing and body of an answer."""
+    """Limits of all connections of a client. `most_bytes` includes headers, framing and body of an answer."""
 
     resolver: Resolver
     most_bytes: int
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's incoming bytes until `deadline` of time.monotonic(), and not more than `most_bytes`."""
+    """Reads a socket until `deadline` of time.monotonic(), and at most `most_bytes`."""
 
     def __init__(self, sock: socket.socket, deadline: float, most_bytes: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class _BoundedReader(io.RawIOBase):
         self._left = most_bytes
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Itself, buffered: all of a socket that http.client's response uses."""
+        """Returns a buffered reader; the only method of a socket that http.client's response uses."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -93,8 +93,8 @@ class _BoundedReader(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         super().begin()
-        # http.client gives up at the first malformed line and drops the headers after it, cookies among them;
-        # urllib3 goes on with a warning that holds the address, and with it the token.
+        # http.client stops at the first malformed line and drops the headers after it, including cookies;
+        # urllib3 continues with a warning that contains the URL, and so the token.
         if self.headers.defects or self.headers.get_payload():
             raise http.client.HTTPException("malformed headers")
 
@@ -108,9 +108,9 @@ class _Bounded(HTTPConnection):
         return _Response(reader, method=method)  # type: ignore[arg-type]
 
     def _new_conn(self) -> socket.socket:
-        """Connects to the first address that accepts, all within one connect timeout, name resolution included.
+        """Connects to the first address that accepts, within one connect timeout that includes name resolution.
 
-        urllib3's own gives each address the whole timeout, and name resolution no limit at all.
+        The original applies the whole timeout to each address, and no limit to name resolution.
         """
         deadline = time.monotonic() + (self.timeout or _LEAST_TIMEOUT)
         try:
@@ -123,7 +123,7 @@ class _Bounded(HTTPConnection):
             raise NewConnectionError(self, "no connection") from error
 
     def _tunnel(self) -> None:
-        """Asks the proxy for a tunnel. urllib3 takes a proxy that fails here for the server behind it."""
+        """Requests a tunnel from the proxy. urllib3 would report a proxy's failure here as the server's."""
         try:
             super()._tunnel()
         except (OSError, http.client.HTTPException) as error:
@@ -157,7 +157,7 @@ class _Bounded(HTTPConnection):
 
 class _BoundedTls(_Bounded, HTTPSConnection):
     def connect(self) -> None:
-        """Connects, TLS included. What goes wrong before the end of it is a failure to connect, not to answer."""
+        """Connects, including TLS. Failures of the handshake are failures to connect."""
         try:
             super().connect()
         except ssl.SSLError:
@@ -169,7 +169,7 @@ class _BoundedTls(_Bounded, HTTPSConnection):
 
 
 def pool_classes(bounds: Bounds) -> dict[str, Any]:
-    """For `PoolManager.pool_classes_by_scheme`: pools whose connections keep to `bounds`."""
+    """Returns the `pool_classes_by_scheme` of a PoolManager whose connections respect `bounds`."""
     http = type("_HttpConnection", (_Bounded,), {"bounds": bounds})
     https = type("_HttpsConnection", (_BoundedTls,), {"bounds": bounds})
     return {

@@ -1,4 +1,4 @@
-"""The cookies of one login as a value: stored as JSON, sent as a header, handed to scripts as a jar."""
+"""The cookies of a login as a value, with conversions to JSON, to a header and to a cookie jar."""
 
 import http.cookiejar
 import re
@@ -17,17 +17,17 @@ MOST_VALUE_LENGTH = 4096
 
 _DELETED = "EXPIRED"
 _NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-# What may stand in a Cookie header without ending the pair or the header: printable ASCII but the semicolon.
+# Characters that do not end the pair or the Cookie header: printable ASCII without the semicolon.
 _VALUE = r"^[ -:<-~]*$"
 _ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
 
 
 class InvalidCookiesError(ValueError):
-    """Text that is not what `MpCookies.to_json` wrote, or more cookies than a site may set."""
+    """Not the output of `MpCookies.to_json`, or more than MOST_COOKIES cookies."""
 
 
 class Cookie(BaseModel):
-    """One cookie. `domain` begins with a dot if subdomains get it, too; `expires` is in seconds since 1970, or
+    """A cookie. `domain` begins with a dot if subdomains get it, too; `expires` is in seconds since 1970, or
     None for a session cookie."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -41,7 +41,7 @@ class Cookie(BaseModel):
     http_only: bool = False
 
     def goes_to(self, scheme: str, host: str, path: str, now: float) -> bool:
-        """Whether a request at `now` (seconds since 1970) carries it: RFC 6265, section 5.4."""
+        """Returns whether a request at `now` (seconds since 1970) sends it, see RFC 6265, section 5.4."""
         if self.secure and scheme != "https":
             return False
         if self.expires is not None and self.expires <= now:
@@ -55,7 +55,7 @@ _COOKIES = TypeAdapter(Annotated[tuple[Cookie, ...], Field(max_length=MOST_COOKI
 
 
 class MpCookies:
-    """The cookies of one login. Immutable; its repr names the cookies and shows no value."""
+    """The cookies of a login. Immutable. The repr contains the names without the values."""
 
     __slots__ = ("_cookies",)
 
@@ -64,7 +64,7 @@ class MpCookies:
         Raises:
             InvalidCookiesError: there are more than MOST_COOKIES.
         """
-        # Longer paths go first in the header, and sorting once here spares every request.
+        # Longer paths come first in the header; sorted once instead of for every request.
         self._cookies = tuple(sorted(cookies, key=lambda cookie: -len(cookie.path)))
         if len(self._cookies) > MOST_COOKIES:
             raise InvalidCookiesError(f"more than {MOST_COOKIES} cookies")
@@ -85,7 +85,7 @@ class MpCookies:
         return hash(frozenset(self._cookies))
 
     def get(self, name: str) -> Cookie | None:
-        """The cookie called `name`, the one of the longest path if there are several."""
+        """Returns the cookie called `name`, the one with the longest path if there are several."""
         return next((cookie for cookie in self._cookies if cookie.name == name), None)
 
     @property
@@ -96,25 +96,25 @@ class MpCookies:
 
     @property
     def has_session(self) -> bool:
-        """Whether the cookie is there by which a finished login is known (`slave_sid`)."""
+        """Whether there is a `slave_sid` cookie, which a finished login has."""
         cookie = self.get(SESSION_COOKIE)
         return cookie is not None and cookie.value != ""
 
     def with_cookie(self, cookie: Cookie) -> "MpCookies":
-        """These cookies and `cookie`, which replaces the one of the same name, domain and path."""
+        """Returns these cookies and `cookie`, which replaces the one of the same name, domain and path."""
         key = (cookie.name, cookie.domain, cookie.path)
         return MpCookies([*(c for c in self._cookies if (c.name, c.domain, c.path) != key), cookie])
 
     def without(self, name: str) -> "MpCookies":
-        """These cookies but those called `name`."""
+        """Returns these cookies without those called `name`."""
         return MpCookies(cookie for cookie in self._cookies if cookie.name != name)
 
     def header(self) -> str:
-        """All of them as "a=b; c=d". A secret."""
+        """Returns all cookies as "a=b; c=d". A secret."""
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
 
     def header_for(self, scheme: str, host: str, path: str, now: float) -> str | None:
-        """The Cookie header of a request at `now` (seconds since 1970), None if no cookie goes there."""
+        """Returns the Cookie header of a request at `now` (seconds since 1970), or None without cookies."""
         sent = [
             f"{cookie.name}={cookie.value}"
             for cookie in self._cookies
@@ -123,25 +123,25 @@ class MpCookies:
         return "; ".join(sent) or None
 
     def to_json(self) -> str:
-        """All of them with all attributes, for `from_json`. A secret."""
+        """Returns all cookies with all attributes, for `from_json`. A secret."""
         return _COOKIES.dump_json(self._cookies).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "MpCookies":
-        """The cookies that `to_json` wrote.
+        """Returns the cookies that `to_json` wrote.
 
         Raises:
-            InvalidCookiesError: `text` is something else. The message holds nothing of it.
+            InvalidCookiesError: `text` is something else. The message does not contain it.
         """
         try:
             return cls(_COOKIES.validate_json(text))
         except ValidationError:
-            # Raised below, outside of this block, so that no context of the error holds values.
+            # Raised below, outside of this block, so that the context of the error contains no values.
             pass
         raise InvalidCookiesError("stored cookies are not readable")
 
     def to_jar(self) -> RequestsCookieJar:
-        """A new jar of the kind that scripts on `requests` use."""
+        """Returns a new cookie jar of `requests`."""
         jar = RequestsCookieJar()
         for cookie in self._cookies:
             jar.set_cookie(_for_jar(cookie))
@@ -149,7 +149,7 @@ class MpCookies:
 
     @classmethod
     def from_jar(cls, jar: http.cookiejar.CookieJar) -> "MpCookies":
-        """The jar's cookies but those that no header could carry, and those that WeChat marks as deleted.
+        """Returns the jar's cookies except those that are invalid in a header or that WeChat marks as deleted.
 
         Raises:
             InvalidCookiesError: there are more than MOST_COOKIES.
@@ -193,5 +193,5 @@ def _from_jar(entry: http.cookiejar.Cookie) -> Cookie | None:
             http_only=entry.has_nonstandard_attr("HttpOnly") or entry.has_nonstandard_attr("httponly"),
         )
     except ValidationError:
-        # A browser ignores such a cookie as well; sending it would break the request apart.
+        # Browsers ignore such a cookie as well; sending it would break the request.
         return None

@@ -1,6 +1,6 @@
-"""The errors of a call to mp.weixin.qq.com, one class for each way in which it fails.
+"""The errors of calls to mp.weixin.qq.com.
 
-No text here ever holds a cookie, a token or an address with a token: errors are logged.
+No message contains a cookie, a token or a URL with a token, because errors are logged.
 """
 
 import datetime
@@ -11,19 +11,19 @@ _TRY_LATER = frozenset({408, 425, 429})
 
 
 class MpError(Exception):
-    """A call to WeChat that did not end as it should.
+    """A failed call to WeChat.
 
-    `reason` names the error and is unique to its class. `login_failure` is the reason with which a login that
-    this error ends is to fail, one of those that the contract of WeChatCookieService lists. `transient` says
-    that the same call with the same cookies may well succeed a little later. `maybe_processed` says that WeChat
-    may have acted on the request although its answer was lost.
+    `reason` names the error and is unique to its class. `login_failure` is the reason of a login that fails because
+    of this error, one of those in the API of WeChatCookieService. `transient` says
+    that the same call with the same cookies may succeed soon. `maybe_processed` says that WeChat
+    may have processed the request although its answer was lost.
     """
 
     reason: ClassVar[str]
     login_failure: ClassVar[str]
     maybe_processed: ClassVar[bool] = False
     transient: bool = False
-    # What part of the way to WeChat failed, and for "tls" in what way: one of a few words, for logs and people.
+    # The part of the connection that failed and, for "tls", how: fixed words, for logs and messages.
     part: str | None = None
     detail: str | None = None
 
@@ -32,12 +32,12 @@ class MpError(Exception):
 
     @property
     def failed_part(self) -> str | None:
-        """`detail`, else `part`: the most exact word for what failed on the way; None when WeChat answered."""
+        """The most exact word for what failed in the connection: `detail`, else `part`; None if WeChat answered."""
         return self.detail or self.part
 
 
 class UnreachableError(MpError):
-    """No connection came about; WeChat never saw the request."""
+    """No connection could be made, so the request was not sent."""
 
     reason = "WECHAT_UNREACHABLE"
     login_failure = "WECHAT_UNREACHABLE"
@@ -49,7 +49,7 @@ class UnreachableError(MpError):
 
 
 class AnswerTimeoutError(MpError):
-    """The whole answer was not there within its time, however busily it dripped."""
+    """The answer was not complete within the timeout."""
 
     reason = "WECHAT_TIMEOUT"
     part = "timeout"
@@ -81,7 +81,7 @@ class HttpStatusError(MpError):
 
 
 class BadAnswerError(MpError):
-    """An answer that is not what the protocol says. Worth asking again, with a count."""
+    """An answer that violates the protocol. Worth a limited number of retries."""
 
     reason = "WECHAT_BAD_ANSWER"
     login_failure = "WECHAT_BAD_ANSWER"
@@ -95,7 +95,7 @@ class BadAnswerError(MpError):
 
 
 class AnswerTooLargeError(MpError):
-    """More bytes than any true answer has. The rest was not read."""
+    """An answer over the size limit. The rest was not read."""
 
     reason = "WECHAT_ANSWER_TOO_LARGE"
     login_failure = "WECHAT_BAD_ANSWER"
@@ -103,14 +103,14 @@ class AnswerTooLargeError(MpError):
 
 
 class RetError(MpError):
-    """`base_resp.ret` is not 0: WeChat understood the request and said no."""
+    """`base_resp.ret` is not 0: WeChat refused the request."""
 
     def __init__(self, ret: int) -> None:
         self.ret = ret
 
 
 class SystemBusyError(RetError):
-    """-1, 1 or -6: WeChat had a fault of its own."""
+    """-1, 1 or -6: an internal error of WeChat."""
 
     reason = "WECHAT_SYSTEM_BUSY"
     login_failure = "LOGIN_REFUSED"
@@ -118,7 +118,7 @@ class SystemBusyError(RetError):
 
 
 class SessionInvalidError(RetError):
-    """200003, or a home page that says so: the session or the pending login is dead."""
+    """200003, or a home page that says so: the session or the pending login is invalid."""
 
     reason = "WECHAT_SESSION_INVALID"
     login_failure = "WECHAT_SESSION_INVALID"
@@ -132,7 +132,7 @@ class CsrfTokenInvalidError(RetError):
 
 
 class RateLimitedError(RetError):
-    """200013: too many calls. The session lives; calls before `cool_down` has passed make it worse."""
+    """200013: too many calls. The session stays valid; calls within `cool_down` prolong the limit."""
 
     reason = "WECHAT_RATE_LIMITED"
     login_failure = "WECHAT_RATE_LIMITED"
@@ -147,7 +147,7 @@ class ArgumentsInvalidError(RetError):
 
 
 class VerifyCodeNeededError(RetError):
-    """200008: WeChat wants a captcha solved."""
+    """200008: WeChat requires a captcha."""
 
     reason = "WECHAT_VERIFY_CODE_NEEDED"
     login_failure = "LOGIN_NEEDS_VERIFICATION"
@@ -161,7 +161,7 @@ class RefusedError(RetError):
 
 
 class NoUuidError(MpError):
-    """startlogin gave no `uuid`, in cookie or body, so no QR code could ever work."""
+    """startlogin returned no `uuid` in cookies or body, so no QR code can be fetched."""
 
     reason = "LOGIN_NO_UUID"
     login_failure = "QR_UNAVAILABLE"
@@ -169,7 +169,7 @@ class NoUuidError(MpError):
 
 
 class QrTooSmallError(MpError):
-    """An empty or far too small QR picture: what WeChat gives to a request without a valid `uuid`."""
+    """An empty or far too small QR image, which WeChat returns for an invalid `uuid`."""
 
     reason = "QR_TOO_SMALL"
     login_failure = "QR_UNAVAILABLE"
@@ -177,7 +177,7 @@ class QrTooSmallError(MpError):
 
 
 class QrNotAnImageError(MpError):
-    """Bytes in place of the QR code which are no picture."""
+    """The body of a QR code's answer is not an image."""
 
     reason = "QR_NOT_AN_IMAGE"
     login_failure = "QR_UNAVAILABLE"
@@ -187,7 +187,7 @@ class QrNotAnImageError(MpError):
 class NoRedirectError(MpError):
     """The last step's JSON has no `redirect_url`, or `ret` is not 0.
 
-    An operator's login looks like this, too, until an administrator approves.
+    Also the answer to an operator's login before the administrator's approval.
     """
 
     reason = "LOGIN_NO_REDIRECT"
@@ -199,56 +199,56 @@ class NoRedirectError(MpError):
 
 
 class ForeignRedirectError(MpError):
-    """The last step's `redirect_url` leads away from WeChat, or is no address at all."""
+    """The last step's `redirect_url` has another origin than WeChat's or is not a URL."""
 
     reason = "LOGIN_FOREIGN_REDIRECT"
     login_failure = "WECHAT_BAD_ANSWER"
 
 
 class NeedsVerificationError(MpError):
-    """The last step's `redirect_url` has no token: WeChat wants a further verification."""
+    """The last step's `redirect_url` has no token: WeChat requires further verification."""
 
     reason = "LOGIN_NEEDS_VERIFICATION"
     login_failure = "LOGIN_NEEDS_VERIFICATION"
 
 
 class BadTokenError(MpError):
-    """The last step's token is not a plain number, or there are two. It was to become a folder's name."""
+    """The last step's token is not a number, or there are several. It would become a folder's name."""
 
     reason = "LOGIN_BAD_TOKEN"
     login_failure = "WECHAT_BAD_ANSWER"
 
 
 class NoSessionCookieError(MpError):
-    """The last step set no `slave_sid` cookie: seen at data-centre addresses, perhaps risk control."""
+    """The last step set no `slave_sid` cookie. Seen from data-centre addresses, perhaps due to risk control."""
 
     reason = "LOGIN_NO_SESSION"
     login_failure = "LOGIN_NO_SESSION"
 
 
 class NotJsonLoginError(MpError):
-    """The last step answered with a page instead of JSON."""
+    """The last step's answer is HTML instead of JSON."""
 
     reason = "LOGIN_NOT_JSON"
     login_failure = "LOGIN_NOT_JSON"
 
 
 class HomePageUnknownError(MpError):
-    """The home page has neither of the known shapes. The login is good all the same."""
+    """The home page has neither of the known forms. The login is valid nevertheless."""
 
     reason = "HOME_PAGE_UNKNOWN"
     login_failure = "WECHAT_BAD_ANSWER"
 
 
 class AvatarRefusedError(MpError):
-    """An avatar's address that is not one of WeChat's picture hosts. Nothing was fetched."""
+    """An avatar's URL is not on WeChat's image hosts. Nothing was fetched."""
 
     reason = "AVATAR_HOST_REFUSED"
     login_failure = "WECHAT_BAD_ANSWER"
 
 
 class AvatarNotAnImageError(MpError):
-    """Bytes in place of the avatar which are no picture."""
+    """The body of an avatar's answer is not an image."""
 
     reason = "AVATAR_NOT_AN_IMAGE"
     login_failure = "WECHAT_BAD_ANSWER"

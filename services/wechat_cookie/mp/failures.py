@@ -1,4 +1,4 @@
-"""The translation of what `requests` and urllib3 raise into the client's own errors."""
+"""Translates exceptions of `requests` and urllib3 into the client's errors."""
 
 import http.client
 import ssl
@@ -14,7 +14,7 @@ from services.wechat_cookie.mp.errors import (
     UnreachableError,
 )
 
-# By OpenSSL's numbers, since its sentences may name the host.
+# By OpenSSL's error numbers, because its messages may contain the host.
 _CERTIFICATES = {
     9: "certificate_not_yet_valid",
     10: "certificate_expired",
@@ -28,7 +28,7 @@ _CERTIFICATES = {
 
 
 def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of failure is one case.
-    """What an exchange that ended in `error` means. The result holds nothing of it: its text has the address."""
+    """Returns the error for the exception of an exchange, without its text, which contains the URL."""
     match error, _innermost(error):
         case requests.exceptions.ProxyError(), _:
             return UnreachableError("proxy")
@@ -42,7 +42,7 @@ def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of fai
             return UnreachableError("dns")
         case _, (urllib3.exceptions.NewConnectionError() | urllib3.exceptions.ConnectTimeoutError()):
             return UnreachableError("connect")
-        # Before HTTPException, of which the first two are kinds as well.
+        # Before HTTPException, of which the first two are subclasses.
         case _, (http.client.RemoteDisconnected() | http.client.IncompleteRead() | OSError()):
             return DroppedError()
         case _:
@@ -51,7 +51,7 @@ def failure_of(error: Exception) -> MpError:  # noqa: PLR0911 - each kind of fai
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The error that `requests` and urllib3 wrapped, as an argument or as the reason of giving up."""
+    """Returns the error that `requests` and urllib3 wrapped, as an argument or as a reason."""
     while True:
         inner = getattr(error, "reason", None)
         if not isinstance(inner, BaseException):

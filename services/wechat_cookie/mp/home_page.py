@@ -1,6 +1,6 @@
-"""Name and avatar from the home page's inline script, in time linear in the page's length.
+"""Parses name and avatar in the home page's inline script, in time linear in the page's length.
 
-WeChat writes it in one of two shapes: assignments `wx.cgiData.nick_name = "…"`, or the object literal
+WeChat writes it in one of two forms: assignments `wx.cgiData.nick_name = "…"`, or the object literal
 `window.wx.commonData = {… nick_name: "…", head_img: '…' …}`, or in both. Each is read with either kind of quotes.
 """
 
@@ -17,18 +17,18 @@ LOGGED_OUT_TEXT = "登录超时"
 LOGGED_OUT_RET = 200003
 
 _MOST_OBJECT_LENGTH = 256 * 1024
-# Beyond the longest true value by far, and below the number of digits at which int() refuses, which html.unescape
-# would hit with "&#999…;".
+# Far above the longest real value, and below the number of digits that int() refuses, which html.unescape
+# would reach with "&#999…;".
 _MOST_VALUE_LENGTH = 2048
 _MOST_NAME_LENGTH = 100
 
-# Every match consumes what it looked at, also when the closing quote is missing, and the repetitions are
-# possessive: no input makes these expressions read a character more than a constant number of times.
+# Every match consumes what it has read, also without the closing quote, and the repetitions are
+# possessive, so that every character is read a constant number of times at most.
 _STRING = r"""(?:"((?:[^"\\\r\n]|\\[^\r\n])*+)("?)|'((?:[^'\\\r\n]|\\[^\r\n])*+)('?))"""
 _KEYS = r"(nick_name|head_img|user_name|alias)"
 _ASSIGNMENT = re.compile(rf"\bwx\.cgiData\.{_KEYS}\s{{0,32}}+=\s{{0,32}}+{_STRING}")
 _OBJECT_START = re.compile(r"\bwx\.commonData\s{0,32}+=\s{0,32}+\{")
-# Whole strings are alternatives of their own, so that a key inside a user's text is not taken for one.
+# Whole strings are an alternative, so that a key inside a user's text does not match.
 _MEMBER = re.compile(rf"""(?<![\w$.])["']?{_KEYS}["']?\s{{0,32}}+:\s{{0,32}}+{_STRING}|{_STRING}""")
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)
@@ -38,10 +38,10 @@ _ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """What the page tells of the account. All text is unescaped and free of control characters.
+    """The page's data of the account. All text is unescaped and without control characters.
 
-    `name` is empty if a mini program was chosen (a warning, the login is good). `head_image` is an address as
-    WeChat wrote it, not to be trusted, or empty.
+    `name` is empty if a mini program was chosen (a warning; the login is valid). `head_image` is the URL as
+    WeChat wrote it, untrusted, or empty.
     """
 
     name: str
@@ -51,14 +51,14 @@ class HomePage:
 
 
 def read_home_page(body: bytes) -> HomePage:
-    """The account that the page of a logged-in person shows.
+    """Returns the account on the page of a logged-in user.
 
     Raises:
-        SessionInvalidError: the page says that the login is over, with HTTP status 200 as WeChat does.
-        HomePageUnknownError: the page has neither of the shapes.
+        SessionInvalidError: the page, with HTTP status 200, says that the login has ended.
+        HomePageUnknownError: the page has neither of the forms.
     """
     page = body.decode("utf-8", "replace")
-    # A page may have both shapes, and each may lack what the other says.
+    # A page may have both forms, and each may lack values of the other.
     found = _members(page)
     found |= {key: value for key, value in _assignments(page).items() if value or key not in found}
     if not found.get("nick_name") and LOGGED_OUT_TEXT in page:
@@ -98,7 +98,7 @@ def _text(literal: str) -> str:
     if len(literal) > _MOST_VALUE_LENGTH:
         return ""
     unescaped = html.unescape(_ESCAPE.sub(_character, literal))
-    # \ud83d\ude00 is one character written as two halves; a half without its other half is none.
+    # Joins surrogate pairs such as \ud83d\ude00, and drops surrogates without a partner.
     whole = unescaped.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return "".join(character for character in whole if unicodedata.category(character) != "Cc")
 

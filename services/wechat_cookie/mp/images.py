@@ -1,4 +1,4 @@
-"""Telling pictures from what only claims to be one."""
+"""Recognises image formats by content."""
 
 from dataclasses import dataclass, field
 
@@ -12,17 +12,17 @@ _SIGNATURES = (
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture's bytes and the type that they have, whatever the answer's header claimed."""
+    """An image and its actual type, which the answer's header may misstate."""
 
     content: bytes = field(repr=False)
     content_type: str
 
     @property
     def is_whole(self) -> bool:
-        """Whether the picture's end is there: what was cut off in the middle still begins like one."""
+        """Whether the image is complete, not truncated."""
         match self.content_type:
             case "image/jpeg":
-                # Within a picture's data these two bytes never follow each other.
+                # This sequence does not occur within image data.
                 return b"\xff\xd9" in self.content
             case "image/png":
                 return b"IEND" in self.content[-1024:]
@@ -33,9 +33,9 @@ class Image:
 
 
 def recognise(content: bytes) -> Image | None:
-    """The picture if `content` begins as a JPEG, PNG, GIF or WebP file does, else None.
+    """Returns the image if `content` begins like a JPEG, PNG, GIF or WebP file, else None.
 
-    The answer's Content-Type is no help: WeChat says `image/jpg`, and an error page can say so as well.
+    The Content-Type is not reliable: WeChat sends `image/jpg`, and an error page can send it as well.
     """
     for signature, content_type in _SIGNATURES:
         if content.startswith(signature):

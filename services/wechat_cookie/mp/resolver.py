@@ -1,4 +1,4 @@
-"""Name resolution that gives up in time. The system's own has no time limit that a caller could set."""
+"""Name resolution with a timeout, which the system's resolver lacks."""
 
 import socket
 import threading
@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-# family, type, protocol, canonical name, address: as socket.getaddrinfo gives them.
+# family, type, protocol, canonical name, address: as socket.getaddrinfo returns them.
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 Lookup = Future[Sequence[AddressInfo]]
 
 
 class Resolver:
-    """Looks names up on threads of its own, at most `most_at_once`, one for each name however many ask."""
+    """Looks names up on at most `most_threads` threads. Concurrent callers share the lookup of a name."""
 
-    def __init__(self, most_at_once: int = 4) -> None:
+    def __init__(self, most_threads: int = 4) -> None:
         self._lock = threading.Lock()
         self._running: dict[tuple[str, int], Lookup] = {}
-        self._most_at_once = most_at_once
+        self._most_threads = most_threads
 
     def addresses(self, host: str, port: int, timeout: float) -> Sequence[AddressInfo]:
-        """The addresses of `host` for TCP.
+        """Returns the TCP addresses of `host`.
 
         Raises:
-            socket.gaierror: the name does not exist, or there were no servers to ask, or too many lookups hang.
-            TimeoutError: no answer within `timeout` seconds. The lookup goes on for the next caller.
+            socket.gaierror: the name does not exist, no name server is reachable, or too many lookups hang.
+            TimeoutError: no answer within `timeout` seconds. The lookup continues for the next caller.
         """
         return self._lookup(host, port).result(timeout)
 
@@ -33,10 +33,10 @@ class Resolver:
             lookup = self._running.get((host, port))
             if lookup is not None:
                 return lookup
-            if len(self._running) >= self._most_at_once:
+            if len(self._running) >= self._most_threads:
                 raise socket.gaierror(socket.EAI_AGAIN, "too many lookups are waiting")
             lookup = self._running[host, port] = Future()
-        # A daemon, because a hanging lookup must not hold up the end of the process.
+        # A daemon, so that a hanging lookup does not delay the end of the process.
         threading.Thread(target=self._run, args=(host, port, lookup), name="resolver", daemon=True).start()
         return lookup
 

@@ -1,4 +1,4 @@
-"""What the client's calls give back."""
+"""Results of the client's calls."""
 
 from dataclasses import dataclass, field
 
@@ -8,9 +8,9 @@ from services.wechat_cookie.mp.statuses import ScanOutcome
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What WeChat says about a pending login. `user_category` 1 means that an operator scanned.
+    """WeChat's state of a pending login. `user_category` 1 means that an operator scanned.
 
-    `cookies` is the very object that was passed in unless the answer changed cookies.
+    `cookies` is the object that was passed in unless the answer changed cookies.
     """
 
     outcome: ScanOutcome
@@ -20,7 +20,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class FinishedLogin:
-    """The session that a login ended in. WeChat gives it once. `home_path` is path and query of the home page."""
+    """The session of a finished login. WeChat returns it once. `home_path` is path and query of the home page."""
 
     token: str = field(repr=False)
     home_path: str = field(repr=False)
@@ -31,8 +31,8 @@ class FinishedLogin:
 class Profile:
     """The official account behind a session, as its home page shows it.
 
-    `name` is empty if a mini program was chosen: a warning, the session is good. `avatar_url` is None when WeChat
-    tells none or one on a foreign host.
+    `name` is empty if a mini program was chosen: a warning; the session is valid. `avatar_url` is None if WeChat
+    sends none or one on an unknown host.
     """
 
     name: str

@@ -14,7 +14,7 @@ _DESKTOP_BROWSER = (
 
 
 class InvalidMpSettingError(ValueError):
-    """A setting that cannot work; the message names it."""
+    """An invalid setting; the message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +22,9 @@ class MpSettings:
     """Times are seconds, sizes bytes.
 
     `connect_timeout` spans name resolution, TCP and each step of TLS, `read_timeout` the whole answer from the sent
-    request on, `exchange_timeout` both. `connections` is how many concurrent exchanges find a kept one;
-    give it the number of threads that poll. `ca_file` replaces the usual authorities. `proxy` is an http:// address
-    and may hold a password. The environment's proxies are not used.
+    request on, `exchange_timeout` both. `connections` is the size of the connection pool; it should be the number
+    of threads that poll. `ca_file` replaces the default authorities. `proxy` is an http:// URL and may contain a
+    password. The environment's proxies are not used.
     """
 
     base_url: str = "https://mp.weixin.qq.com"
@@ -43,7 +43,7 @@ class MpSettings:
     def __post_init__(self) -> None:
         """
         Raises:
-            InvalidMpSettingError: a setting cannot work.
+            InvalidMpSettingError: a setting is invalid.
         """
         if Origin.of(self.base_url) is None or urlsplit(self.base_url)[2:] not in _NO_PATH:
             raise InvalidMpSettingError("base_url is not http(s)://host[:port]")
@@ -66,7 +66,7 @@ class MpSettings:
 
     @property
     def origin(self) -> Origin:
-        """Where WeChat is."""
+        """WeChat's origin."""
         origin = Origin.of(self.base_url)
         if origin is None:
             raise InvalidMpSettingError("base_url is not http(s)://host[:port]")
@@ -74,7 +74,7 @@ class MpSettings:
 
     @property
     def egress(self) -> str:
-        """The proxy's host and port, without what it is opened with; empty when WeChat is asked directly."""
+        """The proxy's host and port, without credentials; empty without a proxy."""
         return urlsplit(self.proxy).netloc.rpartition("@")[2] if self.proxy else ""
 
 

@@ -1,18 +1,18 @@
-"""What the codes of a pending login mean, after the script of WeChat's own login page."""
+"""The meanings of the status codes of a pending login, from the script of WeChat's login page."""
 
 from enum import Enum, auto
 
 
 class ScanOutcome(Enum):
-    """What one `scanloginqrcode?action=ask` tells about the phone."""
+    """The phone's state, from `scanloginqrcode?action=ask`."""
 
     NOT_SCANNED = auto()
     SCANNED_CONFIRM = auto()
-    """Scanned; the person has to confirm."""
+    """Scanned; the user has to confirm."""
     SCANNED_CHOOSE = auto()
-    """Scanned; the person has to choose one of several accounts."""
+    """Scanned; the user has to choose one of several accounts."""
     SCANNED_NO_ACCOUNT = auto()
-    """Scanned by a person without an account that can log in; the QR code stays valid."""
+    """Scanned by a user without an account that can log in; the QR code stays valid."""
     CONFIRMED = auto()
     """The last step is due."""
     CANCELLED = auto()
@@ -22,17 +22,17 @@ class ScanOutcome(Enum):
     EMAIL_NOT_BOUND = auto()
     """The account has no e-mail bound and cannot log in."""
     LOGIN_FAILED = auto()
-    """WeChat does not let this login happen."""
+    """WeChat refuses this login."""
     BAD_SESSION = auto()
-    """The pending login or its QR code is dead at WeChat."""
+    """The pending login or its QR code is invalid."""
 
 
 class ApprovalOutcome(Enum):
-    """What one `loginauth?action=ask` tells about the administrator."""
+    """The administrator's decision, from `loginauth?action=ask`."""
 
     WAITING = auto()
     APPROVED = auto()
-    """The last step is due once more."""
+    """The last step has to be repeated."""
     REFUSED = auto()
     TIMED_OUT = auto()
     FAILED = auto()
@@ -50,7 +50,7 @@ _SIMPLE = {1: ScanOutcome.CONFIRMED, 2: ScanOutcome.CANCELLED, 3: ScanOutcome.EX
 
 
 def scan_outcome(ret: int, status: int, acct_size: int, binduin: int) -> ScanOutcome:
-    """The meaning of an `ask` answer. An unknown status is "not scanned", as on WeChat's page, never success."""
+    """Returns the outcome of an `ask` answer. An unknown status means "not scanned", as on WeChat's page."""
     if ret != 0:
         return ScanOutcome.BAD_SESSION
     if status in _SCANNED:
@@ -63,7 +63,7 @@ def scan_outcome(ret: int, status: int, acct_size: int, binduin: int) -> ScanOut
 
 
 def approval_outcome(ret: int, status: int) -> ApprovalOutcome:
-    """The meaning of a `loginauth` answer. An unknown status is a failure, as on WeChat's page."""
+    """Returns the outcome of a `loginauth` answer. An unknown status means failure, as on WeChat's page."""
     if ret != 0:
         return ApprovalOutcome.FAILED
     return _APPROVALS.get(status, ApprovalOutcome.FAILED)

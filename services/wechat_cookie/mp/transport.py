@@ -1,4 +1,4 @@
-"""One bounded HTTP exchange with WeChat on `requests`, and the translation of every way in which it breaks."""
+"""Bounded HTTP exchanges with WeChat on `requests`, with translation of their exceptions."""
 
 import logging
 import ssl
@@ -23,7 +23,7 @@ from services.wechat_cookie.mp.settings import MpSettings
 
 _BLOCK = 16 * 1024
 _MOST_HEADER_BYTES = 128 * 1024
-_AVATAR_HOSTS_AT_ONCE = 4
+_MOST_AVATAR_HOSTS = 4
 _OK = range(200, 201)
 
 
@@ -39,10 +39,10 @@ class RawAnswer:
 
 
 class Transport:
-    """Exchanges with one WeChat, on kept connections. Safe for threads.
+    """HTTP exchanges with WeChat on kept connections. Thread-safe.
 
-    An HTTPAdapter without a Session: a Session makes a poll half as expensive again, keeps one jar for all
-    logins, follows redirects and reads proxies from the environment. None of that is wanted here.
+    An HTTPAdapter without a Session: a Session makes a poll 1.5 times as expensive, keeps one jar for all
+    logins, follows redirects and reads proxies from the environment.
     """
 
     def __init__(self, settings: MpSettings, clock: Callable[[], float]) -> None:
@@ -65,31 +65,31 @@ class Transport:
         self._headers = {
             "User-Agent": settings.user_agent,
             "Accept": "*/*",
-            # No compression, so that the bytes that arrive are the bytes that there are.
+            # No compression, so that the size limit applies to the received bytes.
             "Accept-Encoding": "identity",
             "Connection": "keep-alive",
         }
-        # At DEBUG it writes the address of each request, and the home page's holds the session's token.
+        # At DEBUG urllib3 logs the URL of each request, and that of the home page contains the session's token.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
     def close(self) -> None:
-        """Closes the kept connections. Exchanges under way end undisturbed."""
+        """Closes the kept connections. Exchanges in progress are not interrupted."""
         self._adapter.close()
 
     def get(self, path: str, cookies: MpCookies, limit: int, *, accepted: range = _OK) -> RawAnswer:
-        """GET `path` (with its query) of WeChat, with those of `cookies` that belong there.
+        """Sends a GET request for `path` (with its query) to WeChat, with the matching `cookies`.
 
         Raises:
-            MpError: there is no complete answer of at most `limit` bytes, or its status is not `accepted`.
+            MpError: no complete answer of at most `limit` bytes was received, or its status is not `accepted`.
         """
         return self._exchange("GET", path, cookies, None, limit, accepted)
 
     def post(self, path: str, form: Mapping[str, str], cookies: MpCookies, limit: int) -> RawAnswer:
-        """POST `form` to `path` of WeChat, otherwise as `get`."""
+        """Sends `form` in a POST request to `path`, otherwise like `get`."""
         return self._exchange("POST", path, cookies, urlencode(form), limit, _OK)
 
     def get_public(self, url: str, limit: int) -> bytes:
-        """The body behind an address that need not be WeChat's own. No cookie goes along. Errors as of `get`."""
+        """Returns the body of a GET request to any URL, without cookies. Raises the same errors as `get`."""
         request = _prepared("GET", url, self._headers, None)
         return self._complete(request, MpCookies(), limit, _OK).body
 
@@ -122,7 +122,7 @@ class Transport:
                 after = _cookies_after(request, response, cookies)
                 body = _body(response, limit)
             finally:
-                # A connection whose answer was read to its end is back in the pool by now; any other is closed.
+                # A connection whose answer was read completely is already back in the pool; any other is closed.
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             failure = failure_of(error)
@@ -130,17 +130,17 @@ class Transport:
             if response.status_code not in accepted:
                 raise HttpStatusError(response.status_code)
             return RawAnswer(body, after)
-        # Not within the except block: the library's error would become the context, and it holds the address.
+        # Outside the except block: the library's error, which contains the URL, would become the context.
         raise failure
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """The adapter of `requests` on connections that keep to `bounds`, with one TLS context for all of them."""
+    """The adapter of `requests` with connections that respect `bounds` and share a TLS context."""
 
     def __init__(self, bounds: Bounds, context: ssl.SSLContext, connections: int) -> None:
         self._bounds = bounds
         self._context = context
-        super().__init__(pool_connections=1 + _AVATAR_HOSTS_AT_ONCE, pool_maxsize=connections)
+        super().__init__(pool_connections=1 + _MOST_AVATAR_HOSTS, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **options)
@@ -152,13 +152,13 @@ class _BoundedAdapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, *_args: Any) -> None:
-        """Nothing: the context has its authorities. The original would add the public ones at each connect."""
+        """Does nothing: the context has its authorities. The original would add the public ones at each connect."""
 
 
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], body: str | None
 ) -> requests.PreparedRequest:
-    # Filled in by hand: everything is in its final form already, and prepare() takes long to find that out.
+    # Filled in directly: all values are final, and prepare() is slow.
     request = requests.PreparedRequest()
     request.method, request.url, request.body = method, url, body
     request.headers = CaseInsensitiveDict(headers)

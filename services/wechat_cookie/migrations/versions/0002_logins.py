@@ -1,4 +1,4 @@
-"""Logins and what happened in them."""
+"""Logins and their events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -76,8 +76,8 @@ def _create_logins() -> None:
             name="logins_ended_holds_no_secret",
         ),
     )
-    # Each poll rewrites the row: what is wide lives out of line, where a rewrite leaves it alone, pages keep room
-    # for the next version, and dead versions go early.
+    # Each poll updates the row: wide columns are stored out of line, so that an update does not copy them, pages
+    # keep room for the next version, and dead rows are vacuumed early.
     op.execute(
         "ALTER TABLE logins SET (fillfactor = 50, toast_tuple_target = 128,"
         " autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,"

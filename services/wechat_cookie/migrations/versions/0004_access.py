@@ -1,4 +1,4 @@
-"""What a login's access depends on: the account's tokens when it began, and the end of the account's time."""
+"""Columns for a login's access: validity of the account's tokens when it was started, and the account's end."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("logins", sa.Column("tokens_valid_after", sa.BigInteger))
     op.add_column("logins", sa.Column("access_until", sa.DateTime(timezone=True)))
-    # Built in the transaction: the table holds the logins of a quarter of an hour.
+    # In the transaction, because the table is small: it holds the logins of a quarter of an hour.
     op.execute("""
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX logins_access_until_idx ON logins (access_until)

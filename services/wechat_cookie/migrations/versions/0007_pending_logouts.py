@@ -1,4 +1,4 @@
-"""The sessions that are to be logged out at WeChat because their cookie was deleted."""
+"""Sessions to log out at WeChat, because their cookie was deleted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which request began a login, and what failed last on its way to WeChat."""
+"""The request that started a login, and what failed last in its connection to WeChat."""
 
 import sqlalchemy as sa
 from alembic import op

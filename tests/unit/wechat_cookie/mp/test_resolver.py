@@ -59,7 +59,7 @@ def test_a_hanging_lookup_is_given_up_in_time_and_asked_once(hanging: HangingLoo
 
 
 def test_hanging_lookups_of_many_names_do_not_pile_threads_up(hanging: HangingLookups) -> None:
-    resolver = Resolver(most_at_once=2)
+    resolver = Resolver(most_threads=2)
     for name in ("a.example", "b.example"):
         with pytest.raises(TimeoutError):
             resolver.addresses(name, 80, timeout=0.05)
