@@ -26,40 +26,36 @@ class AccessRule:
         return self.level in {access_pb2.SIGNED_IN, access_pb2.ACTIVE, access_pb2.ADMIN}
 
 
-@dataclass(eq=False)
 class AccountNotActivatedError(DomainError):
     """The account has not redeemed a code, or an admin has revoked its access."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACCOUNT_NOT_ACTIVATED"
-    message: str = "账号尚未激活，请先使用激活码激活"
+    message = "账号尚未激活，请先使用激活码激活"
 
 
-@dataclass(eq=False)
 class ActivationExpiredError(DomainError):
     """The account's access has expired."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACTIVATION_EXPIRED"
-    message: str = "账号已过期，请使用新的激活码续期"
+    message = "账号已过期，请使用新的激活码续期"
 
 
-@dataclass(eq=False)
 class AdminRequiredError(DomainError):
     """The caller is not an admin."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ADMIN_REQUIRED"
-    message: str = "需要管理员权限"
+    message = "需要管理员权限"
 
 
-@dataclass(eq=False)
 class CallerNotAllowedError(DomainError):
     """The name in the client certificate is not among the callers of the RPC."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "CALLER_NOT_ALLOWED"
-    message: str = "该调用方无权访问此接口"
+    message = "该调用方无权访问此接口"
 
 
 def rule_of(method: MethodDescriptor) -> AccessRule:

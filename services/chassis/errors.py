@@ -1,8 +1,8 @@
 """Errors that callers see, and their translation into a gRPC status.
 
-A domain error is a small dataclass: its class fixes the gRPC code and the reason. It is not frozen, because
-contextlib assigns `__traceback__` to an exception that passes through it. Any other exception is a fault: callers
-get INTERNAL with a constant message.
+The class of a domain error fixes its gRPC code, reason and message. One with further values is a dataclass, but not
+frozen, because contextlib assigns `__traceback__` to an exception that passes through it. Any other exception is a
+fault: callers get INTERNAL with a constant message.
 """
 
 import datetime
@@ -20,14 +20,14 @@ DOMAIN = "fastmp"
 
 
 class DomainError(Exception):
-    """Base of the errors that the contract names. Subclasses set `code` and `reason`.
+    """Base of the errors that the contract names. Subclasses set `code`, `reason` and `message`.
 
     `message` is for people, in Chinese, without implementation details. `metadata` is for programs.
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
-    message: str = "服务内部错误"
+    message: ClassVar[str] = "服务内部错误"
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class InvalidArgumentError(DomainError):
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
     violations: tuple[FieldViolation, ...] = ()
-    message: str = "请求参数有误"
+    message = "请求参数有误"
 
     @property
     def details(self) -> tuple[Message, ...]:
@@ -73,7 +73,7 @@ class ThrottledError(DomainError):
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "THROTTLED"
     retry_after: datetime.timedelta = field(default_factory=lambda: datetime.timedelta(seconds=1))
-    message: str = "请求过于频繁，请稍后再试"
+    message = "请求过于频繁，请稍后再试"
 
     @property
     def retry_seconds(self) -> int:
@@ -85,22 +85,20 @@ class ThrottledError(DomainError):
         return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=self.retry_seconds)),)
 
 
-@dataclass(eq=False)
 class DatabaseUnavailableError(DomainError):
     """The database cannot be reached, or timed out. Nothing was changed, so a retry is safe."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DATABASE_UNAVAILABLE"
-    message: str = "数据库暂时不可用，请稍后再试"
+    message = "数据库暂时不可用，请稍后再试"
 
 
-@dataclass(eq=False)
 class ConflictError(DomainError):
     """The transaction conflicted with another one. Nothing was changed; a retry may succeed."""
 
     code = grpc.StatusCode.ABORTED
     reason = "CONFLICT"
-    message: str = "操作冲突，请重试"
+    message = "操作冲突，请重试"
 
 
 def to_status(error: DomainError, request_id: str) -> status_pb2.Status:

@@ -42,22 +42,20 @@ COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
 _BY_CODE = DirectStatement(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
 
 
-@dataclass(eq=False)
 class CodeNotFoundError(DomainError):
     """There is no such code, or it was deleted."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "CODE_NOT_FOUND"
-    message: str = "激活码不存在"
+    message = "激活码不存在"
 
 
-@dataclass(eq=False)
 class CodeBoundError(DomainError):
     """An account has redeemed the code, so it cannot be offered again."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_BOUND"
-    message: str = "激活码已被账号使用，不能恢复为未使用"
+    message = "激活码已被账号使用，不能恢复为未使用"
 
 
 def get(connection: Connection | DirectConnection, activation_code: str) -> Code:

@@ -29,12 +29,11 @@ LONGEST_EXPORT = "30min"
 _code = activation_codes.c
 
 
-@dataclass(eq=False)
 class ExportsBusyError(ThrottledError):
     """The limit of concurrent exports is reached."""
 
     reason = "EXPORTS_BUSY"
-    message: str = "正在进行的导出过多，请稍后再试"
+    message = "正在进行的导出过多，请稍后再试"
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,12 @@ FROM STDIN
 """
 
 
-@dataclass(eq=False)
 class RequestIdReusedError(DomainError):
     """The request_id stands for another request."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "REQUEST_ID_REUSED"
-    message: str = "该 request_id 已用于另一个请求"
+    message = "该 request_id 已用于另一个请求"
 
 
 @dataclass(frozen=True)

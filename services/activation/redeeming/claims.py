@@ -40,31 +40,28 @@ _code = activation_codes.c
 _UNBOUND = dict.fromkeys(("account_id", "user_email", "activation_time", "expiry_date"))
 
 
-@dataclass(eq=False)
 class CodeRevokedError(DomainError):
     """An admin has revoked the code."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_REVOKED"
-    message: str = "激活码已被作废"
+    message = "激活码已被作废"
 
 
-@dataclass(eq=False)
 class CodeExpiredError(DomainError):
     """The code's days are over."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_EXPIRED"
-    message: str = "激活码已过期"
+    message = "激活码已过期"
 
 
-@dataclass(eq=False)
 class CodeAlreadyUsedError(DomainError):
     """Another account has redeemed the code."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_ALREADY_USED"
-    message: str = "激活码已被使用"
+    message = "激活码已被使用"
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,11 @@ from services.chassis.throttling.client_networks import network_of
 WINDOW = datetime.timedelta(minutes=15)
 
 
-@dataclass(eq=False)
 class ActivationThrottledError(ThrottledError):
     """Too many wrong codes of late."""
 
     reason = "ACTIVATION_THROTTLED"
-    message: str = "激活尝试过于频繁，请稍后再试"
+    message = "激活尝试过于频繁，请稍后再试"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import grpc
 import structlog
@@ -29,13 +29,12 @@ IDEMPOTENT = tuple(
 )
 
 
-@dataclass(eq=False)
 class IdentityUnavailableError(DomainError):
     """Identity does not answer. A retry is safe."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "IDENTITY_UNAVAILABLE"
-    message: str = "账号服务暂时不可用，请稍后再试"
+    message = "账号服务暂时不可用，请稍后再试"
 
 
 def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:

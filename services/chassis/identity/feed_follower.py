@@ -8,6 +8,7 @@ once, also when processes die.
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import grpc
 import structlog
@@ -55,38 +56,32 @@ def feed_cursor_table(metadata: MetaData) -> Table:
     )
 
 
+@dataclass(frozen=True)
 class FeedCursor:
     """The cursor of this service's database in the feed, and the cascade of deletions."""
 
-    def __init__(
-        self,
-        database: Database,
-        table: Table,
-        on_deleted: Callable[[Connection, uuid.UUID], None],
-        known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]],
-    ) -> None:
-        """`on_deleted` deletes an account's data in the open transaction. `known_accounts` yields the ids of all
-        accounts with data, in lists of at most BATCH."""
-        self._database = database
-        self._table = table
-        self._on_deleted = on_deleted
-        self._known_accounts = known_accounts
+    database: Database
+    table: Table
+    # Deletes an account's data in the open transaction.
+    on_deleted: Callable[[Connection, uuid.UUID], None]
+    # Yields the ids of all accounts with data, in lists of at most BATCH.
+    known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]]
 
     def position(self) -> int:
         """Returns the last sequence that was handled."""
-        with self._database.reading() as connection:
-            return int(connection.execute(select(self._table.c.sequence)).scalar_one())
+        with self.database.reading() as connection:
+            return int(connection.execute(select(self.table.c.sequence)).scalar_one())
 
     def advance(self, sequence: int) -> None:
         """Records that everything up to `sequence` was handled. Idempotent."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             self._advance(connection, sequence)
 
     def delete(self, account_id: uuid.UUID, sequence: int) -> None:
         """Deletes the data of the account, unless that was done before. Idempotent by `sequence`."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             if self._advance(connection, sequence):
-                self._on_deleted(connection, account_id)
+                self.on_deleted(connection, account_id)
 
     def resynchronise(self, identity: IdentityClient, sequence: int) -> None:
         """Deletes the data of accounts that no longer exist and sets the cursor to `sequence`, in one transaction.
@@ -96,22 +91,22 @@ class FeedCursor:
         Raises IdentityUnavailableError.
         """
         before = self.position()
-        with self._database.reading() as connection:
-            batches = list(self._known_accounts(connection))
+        with self.database.reading() as connection:
+            batches = list(self.known_accounts(connection))
         gone: set[uuid.UUID] = set()
         for batch in batches:
             existing = identity.principals([str(account_id) for account_id in batch])
             gone.update(account_id for account_id in batch if str(account_id) not in existing)
-        column = self._table.c.sequence
-        with self._database.transaction() as connection:
-            moved = update(self._table).where(column == before).values(sequence=sequence)
+        column = self.table.c.sequence
+        with self.database.transaction() as connection:
+            moved = update(self.table).where(column == before).values(sequence=sequence)
             if connection.execute(moved).rowcount == 1:
                 for account_id in sorted(gone):
-                    self._on_deleted(connection, account_id)
+                    self.on_deleted(connection, account_id)
 
     def _advance(self, connection: Connection, sequence: int) -> bool:
-        column = self._table.c.sequence
-        statement = update(self._table).where(column < sequence).values(sequence=sequence)
+        column = self.table.c.sequence
+        statement = update(self.table).where(column < sequence).values(sequence=sequence)
         return connection.execute(statement).rowcount == 1
 
 

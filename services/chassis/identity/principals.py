@@ -62,46 +62,41 @@ class AuthenticatedToken:
     sequence: int
 
 
-@dataclass(eq=False)
 class UnauthenticatedError(DomainError):
     """The access token is missing or invalid; `reason` says which."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "TOKEN_INVALID"
-    message: str = "登录凭证无效，请重新登录"
+    message = "登录凭证无效，请重新登录"
 
 
-@dataclass(eq=False)
 class TokenMissingError(UnauthenticatedError):
     """The call has no `Authorization: Bearer …`."""
 
     reason = "TOKEN_MISSING"
-    message: str = "请先登录"
+    message = "请先登录"
 
 
-@dataclass(eq=False)
 class TokenExpiredError(UnauthenticatedError):
     """The token has expired."""
 
     reason = "TOKEN_EXPIRED"
-    message: str = "登录已过期，请重新登录"
+    message = "登录已过期，请重新登录"
 
 
-@dataclass(eq=False)
 class TokenRevokedError(UnauthenticatedError):
     """The token was revoked by a logout, a new password or the deletion of its account."""
 
     reason = "TOKEN_REVOKED"
-    message: str = "登录已失效，请重新登录"
+    message = "登录已失效，请重新登录"
 
 
-@dataclass(eq=False)
 class AccountRevokedError(DomainError):
     """An admin has revoked the account's access, so it cannot redeem codes."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCOUNT_REVOKED"
-    message: str = "账号已被停用，无法使用激活码"
+    message = "账号已被停用，无法使用激活码"
 
 
 class Authenticator(Protocol):

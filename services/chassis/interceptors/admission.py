@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import grpc
 
@@ -16,12 +15,11 @@ from services.chassis.interceptors import Handler, Method, around
 RETRY_AFTER = datetime.timedelta(seconds=2)
 
 
-@dataclass(eq=False)
 class TooManyStreamsError(ThrottledError):
     """The account, or this replica, has the maximum number of waiting calls."""
 
     reason = "TOO_MANY_STREAMS"
-    message: str = "当前连接数过多，请稍后再试"
+    message = "当前连接数过多，请稍后再试"
 
 
 class Admission:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import grpc
 
@@ -12,13 +11,12 @@ from services.chassis.errors import DomainError
 from services.chassis.interceptors import Handler, Method, around
 
 
-@dataclass(eq=False)
 class DeadlineExceededError(DomainError):
     """The deadline of the call passed before its handler began."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_EXCEEDED"
-    message: str = "请求超时"
+    message = "请求超时"
 
 
 class Deadline:

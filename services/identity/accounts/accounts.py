@@ -19,31 +19,28 @@ from services.identity.accounts.transactions import AccountTransaction
 from services.identity.tables import account_activations, account_feed, accounts
 
 
-@dataclass(eq=False)
 class EmailTakenError(DomainError):
     """Another account has the e-mail."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "EMAIL_TAKEN"
-    message: str = "该邮箱已被注册"
+    message = "该邮箱已被注册"
 
 
-@dataclass(eq=False)
 class AccountNotFoundError(DomainError):
     """There is no such account."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACCOUNT_NOT_FOUND"
-    message: str = "账号不存在"
+    message = "账号不存在"
 
 
-@dataclass(eq=False)
 class LastAdminError(DomainError):
     """The change would leave the system without an administrator."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "LAST_ADMIN"
-    message: str = "不能删除或降级最后一个管理员"
+    message = "不能删除或降级最后一个管理员"
 
 
 @dataclass(frozen=True)

@@ -34,22 +34,20 @@ from services.identity.accounts.transactions import AccountTransaction, AccountT
 from services.identity.tables import account_activations, accounts
 
 
-@dataclass(eq=False)
 class ActivationClearedError(DomainError):
     """The code was taken back; what it gave is gone."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACTIVATION_CLEARED"
-    message: str = "激活码已被删除"
+    message = "激活码已被删除"
 
 
-@dataclass(eq=False)
 class ActivationAppliedElsewhereError(DomainError):
     """Another account has the code's days."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ACTIVATION_APPLIED_ELSEWHERE"
-    message: str = "激活码已被其他账号使用"
+    message = "激活码已被其他账号使用"
 
 
 @dataclass(frozen=True)

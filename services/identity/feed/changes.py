@@ -35,13 +35,12 @@ CHANNEL = "account_changes"
 BATCH = 500
 
 
-@dataclass(eq=False)
 class FeedPrunedError(DomainError):
     """The changes requested are no longer kept, or belong to another feed."""
 
     code = grpc.StatusCode.OUT_OF_RANGE
     reason = "FEED_PRUNED"
-    message: str = "变更记录已不再保留，请重新同步"
+    message = "变更记录已不再保留，请重新同步"
 
 
 @dataclass(frozen=True)

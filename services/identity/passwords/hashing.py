@@ -30,12 +30,11 @@ from services.identity.passwords.workers import HashingProcesses
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(eq=False)
 class HashingBusyError(ThrottledError):
     """Too many callers are waiting for a hash, in total or of the same network, or the wait timed out."""
 
     reason = "HASHING_BUSY"
-    message: str = "系统繁忙，请稍后再试"
+    message = "系统繁忙，请稍后再试"
 
 
 @dataclass(eq=False)

@@ -22,13 +22,12 @@ from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import accounts
 
 
-@dataclass(eq=False)
 class WrongCredentialsError(DomainError):
     """The e-mail or the password is wrong; which one is not revealed."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "WRONG_CREDENTIALS"
-    message: str = "邮箱或密码错误"
+    message = "邮箱或密码错误"
 
 
 _ISSUED_AT = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)

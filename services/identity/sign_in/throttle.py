@@ -7,7 +7,6 @@ if they come from many addresses. An e-mail without an account is limited in the
 
 import contextlib
 import datetime
-from dataclasses import dataclass
 
 from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
@@ -20,20 +19,18 @@ REGISTRATION_WINDOW = datetime.timedelta(hours=1)
 UNLIMITED = 2**31 - 1
 
 
-@dataclass(eq=False)
 class SignInThrottledError(ThrottledError):
     """Too many wrong passwords, or too many sign-ins, within the window."""
 
     reason = "SIGN_IN_THROTTLED"
-    message: str = "登录尝试过于频繁，请稍后再试"
+    message = "登录尝试过于频繁，请稍后再试"
 
 
-@dataclass(eq=False)
 class RegistrationThrottledError(ThrottledError):
     """Too many accounts were registered from this network within the window."""
 
     reason = "REGISTRATION_THROTTLED"
-    message: str = "注册过于频繁，请稍后再试"
+    message = "注册过于频繁，请稍后再试"
 
 
 class SignInThrottle:

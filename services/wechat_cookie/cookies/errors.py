@@ -9,49 +9,44 @@ import grpc
 from services.chassis.errors import DomainError, ThrottledError
 
 
-@dataclass(eq=False)
 class CookieNotFoundError(DomainError):
     """The caller has no such unexpired cookie. Does not disclose whether another account has it."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "COOKIE_NOT_FOUND"
-    message: str = "没有找到该公众号登录，请重新扫码登录"
+    message = "没有找到该公众号登录，请重新扫码登录"
 
 
-@dataclass(eq=False)
 class AvatarNotFoundError(DomainError):
     """The cookie has no avatar."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "AVATAR_NOT_FOUND"
-    message: str = "该公众号没有头像"
+    message = "该公众号没有头像"
 
 
-@dataclass(eq=False)
 class OwnedByAnotherAccountError(DomainError):
     """Another FastMP account has a cookie with this token. Nothing was changed."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "OWNED_BY_ANOTHER_ACCOUNT"
-    message: str = "该公众号登录已属于其他账号"
+    message = "该公众号登录已属于其他账号"
 
 
-@dataclass(eq=False)
 class OwnerDeletedError(DomainError):
     """The FastMP account that would own the cookie was deleted. Nothing was changed."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCESS_ENDED"
-    message: str = "账号已被删除"
+    message = "账号已被删除"
 
 
-@dataclass(eq=False)
 class OwnerNotActiveError(DomainError):
     """The owner has no access now, so cookies of the owner are not handed out."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "OWNER_NOT_ACTIVE"
-    message: str = "该账号未激活或已过期"
+    message = "该账号未激活或已过期"
 
 
 @dataclass(eq=False)
@@ -62,7 +57,7 @@ class CookieUnusableError(DomainError):
     reason = "COOKIE_UNUSABLE"
     health: str
     cooling_until: datetime.datetime | None = None
-    message: str = "该公众号登录已失效或正在冷却"
+    message = "该公众号登录已失效或正在冷却"
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -72,18 +67,16 @@ class CookieUnusableError(DomainError):
         return {"health": self.health, "cooling_until": self.cooling_until.isoformat()}
 
 
-@dataclass(eq=False)
 class AcquisitionNotFoundError(DomainError):
     """No hand-out has this id."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACQUISITION_NOT_FOUND"
-    message: str = "没有找到该领取记录"
+    message = "没有找到该领取记录"
 
 
-@dataclass(eq=False)
 class CookieChangesThrottledError(ThrottledError):
     """The account has chosen, or deleted, the maximum number of cookies within an hour."""
 
     reason = "COOKIE_CHANGES_THROTTLED"
-    message: str = "一小时内更改公众号登录过多，请稍后再试"
+    message = "一小时内更改公众号登录过多，请稍后再试"

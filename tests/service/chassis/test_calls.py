@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -33,11 +32,10 @@ ADMIN = Principal("a", "a@example.com", "admin", "pending")
 BEARER = (("authorization", "Bearer t"),)
 
 
-@dataclass(eq=False)
 class TakenError(DomainError):
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "EMAIL_TAKEN"
-    message: str = "邮箱已被注册"
+    message = "邮箱已被注册"
 
 
 def refusal(call: Any, *arguments: Any, **options: Any) -> Any:
