@@ -13,7 +13,7 @@ from services.chassis.postgres.database import Database
 from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import AcquireValues, ReportValues, TokenValues
 from services.wechat_cookie.cookies import reading, reports
-from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted
+from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut
 from services.wechat_cookie.cookies.messages import to_acquisition_message, to_message
 from services.wechat_cookie.cookies.own_cookies import OwnCookies
 from services.wechat_cookie.exported.folders import Folders
@@ -78,11 +78,9 @@ class CookieRpcs:
         self, request: pb.AcquireCookieRequest, _context: grpc.ServicerContext
     ) -> pb.AcquireCookieResponse:
         values, call = parse(AcquireValues, request), calls.current()
-        wanted = Wanted(values.owner_id, values.owner_email, values.token)
         acquirer = Acquirer(call.peer, call.request_id, call.client_address)
-        return to_acquisition_message(
-            self._cookies.handing_out.acquire(wanted, acquirer), self._cookies.now()
-        )
+        acquisition = self._cookies.handing_out.acquire(acquirer, **values.model_dump())
+        return to_acquisition_message(acquisition, self._cookies.now())
 
     def ReportCookie(
         self, request: pb.ReportCookieRequest, _context: grpc.ServicerContext

@@ -4,41 +4,18 @@ import base64
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
 
 import grpc
-from pydantic import Field
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import context as calls
-from services.chassis.validation import Values, parse
+from services.chassis.validation import parse
+from services.wechat_cookie.api.requests import BeginValues, KeyValues, WatchValues
 from services.wechat_cookie.cookies.messages import to_message
 from services.wechat_cookie.logins.account_logins import AccountLogins, LoginView
 
 # Unary methods that wait like streams, and count as such for the server's admission.
 WAITING_PATHS = frozenset({"/fastmp.wechat_cookie.v1.WeChatCookieService/BeginLogin"})
-
-LoginKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-
-
-class BeginValues(Values):
-    """The validated fields of BeginLogin."""
-
-    inline_qr: bool = True
-    wait_seconds: int = 0
-
-
-class KeyValues(Values):
-    """The validated fields of PollLogin and CancelLogin."""
-
-    login_key: LoginKey
-
-
-class WatchValues(Values):
-    """The validated fields of WatchLogin."""
-
-    login_key: LoginKey
-    after_sequence: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True)

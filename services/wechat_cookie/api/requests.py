@@ -1,4 +1,4 @@
-"""The validation of requests of cookies."""
+"""The validation of requests."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,6 +8,27 @@ from services.chassis.validation import Id, Text, Values
 
 # The token is used as a folder's name, so it has ASCII digits only: \d would allow those of other scripts.
 Token = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+LoginKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class BeginValues(Values):
+    """The validated fields of BeginLogin."""
+
+    inline_qr: bool = True
+    wait_seconds: int = 0
+
+
+class KeyValues(Values):
+    """The validated fields of PollLogin and CancelLogin."""
+
+    login_key: LoginKey
+
+
+class WatchValues(Values):
+    """The validated fields of WatchLogin."""
+
+    login_key: LoginKey
+    after_sequence: Annotated[int, Field(ge=0)] = 0
 
 
 class TokenValues(Values):

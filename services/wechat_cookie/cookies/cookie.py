@@ -2,29 +2,12 @@
 
 import datetime
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Row
 
 from services.wechat_cookie.cookies.tables import cookies
-
-# The columns of a Cookie, without the jar and the avatar's bytes, which are large and rarely needed.
-COLUMNS = (
-    cookies.c.id,
-    cookies.c.token,
-    cookies.c.owner_id,
-    cookies.c.owner_email,
-    cookies.c.created_time,
-    cookies.c.expire_time,
-    cookies.c.name,
-    cookies.c.avatar_url,
-    cookies.c.avatar_type,
-    cookies.c.local,
-    cookies.c.is_current,
-    cookies.c.health,
-    cookies.c.cooling_until,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +36,10 @@ class Cookie:
         if self.cooling_until is not None and self.cooling_until <= now:
             return "ok"
         return self.health
+
+
+# The columns of a Cookie, without the jar and the avatar's bytes, which are large and rarely needed.
+COLUMNS = tuple(cookies.c[one.name] for one in fields(Cookie))
 
 
 def cookie_of(row: Row[*tuple[Any, ...]]) -> Cookie:

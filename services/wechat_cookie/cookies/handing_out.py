@@ -23,15 +23,6 @@ from services.wechat_cookie.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The cookie to hand out: of the owner with `owner_id` or `owner_email`, with `token` or the current one."""
-
-    owner_id: uuid.UUID | None = None
-    owner_email: str | None = None
-    token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Acquirer:
     """The caller: the name in its certificate, the request's id, and its address."""
 
@@ -80,27 +71,33 @@ class HandingOut:
         self._now = now
         self._new_id = new_id
 
-    def acquire(self, wanted: Wanted, acquirer: Acquirer) -> Acquisition:
-        """Hands out the cookie that is `wanted`. The record is committed before the values are returned.
+    def acquire(
+        self,
+        acquirer: Acquirer,
+        *,
+        owner_id: uuid.UUID | None = None,
+        owner_email: str | None = None,
+        token: str | None = None,
+    ) -> Acquisition:
+        """Hands out the owner's cookie of this token, the current one without a token.
 
+        Takes exactly one of `owner_id` and `owner_email`. The record is committed before the values are returned.
         Raises CookieNotFoundError, OwnerNotActiveError, CookieUnusableError, IdentityUnavailableError.
         """
         # Identity is called without an open transaction.
-        owner_id, owner = self._owner(wanted)
+        owner_id, owner = self._owner(owner_id, owner_email)
         with self._database.reading() as connection:
-            _find(connection, owner_id, wanted.token, self._now())
+            _find(connection, owner_id, token, self._now())
         if owner is None or not owner.has_access(self._now()):
             raise OwnerNotActiveError
         with self._database.transaction() as connection:
-            return self._hand_out(connection, owner_id, wanted.token, acquirer)
+            return self._hand_out(connection, owner_id, token, acquirer)
 
-    def _owner(self, wanted: Wanted) -> tuple[uuid.UUID, Principal | None]:
-        if wanted.owner_id is not None:
-            return wanted.owner_id, self._accounts.principals([str(wanted.owner_id)]).get(
-                str(wanted.owner_id)
-            )
+    def _owner(self, owner_id: uuid.UUID | None, email: str | None) -> tuple[uuid.UUID, Principal | None]:
+        if owner_id is not None:
+            return owner_id, self._accounts.principals([str(owner_id)]).get(str(owner_id))
         # The e-mail in a cookie's row is only for display: the owner is determined by id.
-        owner = self._accounts.principal_with_email(wanted.owner_email or "")
+        owner = self._accounts.principal_with_email(email or "")
         if owner is None:
             raise CookieNotFoundError
         return uuid.UUID(owner.account_id), owner

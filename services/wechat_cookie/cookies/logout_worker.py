@@ -23,7 +23,7 @@ class LogoutWorker:
         self._database = database
         self._vault = vault
         self._client = client
-        self._loop = BackgroundLoop("wechat-logouts", self._step, IDLE_SECONDS)
+        self._loop = BackgroundLoop("wechat-logouts", self.run_due, IDLE_SECONDS)
 
     def start(self) -> None:
         """Starts the thread, which begins with due logouts."""
@@ -51,9 +51,6 @@ class LogoutWorker:
             if self._is_settled(logout):
                 with self._database.transaction() as connection:
                     pending_logouts.remove(connection, logout.id)
-
-    def _step(self) -> None:
-        self.run_due()
 
     def _is_settled(self, logout: PendingLogout) -> bool:
         try:

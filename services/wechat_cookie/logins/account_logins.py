@@ -79,32 +79,30 @@ class LoginView:
         return {Stage.SUCCEEDED: "success", Stage.FAILED: "failed"}.get(self.stage, "pending")
 
 
+@dataclass(frozen=True, slots=True)
 class Watch:
     """A client's watch of one login's events."""
 
-    def __init__(
-        self, login_id: str, last_sequence: int, has_ended: bool, watcher: Watcher, reader: EventReader
-    ) -> None:
-        self._login_id = login_id
-        self._last_sequence = last_sequence
-        self._has_ended = has_ended
-        self._watcher = watcher
-        self._reader = reader
+    login_id: str
+    last_sequence: int
+    has_ended: bool
+    watcher: Watcher
+    reader: EventReader
 
     def close(self) -> None:
         """Ends events() promptly. May be called from any thread."""
-        self._watcher.close()
+        self.watcher.close()
 
     def events(self, after: int) -> Iterator[pb.LoginEvent]:
         """Yields the events after the sequence `after` up to the last, and heartbeats; nothing if all are known."""
-        known = min(after, self._last_sequence)
-        if not (self._has_ended and known == self._last_sequence):
-            yield from self._reader.stream(self._login_id, known, self._watcher)
+        known = min(after, self.last_sequence)
+        if not (self.has_ended and known == self.last_sequence):
+            yield from self.reader.stream(self.login_id, known, self.watcher)
 
     def wait_for_qr(self, seconds: float) -> None:
         """Waits until there is a QR code, the login has ended, or `seconds` have passed."""
         until = time.monotonic() + seconds
-        for event in self._reader.stream(self._login_id, 0, self._watcher, DEADLINE_CHECK_SECONDS):
+        for event in self.reader.stream(self.login_id, 0, self.watcher, DEADLINE_CHECK_SECONDS):
             if event.WhichOneof("event") in _FIRST_RESULT or time.monotonic() >= until:
                 return
 
@@ -177,7 +175,9 @@ class AccountLogins:
         """Returns the state of the login. Raises LoginNotFoundError."""
         with self._database.reading() as connection:
             row = self._row(connection, owner_id, login_id)
-            cookie = self._cookie(connection, row.cookie_id) if row.stage == Stage.SUCCEEDED else None
+            cookie = None
+            if row.stage == Stage.SUCCEEDED:
+                cookie = connection.execute(_COOKIE, {"cookie": row.cookie_id}).one_or_none()
         if row.ended_at is None:
             self._hub.mark_seen(login_id)
         stage = Stage(row.stage)
@@ -186,7 +186,7 @@ class AccountLogins:
             message=row.message,
             reason=Reason(row.reason) if row.reason else None,
             qr_image=row.qr_image if stage in _SHOWING_QR else None,
-            cookie=cookie,
+            cookie=None if cookie is None else cookie_of(cookie),
         )
 
     @contextmanager
@@ -219,7 +219,3 @@ class AccountLogins:
     def _key(self, owner_id: uuid.UUID, login_id: str) -> dict[str, object]:
         ended_after = self._now() - datetime.timedelta(seconds=self._limits.kept_seconds)
         return {"login_id": login_id, "owner": owner_id, "ended_after": ended_after}
-
-    def _cookie(self, connection: Connection, cookie_id: uuid.UUID | None) -> Cookie | None:
-        row = connection.execute(_COOKIE, {"cookie": cookie_id}).one_or_none()
-        return None if row is None else cookie_of(row)

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 from urllib.parse import urlencode
 
@@ -180,9 +181,8 @@ class MpClient:
         if not is_token(token):
             raise errors.BadTokenError
         raw = self._transport.get(path or home_path(token), cookies, self._settings.most_page_bytes)
-        page = read_home_page(raw.body)
-        avatar_url = avatar_address(page.head_image, self._origin)
-        return Profile(page.name, avatar_url, page.original_id or cookies.original_id, page.alias)
+        profile = read_home_page(raw.body, self._origin)
+        return replace(profile, original_id=profile.original_id or cookies.original_id)
 
     def fetch_avatar(self, avatar_url: str) -> Image:
         """Fetches the image at a Profile's `avatar_url`. No cookies are sent.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from requests.cookies import RequestsCookieJar
+from requests.cookies import RequestsCookieJar, create_cookie
 
 SESSION_COOKIE = "slave_sid"
 ORIGINAL_ID_COOKIE = "slave_user"
@@ -19,7 +19,7 @@ _DELETED = "EXPIRED"
 _NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 # Characters that do not end the pair or the Cookie header: printable ASCII without the semicolon.
 _VALUE = r"^[ -:<-~]*$"
-_ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
+ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
 
 
 class InvalidCookiesError(ValueError):
@@ -92,7 +92,7 @@ class MpCookies:
     def original_id(self) -> str | None:
         """The account's original id (`gh_…`), known after the last step."""
         cookie = self.get(ORIGINAL_ID_COOKIE)
-        return cookie.value if cookie is not None and _ORIGINAL_ID.fullmatch(cookie.value) else None
+        return cookie.value if cookie is not None and ORIGINAL_ID.fullmatch(cookie.value) else None
 
     @property
     def has_session(self) -> bool:
@@ -158,25 +158,17 @@ class MpCookies:
 
 
 def _for_jar(cookie: Cookie) -> http.cookiejar.Cookie:
-    wide = cookie.domain.startswith(".")
-    return http.cookiejar.Cookie(
-        version=0,
-        name=cookie.name,
-        value=cookie.value,
-        port=None,
-        port_specified=False,
+    made: http.cookiejar.Cookie = create_cookie(  # type: ignore[no-untyped-call]
+        cookie.name,
+        cookie.value,
         domain=cookie.domain,
-        domain_specified=wide,
-        domain_initial_dot=wide,
         path=cookie.path,
-        path_specified=True,
         secure=cookie.secure,
         expires=cookie.expires,
         discard=cookie.expires is None,
-        comment=None,
-        comment_url=None,
         rest={"HttpOnly": ""} if cookie.http_only else {},
     )
+    return made
 
 
 def _from_jar(entry: http.cookiejar.Cookie) -> Cookie | None:

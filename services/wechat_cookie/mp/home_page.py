@@ -9,9 +9,11 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from services.wechat_cookie.mp.addresses import Origin, avatar_address
+from services.wechat_cookie.mp.cookies import ORIGINAL_ID
 from services.wechat_cookie.mp.errors import HomePageUnknownError, SessionInvalidError
+from services.wechat_cookie.mp.results import Profile
 
 LOGGED_OUT_TEXT = "登录超时"
 LOGGED_OUT_RET = 200003
@@ -33,25 +35,10 @@ _MEMBER = re.compile(rf"""(?<![\w$.])["']?{_KEYS}["']?\s{{0,32}}+:\s{{0,32}}+{_S
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
-_ORIGINAL_ID = re.compile(r"gh_[0-9a-zA-Z]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class HomePage:
-    """The page's data of the account. All text is unescaped and without control characters.
-
-    `name` is empty if a mini program was chosen (a warning; the login is valid). `head_image` is the URL as
-    WeChat wrote it, untrusted, or empty.
-    """
-
-    name: str
-    head_image: str
-    original_id: str | None
-    alias: str
-
-
-def read_home_page(body: bytes) -> HomePage:
-    """Returns the account on the page of a logged-in user.
+def read_home_page(body: bytes, wechat: Origin) -> Profile:
+    """Returns the account on the page of a logged-in user. All text is unescaped and without control characters.
 
     Raises:
         SessionInvalidError: the page, with HTTP status 200, says that the login has ended.
@@ -66,10 +53,10 @@ def read_home_page(body: bytes) -> HomePage:
     if not found:
         raise HomePageUnknownError
     original_id = found.get("user_name", "")
-    return HomePage(
+    return Profile(
         name=found.get("nick_name", "")[:_MOST_NAME_LENGTH].strip(),
-        head_image=found.get("head_img", ""),
-        original_id=original_id if _ORIGINAL_ID.fullmatch(original_id) else None,
+        avatar_url=avatar_address(found.get("head_img", ""), wechat),
+        original_id=original_id if ORIGINAL_ID.fullmatch(original_id) else None,
         alias=found.get("alias", "")[:_MOST_NAME_LENGTH].strip(),
     )
 

@@ -14,7 +14,7 @@ from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database, driver_connection
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import cascade, changing, expiry, reading, reports, saving
-from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut, Wanted
+from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.exported import folders
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
@@ -125,9 +125,9 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
     yield 1, direct(reading.list_cookies, ANN, now)
     yield 1, direct(reading.current_cookie, ANN, now)
     yield 4, writing(changing.make_current, ANN, "1", now)
-    yield 5, lambda: acquired.append(handing_out.acquire(Wanted(owner_id=ANN), acquirer).id)
-    yield 5, lambda: handing_out.acquire(Wanted(owner_email=EMAILS[ANN]), acquirer)
-    yield 5, lambda: handing_out.acquire(Wanted(owner_id=ANN, token="2"), acquirer)
+    yield 5, lambda: acquired.append(handing_out.acquire(acquirer, owner_id=ANN).id)
+    yield 5, lambda: handing_out.acquire(acquirer, owner_email=EMAILS[ANN])
+    yield 5, lambda: handing_out.acquire(acquirer, owner_id=ANN, token="2")
     yield 3, report
     yield 8, writing(saving.save, store.vault, store.new("4", ANN, "gh_a"))
     yield 3, lambda: store.folders.sync("4")

@@ -9,6 +9,7 @@ from services.wechat_cookie.logins.rules.state import LoginLimits, LoginState, S
 from services.wechat_cookie.logins.rules.transition import (
     Transition,
     again_in,
+    backing_off,
     claim_now,
     failed,
     failed_by,
@@ -67,8 +68,7 @@ def not_finished(
         pause = again_in(state, limits.slowest_poll_seconds, now, counted=False)
         return write(state, **pause)
     if error.transient and state.attempt < limits.most_attempts:
-        pause = again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now)
-        return write(state, **pause, doubtful=doubtful)
+        return write(state, **backing_off(state, now, limits), doubtful=doubtful)
     if state.doubtful and isinstance(error, NoRedirectError):
         return failed(state, Reason.LOGIN_INTERRUPTED, now)
     return failed_by(state, error, now)
@@ -79,7 +79,7 @@ def not_described(
 ) -> Transition:
     """Returns the transition after fetching name and avatar failed; the login succeeds without them."""
     if error.transient and state.attempt < limits.most_attempts:
-        return write(state, **again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now))
+        return write(state, **backing_off(state, now, limits))
     return succeeded(state, now)
 
 

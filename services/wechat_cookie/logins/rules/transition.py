@@ -13,6 +13,8 @@ from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.errors import MpError
 from services.wechat_cookie.mp.results import FinishedLogin
 
+_WITHOUT_FAILURES = {"doubtful": False, "failing_since": None, "failure_told": False, "failed_part": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -50,10 +52,7 @@ def claim_now(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[s
         "step": step,
         "attempt": 1,
         "in_flight": True,
-        "doubtful": False,
-        "failing_since": None,
-        "failure_told": False,
-        "failed_part": None,
+        **_WITHOUT_FAILURES,
         **_due(now, limits.lease_seconds, limits.lease_seconds),
     }
 
@@ -64,10 +63,7 @@ def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str
         "step": step,
         "attempt": 0,
         "in_flight": False,
-        "doubtful": False,
-        "failing_since": None,
-        "failure_told": False,
-        "failed_part": None,
+        **_WITHOUT_FAILURES,
         **_due(now, limits.poll_seconds, limits.poll_seconds),
     }
 
@@ -78,6 +74,11 @@ def again_in(
     """Returns the changes that retry the step after a pause; `counted` is whether this attempt counts."""
     attempt = state.attempt if counted else state.attempt - 1
     return {"in_flight": False, "attempt": attempt, **_due(now, seconds, state.claim_seconds)}
+
+
+def backing_off(state: LoginState, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
+    """Returns the changes that try the same step again after a pause that doubles with each attempt."""
+    return again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now)
 
 
 def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:

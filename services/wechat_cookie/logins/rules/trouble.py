@@ -8,7 +8,14 @@ from services.wechat_cookie.logins.rules.events import Event
 from services.wechat_cookie.logins.rules.finishing import not_described, not_finished
 from services.wechat_cookie.logins.rules.stages import Reason
 from services.wechat_cookie.logins.rules.state import POLLS, LoginLimits, LoginState, Step
-from services.wechat_cookie.logins.rules.transition import Transition, again_in, failed_by, progress, write
+from services.wechat_cookie.logins.rules.transition import (
+    Transition,
+    again_in,
+    backing_off,
+    failed_by,
+    progress,
+    write,
+)
 from services.wechat_cookie.mp.errors import MpError
 
 
@@ -32,8 +39,7 @@ def _not_asked(state: LoginState, error: MpError, now: datetime.datetime, limits
         pause = again_in(state, limits.slowest_poll_seconds, now, counted=False)
         return write(state, *events, **changes, **pause)
     if error.transient and state.attempt < limits.most_attempts:
-        pause = again_in(state, limits.retry_seconds * 2 ** (state.attempt - 1), now)
-        return write(state, **pause, failed_part=error.failed_part)
+        return write(state, **backing_off(state, now, limits), failed_part=error.failed_part)
     return failed_by(state, error, now)
 
 

@@ -61,7 +61,7 @@ def test_an_endless_answer_of_any_form_ends_soon_and_small(
     make_client: MakeClient, conversation: Conversation
 ) -> None:
     with raw_server(conversation) as port:
-        client = make_client(f"http://127.0.0.1:{port}", exchange_timeout=20.0)
+        client = make_client(f"http://127.0.0.1:{port}", read_timeout=20.0, exchange_timeout=20.0)
         start = time.monotonic()
         tracemalloc.start()
         try:

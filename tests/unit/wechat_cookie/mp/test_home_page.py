@@ -10,9 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.wechat_cookie.mp import errors
-from services.wechat_cookie.mp.home_page import HomePage, read_home_page
+from services.wechat_cookie.mp.addresses import Origin
+from services.wechat_cookie.mp.home_page import read_home_page
+from services.wechat_cookie.mp.results import Profile
 
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
+
+
+def read(page: bytes) -> Profile:
+    return read_home_page(page, Origin("https", "mp.weixin.qq.com", 443))
 
 
 def assignments(nick_name: str, head_img: str = "") -> bytes:
@@ -34,9 +40,9 @@ def literal(nick_name: str, head_img: str = "", before: str = "") -> bytes:
 @pytest.mark.parametrize("page", [assignments, literal])
 def test_name_and_avatar_are_read_from_both_shapes(page: object) -> None:
     assert callable(page)
-    found = read_home_page(page("云杉笔记", r"http:\/\/wx.qlogo.cn\/mmhead\/a?b=1\x26amp;c=2"))
+    found = read(page("云杉笔记", r"http:\/\/wx.qlogo.cn\/mmhead\/a?b=1\x26amp;c=2"))
     assert found.name == "云杉笔记"
-    assert found.head_image == "http://wx.qlogo.cn/mmhead/a?b=1&c=2"
+    assert found.avatar_url == "https://wx.qlogo.cn/mmhead/a?b=1&c=2"
     assert found.original_id == "gh_0123456789ab"
 
 
@@ -46,13 +52,11 @@ def test_a_page_with_both_shapes_gives_what_both_say() -> None:
         ' user_name: "gh_0123456789ab"}};'
         '\nwx.cgiData.nick_name = "Ann";\nwx.cgiData.alias = "";</script>'
     )
-    assert read_home_page(script.encode()) == HomePage(
-        "Ann", "https://wx.qlogo.cn/a", "gh_0123456789ab", "ann"
-    )
+    assert read(script.encode()) == Profile("Ann", "https://wx.qlogo.cn/a", "gh_0123456789ab", "ann")
 
 
 def test_the_object_literal_has_an_alias_too() -> None:
-    assert read_home_page(literal("x")) == HomePage("x", "", "gh_0123456789ab", "shop")
+    assert read(literal("x")) == Profile("x", None, "gh_0123456789ab", "shop")
 
 
 @pytest.mark.parametrize(
@@ -76,33 +80,33 @@ def test_the_object_literal_has_an_alias_too() -> None:
     ],
 )
 def test_values_are_unescaped_cleaned_and_bounded(written: str, name: str) -> None:
-    assert read_home_page(assignments(written)).name == name
-    assert read_home_page(literal(written)).name == name
+    assert read(assignments(written)).name == name
+    assert read(literal(written)).name == name
 
 
 @given(NAMES)
 def test_any_name_survives_wechat_s_ways_of_writing_it(name: str) -> None:
     escaped = "".join(f"\\x{ord(c):02x}" if c in "\\&\"'<>" else c for c in html.escape(name))
-    assert read_home_page(assignments(escaped)).name == name
-    assert read_home_page(literal(json.dumps(html.escape(name))[1:-1])).name == name
+    assert read(assignments(escaped)).name == name
+    assert read(literal(json.dumps(html.escape(name))[1:-1])).name == name
 
 
 def test_a_key_inside_somebody_s_text_is_not_the_key() -> None:
     page = literal("true name", before="signature: \"I write nick_name: 'evil'\", ")
-    assert read_home_page(page).name == "true name"
+    assert read(page).name == "true name"
 
 
 def test_a_mini_program_has_no_name_and_is_no_error() -> None:
-    assert read_home_page(assignments("")).name == ""
+    assert read(assignments("")).name == ""
 
 
 def test_a_logged_out_page_is_told_from_a_page_that_only_mentions_it() -> None:
     text = "<p>登录超时</p>".encode()
     with pytest.raises(errors.SessionInvalidError):
-        read_home_page(b"<html><h2>" + text)
+        read(b"<html><h2>" + text)
     with pytest.raises(errors.SessionInvalidError):
-        read_home_page(assignments("") + text)
-    assert read_home_page(assignments("x") + text).name == "x"
+        read(assignments("") + text)
+    assert read(assignments("x") + text).name == "x"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_a_logged_out_page_is_told_from_a_page_that_only_mentions_it() -> None:
 )
 def test_a_page_of_no_known_shape_says_so(body: bytes) -> None:
     with pytest.raises(errors.HomePageUnknownError):
-        read_home_page(body)
+        read(body)
 
 
 @given(
@@ -139,11 +143,11 @@ def test_a_page_of_no_known_shape_says_so(body: bytes) -> None:
 @example('wx.commonData = {nick_name: "\\ud800&#xd800;"')
 def test_no_page_raises_anything_but_the_client_s_own_errors(page: str) -> None:
     try:
-        found = read_home_page(page.encode("utf-8", "surrogatepass"))
+        found = read(page.encode("utf-8", "surrogatepass"))
     except (errors.HomePageUnknownError, errors.SessionInvalidError):
         return
     found.name.encode()
-    assert "\0" not in found.name + found.head_image + found.alias
+    assert "\0" not in found.name + (found.avatar_url or "") + found.alias
 
 
 HOSTILE = [
@@ -167,6 +171,6 @@ def test_the_longest_page_of_hostile_repetitions_is_read_in_linear_time(prefix: 
     page = (prefix + piece * (2 * 1024 * 1024 // len(piece))).encode()
     start = time.process_time()
     with contextlib.suppress(errors.HomePageUnknownError):
-        read_home_page(page)
+        read(page)
     # Linear takes some 0.1 s here; a quadratic expression would take minutes.
     assert time.process_time() - start < 3
