@@ -21,22 +21,14 @@ from deploy.local.settings import LocalSettings
 from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import SERVICES, Replica, Topology
 from gateway.settings import GatewaySettings
+from tests.unit.deploy.test_env_example import SERVICE_FIELDS
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 # In a container the service listens to its own network, and there is no second stack to name ports for.
 ONLY_IN_CONTAINERS = {"LISTEN_HOST", "GATEWAY_HOST"}
-# The local stack hands these on as they are.
-LIMITS = {
-    "AUDIT_DAYS",
-    "HASHING_QUEUE",
-    "HASHING_QUEUE_PER_NETWORK",
-    "REGISTRATION_LIMIT_PER_ADDRESS",
-    "SIGN_INS_PER_ACCOUNT",
-    "SIGN_IN_LIMIT_PER_ACCOUNT",
-    "SIGN_IN_LIMIT_PER_ADDRESS",
-    "SIGN_IN_LIMIT_UNKNOWN_NETWORKS",
-}
+# The local stack passes these on as they are.
+LIMITS = {*map(str.upper, SERVICE_FIELDS)}
 ONLY_LOCALLY = {"ENVOY_ADMIN_SOCKET"}
 
 

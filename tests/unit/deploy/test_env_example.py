@@ -5,18 +5,24 @@ from pathlib import Path
 
 from deploy.local.settings import LocalSettings
 from gateway.settings import GatewaySettings
+from services.activation.settings import ActivationSettings
 from services.chassis.settings import ServiceSettings
 from services.identity.settings import IdentitySettings
+from services.wechat_cookie.settings import WeChatCookieSettings
 
 EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
 # Settings of the container stack's own; its test holds them against the compose file.
 FOR_CONTAINERS = re.compile(r"[A-Z_]+_PASSWORD")
 # The local stack listens on loopback and issues the certificates between its parts.
 SET_BY_THE_STACK = {"GATEWAY_HOST", "TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
-# What compose passes to Identity, and the local stack with all that it does not know.
-IDENTITY_LIMITS = re.compile(r"sign_in.*|registration.*|hashing_queue.*")
-IDENTITY_FIELDS = {
-    name: field for name, field in IdentitySettings.model_fields.items() if IDENTITY_LIMITS.fullmatch(name)
+# The settings that limit callers or change an answer. Compose passes these; the local stack passes its whole
+# environment on.
+FOR_OPERATORS = re.compile(r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days")
+SERVICE_FIELDS = {
+    name: field
+    for settings in (IdentitySettings, ActivationSettings, WeChatCookieSettings)
+    for name, field in settings.model_fields.items()
+    if FOR_OPERATORS.fullmatch(name)
 }
 LINE = re.compile(r"(?P<comment>#?)(?P<name>[A-Z_]+)=(?P<value>.*)")
 
@@ -29,7 +35,7 @@ def lines() -> list[re.Match[str]]:
 
 def test_it_names_each_setting_once() -> None:
     names = [line["name"] for line in lines()]
-    fields = {**LocalSettings.model_fields, **GatewaySettings.model_fields, **IDENTITY_FIELDS}
+    fields = {**LocalSettings.model_fields, **GatewaySettings.model_fields, **SERVICE_FIELDS}
     settings = {*map(str.upper, fields)}
     assert sorted(names) == sorted({*settings, "LOG_LEVEL"} - SET_BY_THE_STACK)
 
@@ -37,7 +43,7 @@ def test_it_names_each_setting_once() -> None:
 def test_a_value_that_is_written_is_the_default_and_others_have_none() -> None:
     fields = {
         **ServiceSettings.model_fields,
-        **IDENTITY_FIELDS,
+        **SERVICE_FIELDS,
         **GatewaySettings.model_fields,
         **LocalSettings.model_fields,
     }
@@ -46,4 +52,4 @@ def test_a_value_that_is_written_is_the_default_and_others_have_none() -> None:
         if line["comment"]:
             assert default in (None, ()), line["name"]
         else:
-            assert str(default) == line["value"].removeprefix("./"), line["name"]
+            assert str(default).lower() == line["value"].removeprefix("./").lower(), line["name"]
