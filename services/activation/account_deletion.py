@@ -1,4 +1,4 @@
-"""What the deletion of a FastMP account takes with it here: the codes that it redeemed."""
+"""Deletes the codes that deleted accounts have redeemed."""
 
 import uuid
 
@@ -15,7 +15,7 @@ class AccountDeletion:
         self._audit = audit
 
     def delete(self, connection: Connection, account_id: uuid.UUID) -> None:
-        """Deletes the account's codes. Idempotent: where nothing is left to delete, nothing is recorded."""
+        """Deletes the account's codes. Idempotent: a repeat writes no audit entry."""
         if deletion.remove_of_account(connection, account_id):
             actor = f"{SERVICE_ACTOR}activation"
             self._audit.record(connection, Event("codes_of_account_deleted", str(account_id), actor=actor))

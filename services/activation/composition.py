@@ -1,4 +1,4 @@
-"""Activation put together from its settings: one replica, in this process."""
+"""Creates a replica of Activation from its settings."""
 
 import datetime
 import secrets
@@ -37,10 +37,10 @@ PACKAGE = "services.activation"
 
 
 class Activation:
-    """One replica. Needs neither its database nor Identity to start."""
+    """A replica. It starts also without its database and without Identity."""
 
     def __init__(self, settings: ActivationSettings, now: Callable[[], datetime.datetime]) -> None:
-        """Binds the ports. Raises as Server does."""
+        """Binds the ports. Raises the same errors as Server."""
         url = settings.activation_database_url
         self._database = Database(url, settings.database_pool_size, "fastmp-activation")
         self._schema = SchemaCheck(PACKAGE)
@@ -103,8 +103,8 @@ class Activation:
         )
 
     def _is_ready(self) -> bool:
-        # Identity has a health of its own: while it is down, this service still answers what it can. Just after the
-        # start that is nothing, for no account is cached yet.
+        # Identity has its own health check: without it this service still answers some calls. Directly after the
+        # start it answers none, because no account is cached.
         try:
             with self._database.direct() as connection:
                 return self._schema.is_met_by(connection) and self._feed.was_awaited

@@ -6,7 +6,7 @@ from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 
 
 class ActivationSettings(ServiceSettings):
-    """Frozen; see ServiceSettings. Port 0 is a free port of the system's choice."""
+    """Frozen; see ServiceSettings. Port 0 selects a free port."""
 
     activation_database_url: DatabaseUrl
     activation_port: Port = 50052
@@ -14,11 +14,11 @@ class ActivationSettings(ServiceSettings):
     activation_metrics_port: Port = 9152
     # Identity's replicas: "host:port", or several separated by commas.
     identity_address: str = "127.0.0.1:50051"
-    # Twice those of the other services: a redemption spends most of its time waiting for Identity.
+    # Twice that of the other services: a redemption spends most of its time waiting for Identity.
     unary_threads: int = Field(default=64, ge=4, le=512)
-    # A client of an export that leaves a block unread for so long, at most twice that, is cut off.
+    # An export is cancelled when its client does not read a block for this time to twice this time.
     export_stall_seconds: float = Field(default=30, ge=0.1, le=600)
-    # Whether exported CSV files begin with a byte order mark, by which Excel knows that they are UTF-8.
+    # Whether exported CSV files begin with a byte order mark, which marks them as UTF-8 for Excel.
     csv_byte_order_mark: bool = True
     # Codes that do not exist, by account and by client address within 15 minutes.
     activation_limit_per_account: int = Field(default=10, ge=1, le=1000)

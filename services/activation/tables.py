@@ -1,4 +1,4 @@
-"""The schema of Activation's database, beside Procrastinate's tables."""
+"""The tables of Activation's database, except Procrastinate's."""
 
 from sqlalchemy import (
     BigInteger,
@@ -50,7 +50,7 @@ activation_codes = Table(
     CheckConstraint("activation_code ~ '^[0-9a-f]{32}$'", name="activation_codes_activation_code_format"),
     CheckConstraint(f"activation_status IN {STATUSES}", name="activation_codes_activation_status_known"),
     CheckConstraint("valid_days BETWEEN 1 AND 3650", name="activation_codes_valid_days_range"),
-    # An account redeems a code as a whole or not at all, and what is redeemed is never offered again.
+    # The columns of a redemption are set together, and a redeemed code is not pending.
     CheckConstraint(
         "num_nulls(account_id, user_email, expiry_date, activation_time) IN (0, 4)",
         name="activation_codes_redeemed_whole",
@@ -62,7 +62,7 @@ activation_codes = Table(
 )
 
 _code = activation_codes.c
-# Codes made in one call share their create_time, so only together with the id is the order a total one.
+# Codes of one call share their create_time; the id makes the order total.
 Index("activation_codes_newest_idx", _code.create_time.desc(), _code.id.desc())
 Index(
     "activation_codes_status_newest_idx",
@@ -70,7 +70,7 @@ Index(
     _code.create_time.desc(),
     _code.id.desc(),
 )
-# Few codes are past their expiry_date or few are not; either way one of these two indexes finds them.
+# Whether few codes have expired or few have not, one of these two indexes is selective.
 Index(
     "activation_codes_active_expiry_date_idx",
     _code.expiry_date,
@@ -81,7 +81,7 @@ Index(
     _code.account_id,
     postgresql_where=_code.account_id.is_not(None),
 )
-# Trigrams find a part of an e-mail. Most codes have none yet, and those cost the index nothing.
+# Trigrams find a part of an e-mail. Codes without an e-mail are not in the index.
 Index(
     "activation_codes_user_email_trgm_idx",
     _code.user_email,
@@ -90,8 +90,8 @@ Index(
     postgresql_where=_code.user_email.is_not(None),
 )
 
-# How many codes there are is the sum of the deltas. Triggers write them, and fold those that no other
-# transaction has locked into one, so that the exact count of a million codes costs next to nothing and no
+# The number of codes is the sum of the deltas. Triggers write them, and merge those that no other
+# transaction has locked, so that the exact count of a million codes is cheap and no
 # writer waits for another.
 code_count_deltas = Table(
     "code_count_deltas",
@@ -108,13 +108,13 @@ generation_requests = Table(
     Column("valid_days", Integer, nullable=False),
     Column("code_count", Integer, nullable=False),
     Column("create_time", IsoTime, nullable=False),
-    # The first answer: for each code the 16 bytes of its id and the 16 of the code itself; zeros where deleted.
+    # The first answer: 16 bytes of the id and 16 bytes of the code for each code; zeros for deleted ones.
     Column("codes", LargeBinary, nullable=False),
     CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
     Index("generation_requests_create_time_idx", "create_time"),
 )
 
-# Guesses of codes that do not exist; see services.activation.redeeming.guessing.
+# Guesses of codes; see services.activation.redeeming.guessing.
 attempts = attempts_table(metadata, "activation_attempts")
 feed_cursor = feed_cursor_table(metadata)
 audit = audit_tables(metadata)

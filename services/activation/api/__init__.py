@@ -1,1 +1,1 @@
-"""Activation's RPCs: protobuf into calls, results into protobuf."""
+"""Activation's RPCs: conversion between protobuf and calls."""

@@ -1,4 +1,4 @@
-"""Results as the contract's messages."""
+"""Conversion of results to messages."""
 
 import datetime
 
@@ -9,7 +9,7 @@ from services.activation.codes.codes import Code
 
 
 def timestamp_of(time: datetime.datetime | None) -> Timestamp | None:
-    """`time`, an aware datetime, as a message; None stays None and leaves a field out."""
+    """Returns `time`, an aware datetime, as a message, or None for None, which leaves a field unset."""
     if time is None:
         return None
     timestamp = Timestamp()
@@ -18,7 +18,7 @@ def timestamp_of(time: datetime.datetime | None) -> Timestamp | None:
 
 
 def message_of(code: Code, now: datetime.datetime) -> pb.Code:
-    """The code as it reads at `now`."""
+    """Returns the message of a code with its status at `now`."""
     return pb.Code(
         id=str(code.id),
         activation_code=code.activation_code,
@@ -33,7 +33,7 @@ def message_of(code: Code, now: datetime.datetime) -> pb.Code:
 
 
 def new_codes(codes: list[Code]) -> pb.GenerateCodesResponse:
-    """Codes of one call, made at one time: ten thousand share its message."""
+    """Returns the response with the codes of one call, which have the same create_time."""
     made = timestamp_of(codes[0].create_time if codes else None)
     return pb.GenerateCodesResponse(
         codes=[

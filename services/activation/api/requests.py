@@ -1,4 +1,4 @@
-"""What a request's fields may hold."""
+"""Validation of requests."""
 
 import unicodedata
 from typing import Annotated
@@ -18,13 +18,13 @@ from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import Text, Values
 
 LONGEST_PASTED_CODE = 200
-# Blanks, line breaks, control characters, zero-width marks and dashes; U+2212 is the minus sign.
+# Spaces, line breaks, control characters, zero-width characters and dashes; U+2212 is the minus sign.
 _IGNORED_CATEGORIES = {"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"}
 _MINUS = "\u2212"
 
 
 def _without_ignored_characters(code: object) -> object:
-    # What is too long stays as it is, for the pattern to refuse.
+    # Too long a text is returned unchanged and refused by the pattern.
     if not isinstance(code, str) or len(code) > LONGEST_PASTED_CODE:
         return code
     return "".join(
@@ -34,8 +34,8 @@ def _without_ignored_characters(code: object) -> object:
     )
 
 
-# Case does not matter to callers; the database has lower case only. Nor do the blanks, marks and dashes that come
-# with a pasted code.
+# Case-insensitive; the database has lower case only. Spaces, zero-width characters and dashes, which come
+# with a pasted code, are ignored.
 ActivationCode = Annotated[
     str,
     BeforeValidator(_without_ignored_characters),
@@ -55,7 +55,7 @@ class GenerateCodesValues(Values):
 
 
 class FilterValues(Values):
-    """The values of an ExportCodesRequest: what selects codes; an empty e-mail selects all."""
+    """The values of an ExportCodesRequest: the filter; an empty e-mail matches all codes."""
 
     status: ActivationStatus | None = None
     email: Annotated[Text, Field(max_length=254)] | None = None
@@ -81,7 +81,7 @@ class ListCodesValues(FilterValues):
 
 
 class CodeValues(Values):
-    """The values of requests that name a code and nothing else."""
+    """The values of requests that contain only a code."""
 
     activation_code: ActivationCode
 

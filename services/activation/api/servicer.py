@@ -1,4 +1,4 @@
-"""The ActivationService's RPCs: requests into calls, results into answers."""
+"""Implementation of ActivationService."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -27,21 +27,21 @@ from services.chassis.pages import page_token, position_of
 from services.chassis.validation import parse
 
 CSV = "text/csv; charset=utf-8"
-# Lets a client check that it has the whole file.
+# Lets clients check that they have received the whole file.
 ROWS_HEADER = "x-fastmp-rows"
 CSV_HEADERS = (("content-disposition", 'attachment; filename="activation_codes.csv"'),)
 
 
 @dataclass(frozen=True)
 class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
-    """ActivationService. The contract of each method is its comment in the proto. `now` gives an aware datetime."""
+    """Implements ActivationService, which the proto documents. `now` returns an aware datetime."""
 
     administration: CodeAdministration
     redemption: Redemption
     deletion: CodeDeletion
     audit_reader: AuditReader
     now: Callable[[], datetime.datetime]
-    # How long a client of an export may leave a block unread; up to twice that.
+    # An export is cancelled when its client does not read a block for this time to twice this time.
     stall_seconds: float
 
     def GenerateCodes(

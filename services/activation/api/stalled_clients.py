@@ -1,4 +1,4 @@
-"""Ends calls whose client has stopped reading: what they hold is wanted by others."""
+"""Cancels calls whose client has stopped reading, to free their resources."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def cancelled_when_stalled(cancel: Callable[[], object], seconds: float) -> Iterator[Callable[[], None]]:
-    """Within the block, calls `cancel` once when `seconds` to twice that pass without a sign of progress.
+    """Within the block, calls `cancel` once when there is no progress for `seconds` to twice that.
 
-    The block gives that sign by calling what it is given.
+    The block reports progress by calling the function that it is given.
     """
     done = threading.Event()
     signs = 0

@@ -1,4 +1,4 @@
-"""What admins do with activation codes, except deleting. Each change is one transaction, with its audit entry."""
+"""The admins' operations on activation codes, except deletion. Each change writes an audit entry."""
 
 import datetime
 import uuid
@@ -19,7 +19,10 @@ from services.chassis.postgres.database import Database
 
 @dataclass(frozen=True)
 class CodeAdministration:
-    """The admins' work. Thread-safe. `now` gives an aware datetime; `random_bytes` must be unpredictable."""
+    """Generates, reads and changes codes.
+
+    Thread-safe. `now` returns an aware datetime; `random_bytes` must be unpredictable.
+    """
 
     database: Database
     exports: Exports
@@ -28,7 +31,7 @@ class CodeAdministration:
     random_bytes: Callable[[int], bytes]
 
     def generate(self, admin: uuid.UUID, valid_days: int, count: int, request_id: str | None) -> list[Code]:
-        """Makes codes; see generate(). Raises RequestIdReusedError."""
+        """Generates codes, see generate(). Raises RequestIdReusedError."""
         wanted = Generation(admin, valid_days, count, request_id)
         with self.database.transaction() as connection:
             made = generate(connection, wanted, self.now(), self.random_bytes)
@@ -49,7 +52,7 @@ class CodeAdministration:
         return self.exports.open(wanted, self.now())
 
     def get(self, activation_code: str) -> Code:
-        """Raises CodeNotFoundError."""
+        """Returns the code. Raises CodeNotFoundError."""
         with self.database.direct() as connection:
             return codes.get(connection, activation_code)
 

@@ -1,4 +1,4 @@
-"""Activation codes one by one: what they are, and what admins do to them."""
+"""Activation codes: reading and changing single codes."""
 
 import datetime
 import uuid
@@ -18,7 +18,7 @@ from services.chassis.postgres.direct_statements import DirectStatement
 
 @dataclass(frozen=True)
 class Code:
-    """One code. The fields that name an account and its times are set together, when it is redeemed."""
+    """A code. The fields for the account and its times are set together, when it is redeemed."""
 
     id: uuid.UUID
     # A secret: any account that knows it can redeem it.
@@ -34,7 +34,7 @@ class Code:
     update_time: datetime.datetime
 
     def status_at(self, now: datetime.datetime) -> str:
-        """The status at `now`: an active code past its expiry_date is "expired"."""
+        """Returns the status at `now`: an active code past its expiry_date is "expired"."""
         return effective_status(self.activation_status, self.expiry_date, now)
 
 
@@ -43,7 +43,7 @@ _BY_CODE = DirectStatement(select(*COLUMNS).where(activation_codes.c.activation_
 
 
 class CodeNotFoundError(DomainError):
-    """There is no such code, or it was deleted."""
+    """The code does not exist."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "CODE_NOT_FOUND"
@@ -51,7 +51,7 @@ class CodeNotFoundError(DomainError):
 
 
 class CodeBoundError(DomainError):
-    """An account has redeemed the code, so it cannot be offered again."""
+    """An account has redeemed the code, so it cannot become pending again."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_BOUND"
@@ -59,7 +59,7 @@ class CodeBoundError(DomainError):
 
 
 def get(connection: Connection | DirectConnection, activation_code: str) -> Code:
-    """Raises CodeNotFoundError."""
+    """Returns the code. Raises CodeNotFoundError."""
     row = _BY_CODE.row(connection, {"code": activation_code})
     if row is None:
         raise CodeNotFoundError
@@ -73,7 +73,7 @@ def change(
     status: str | None,
     now: datetime.datetime,
 ) -> Code:
-    """Changes what is not None. The account that redeemed the code, and its expiry_date, stay as they are.
+    """Changes the values that are not None, but not the redeeming account and the expiry_date.
 
     Needs a transaction. Idempotent: a repeat changes nothing. Raises CodeNotFoundError, and CodeBoundError when
     a redeemed code would become pending.
@@ -96,7 +96,7 @@ def change(
 
 
 def redeeming_accounts(connection: Connection) -> Iterator[list[uuid.UUID]]:
-    """The ids of all accounts that have redeemed codes, each once, in lists of at most 1,000."""
+    """Yields the ids of all accounts that have redeemed codes, each once, in lists of at most 1,000."""
     account_id = activation_codes.c.account_id
     batch = select(account_id).where(account_id.is_not(None)).distinct().order_by(account_id).limit(BATCH)
     ids = list(connection.execute(batch).scalars())

@@ -1,4 +1,4 @@
-"""COPY … TO STDOUT in blocks, at the speed at which PostgreSQL sends it."""
+"""A fast COPY … TO STDOUT in blocks."""
 
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -15,12 +15,12 @@ def copy_out(
     block_bytes: int,
     start: bytes = b"",
 ) -> Generator[bytes, None, None]:
-    """`start` and what `statement` copies, in blocks of at least `block_bytes`, the last one excepted.
+    """Yields `start` and the output of `statement` in blocks of at least `block_bytes`, except the last one.
 
     Closing the generator early cancels the query. Raises psycopg.Error.
     """
-    # psycopg waits for and hands out each row by itself, which for a million rows costs more than all the rest of
-    # an export. What libpq has received already needs no waiting for.
+    # psycopg waits for each row separately, which for a million rows costs more than the rest of
+    # an export. Rows that libpq has already received need no waiting.
     take = connection.pgconn.get_copy_data
     with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         block = bytearray(start)

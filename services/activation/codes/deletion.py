@@ -1,4 +1,4 @@
-"""Deletes codes: their rows, and their plain text in the stored answer to the request that made them."""
+"""Deletes codes: their rows, and their text in the stored answers of GenerateCodes."""
 
 import uuid
 
@@ -12,7 +12,7 @@ _code = activation_codes.c
 
 
 def remove(connection: Connection, activation_code: str) -> uuid.UUID:
-    """Deletes the code and gives its id. Needs a transaction. Raises CodeNotFoundError."""
+    """Deletes the code and returns its id. Needs a transaction. Raises CodeNotFoundError."""
     removed = remove_matching(connection, _code.activation_code == activation_code)
     if not removed:
         raise CodeNotFoundError
@@ -20,12 +20,12 @@ def remove(connection: Connection, activation_code: str) -> uuid.UUID:
 
 
 def remove_of_account(connection: Connection, account_id: uuid.UUID) -> int:
-    """Deletes the codes that an account has redeemed, and counts them. Needs a transaction. Idempotent."""
+    """Deletes the codes that an account has redeemed and returns their number. Needs a transaction. Idempotent."""
     return len(remove_matching(connection, _code.account_id == account_id))
 
 
 def remove_matching(connection: Connection, condition: ColumnElement[bool]) -> list[uuid.UUID]:
-    """Deletes the codes that fulfil the condition and gives their ids. Needs a transaction. Idempotent."""
+    """Deletes the codes that match the condition and returns their ids. Needs a transaction. Idempotent."""
     columns = (_code.id, _code.activation_code, _code.create_time)
     removed = connection.execute(delete(activation_codes).where(condition).returning(*columns)).all()
     if removed:

@@ -1,4 +1,4 @@
-"""All matching codes as one CSV file, written by PostgreSQL and passed through in blocks."""
+"""Exports codes as a CSV file that PostgreSQL writes, in blocks."""
 
 import datetime
 import threading
@@ -17,13 +17,13 @@ from services.chassis.identity.statuses import EXPIRED
 from services.chassis.postgres.database import Database, driver_connection
 
 BLOCK_BYTES = 128 * 1024
-# By it Excel knows that a CSV file is UTF-8; without it a Chinese Excel reads GBK.
+# Marks a CSV file as UTF-8 for Excel; without it a Chinese Excel reads GBK.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Each holds one of the pool's connections for as long as its client takes to read.
-EXPORTS_AT_ONCE = 3
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection").
+# Each export uses a connection of the pool until its client has read everything.
+MOST_EXPORTS = 3
+# Spreadsheets treat a cell that begins with one of these as a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = "=+-@\t\r"
-# The time for a million codes, many times over, over a slow line.
+# Many times longer than a million codes take over a slow connection.
 LONGEST_EXPORT = "30min"
 
 _code = activation_codes.c
@@ -38,28 +38,28 @@ class ExportsBusyError(ThrottledError):
 
 @dataclass(frozen=True)
 class Export:
-    """One CSV file: the number of codes in it, without the heading, and its content in blocks of about 128 KiB."""
+    """A CSV file: the number of codes, without the header, and the content in blocks of about 128 KiB."""
 
     rows: int
     blocks: Iterator[bytes]
 
 
 class Exports:
-    """Exports of one database, a few at a time. Thread-safe.
+    """Runs a limited number of concurrent exports. Thread-safe.
 
-    With `byte_order_mark` a file begins with one.
+    With `byte_order_mark` files begin with one.
     """
 
     def __init__(self, database: Database, *, byte_order_mark: bool) -> None:
         self._database = database
         self._start = BYTE_ORDER_MARK if byte_order_mark else b""
-        self._slots = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MOST_EXPORTS)
 
     @contextmanager
     def open(self, wanted: Filter, now: datetime.datetime) -> Iterator[Export]:
-        """The file as of one moment, its number of rows included; leaving early cancels the query.
+        """Context with the file and its number of rows in one snapshot; leaving it early cancels the query.
 
-        Raises ExportsBusyError and, when the database is away, DatabaseUnavailableError.
+        Raises ExportsBusyError, DatabaseUnavailableError.
         """
         if not self._slots.acquire(blocking=False):
             raise ExportsBusyError(retry_after=datetime.timedelta(seconds=10))
@@ -78,7 +78,7 @@ def _blocks(
 ) -> Generator[bytes, None, None]:
     connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_EXPORT}'"))
     if not wanted.email and wanted.status != EXPIRED:
-        # Sorting would keep the client waiting for the first row; an index has these rows in order already.
+        # A sort would delay the first row; an index returns these rows in order.
         connection.execute(text("SET LOCAL enable_sort = off"))
     compiled = _rows(wanted, now).compile(dialect=connection.dialect)
     copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER)"

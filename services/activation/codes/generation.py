@@ -1,4 +1,4 @@
-"""Makes codes, many at a time and once for each request_id."""
+"""Generates codes in batches, idempotently by request_id."""
 
 import datetime
 import re
@@ -20,9 +20,9 @@ from services.chassis.postgres.database import driver_connection
 ID_BYTES = 16
 CODE_BYTES = 16
 PIECE_BYTES = ID_BYTES + CODE_BYTES
-# Stands in a stored answer for a code that was deleted since.
+# Replaces deleted codes in a stored answer.
 _BLANK = bytes(PIECE_BYTES)
-# A spreadsheet takes such a code for a number, and shows and saves it as one.
+# Spreadsheets would parse such a code as a number and save it as one.
 _NUMBER = re.compile("[0-9]+e?[0-9]*")
 _COPY = """
 COPY activation_codes (id, activation_code, activation_status, valid_days, create_time, update_time)
@@ -31,7 +31,7 @@ FROM STDIN
 
 
 class RequestIdReusedError(DomainError):
-    """The request_id stands for another request."""
+    """The request_id was used with other values."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "REQUEST_ID_REUSED"
@@ -40,7 +40,7 @@ class RequestIdReusedError(DomainError):
 
 @dataclass(frozen=True)
 class Generation:
-    """A request for `count` codes of `valid_days` each, by an admin. The same request_id means the same request."""
+    """An admin's request for `count` codes of `valid_days` each, idempotent by request_id."""
 
     admin_account_id: uuid.UUID
     valid_days: int
@@ -50,7 +50,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Generated:
-    """Codes in the order of lists; `is_new` is false for the repeated answer to a known request_id."""
+    """Codes in the order of lists; `is_new` is false for the stored answer to a known request_id."""
 
     codes: list[Code]
     is_new: bool
@@ -62,13 +62,13 @@ def generate(
     now: datetime.datetime,
     random_bytes: Callable[[int], bytes],
 ) -> Generated:
-    """Makes the codes; for a known request_id gives the first answer again, without codes that were deleted since.
+    """Generates codes. For a known request_id, returns the first answer without codes that were deleted meanwhile.
 
-    Needs a transaction. When equal request_ids arrive together the table's key decides, and the others wait
-    for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
+    Needs a transaction. Of concurrent calls with the same request_id the first to insert its key wins; the others
+    wait for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
     """
     drawn = draw(wanted.count, random_bytes)
-    if wanted.request_id is not None and not _remember(connection, wanted, drawn, now):
+    if wanted.request_id is not None and not _insert_request(connection, wanted, drawn, now):
         return Generated(_first_answer(connection, wanted), is_new=False)
     codes = _codes(drawn, wanted.valid_days, now)
     _store(connection, codes)
@@ -76,7 +76,7 @@ def generate(
 
 
 def draw(count: int, random_bytes: Callable[[int], bytes]) -> bytes:
-    """For each code the bytes of its id and of the code, which no spreadsheet takes for a number."""
+    """Returns, for each code, the bytes of its id and of the code, which does not look like a number."""
     drawn = bytearray(random_bytes(count * PIECE_BYTES))
     for end in range(PIECE_BYTES, len(drawn) + 1, PIECE_BYTES):
         while _NUMBER.fullmatch(drawn[end - CODE_BYTES : end].hex()):
@@ -85,10 +85,10 @@ def draw(count: int, random_bytes: Callable[[int], bytes]) -> bytes:
 
 
 def blank_answers(connection: Connection, codes: Set[str], create_times: Set[datetime.datetime]) -> None:
-    """Blanks deleted codes, made at `create_times`, in the stored answers. Needs a transaction. Idempotent."""
+    """Blanks deleted codes, created at `create_times`, in stored answers. Needs a transaction. Idempotent."""
     gone = {bytes.fromhex(code) for code in codes}
     answer = generation_requests.c
-    # In one order, so that concurrent deletions do not deadlock.
+    # Always in the same order, so that concurrent deletions do not deadlock.
     answers = (
         select(answer.request_id, answer.codes)
         .where(answer.create_time.in_(create_times))
@@ -110,8 +110,8 @@ def _first_answer(connection: Connection, wanted: Generation) -> list[Code]:
     return _codes(row.codes, row.valid_days, row.create_time)
 
 
-def _remember(connection: Connection, wanted: Generation, drawn: bytes, now: datetime.datetime) -> bool:
-    # Where another transaction is about to remember the same id, this waits for the outcome.
+def _insert_request(connection: Connection, wanted: Generation, drawn: bytes, now: datetime.datetime) -> bool:
+    # This waits if another transaction is inserting the same id.
     statement = (
         insert(generation_requests)
         .values(
@@ -144,7 +144,7 @@ def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]
 
 def _store(connection: Connection, codes: list[Code]) -> None:
     time = iso_text(codes[0].create_time)
-    # UUIDs, hex digits and times hold nothing that the text format of COPY would have escaped.
+    # UUIDs, hex digits and times need no escaping in the text format of COPY.
     lines = [
         f"{code.id}\t{code.activation_code}\t{PENDING}\t{code.valid_days}\t{time}\t{time}\n" for code in codes
     ]

@@ -1,23 +1,23 @@
-"""Times as the product's data model stores them: text, ISO 8601 in UTC, all of the same width."""
+"""Times stored as text: ISO 8601 in UTC, with a fixed width."""
 
 import datetime
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-# The width is fixed, to the microsecond, so that the order of the texts is the order of the times.
+# The fixed width, to the microsecond, makes the order of the texts that of the times.
 PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 # The same format for PostgreSQL's to_char() of a timestamp in UTC.
 TO_CHAR = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
 def iso_text(time: datetime.datetime) -> str:
-    """`time`, an aware datetime, as it is stored."""
+    """Returns `time`, an aware datetime, in the stored format."""
     return time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 class IsoTime(TypeDecorator[datetime.datetime]):
-    """A text column that reads and takes aware datetimes. Compared byte by byte, which its format allows."""
+    """A text column type for aware datetimes. Compared bytewise, which its format allows."""
 
     impl = Text(collation="C")
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Which codes a filter means, and the pages of a list of them, newest first."""
+"""Filters of codes, and pages of a list of codes, newest first."""
 
 import datetime
 import re
@@ -20,7 +20,7 @@ NEWEST_FIRST = (_code.create_time.desc(), _code.id.desc())
 
 @dataclass(frozen=True)
 class Filter:
-    """Codes whose status, as it reads now, and whose e-mail, of which `email` is a part, match."""
+    """Matches codes by their effective status, and by `email` as a part of the e-mail."""
 
     status: str | None = None
     email: str | None = None
@@ -28,7 +28,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class Page:
-    """`total` counts all matching codes; `next` is where the following page begins, None on the last one."""
+    """A page of codes.
+
+    `total` counts all matching codes; `next` is the start of the next page, None on the last.
+    """
 
     items: Sequence[Code]
     total: int
@@ -36,12 +39,12 @@ class Page:
 
 
 def conditions(wanted: Filter, now: datetime.datetime) -> list[ColumnElement[bool]]:
-    """The filter as SQL."""
+    """Returns the filter as SQL."""
     found = []
     if wanted.status is not None:
         found.append(_has_status(wanted.status, now))
     if wanted.email:
-        # Backslash is what LIKE escapes with by itself.
+        # Backslash is the default escape character of LIKE.
         pattern = re.sub(r"([\\%_])", r"\\\1", wanted.email)
         found.append(_code.user_email.ilike(f"%{pattern}%"))
     return found
@@ -50,12 +53,12 @@ def conditions(wanted: Filter, now: datetime.datetime) -> list[ColumnElement[boo
 def read_page(
     connection: Connection, wanted: Filter, size: int, start: int | Position, now: datetime.datetime
 ) -> Page:
-    """At most `size` codes: after `start` where it is a position, otherwise without the first `start` ones.
+    """Returns at most `size` codes: after `start` if it is a position, otherwise from offset `start`.
 
     Needs a transaction of one snapshot, so that items and total agree.
     """
     if wanted.email:
-        # How rare the part of an e-mail is decides about the plan, and a plan made for any part cannot know it.
+        # The best plan depends on the selectivity of the part of an e-mail, which a generic plan does not know.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     codes = [Code(*row) for row in connection.execute(page_query(wanted, size, start, now))]
     items = codes[:size]
@@ -64,7 +67,7 @@ def read_page(
 
 
 def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.datetime) -> Select[Any]:
-    """The rows of a page and the one after it, which says that the page is not the last."""
+    """Returns the query for a page and one more row, which shows that the page is not the last."""
     page = select(*COLUMNS).where(*conditions(wanted, now)).order_by(*NEWEST_FIRST).limit(size + 1)
     if isinstance(start, Position):
         last = tuple_(literal(start.time, IsoTime), literal(start.id))
@@ -73,7 +76,7 @@ def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.d
 
 
 def has_expired(now: datetime.datetime) -> ColumnElement[bool]:
-    """Whether an active code's days are over at `now`, as SQL."""
+    """Returns SQL for whether an active code has expired at `now`."""
     return and_(_code.activation_status == statuses.ACTIVE, _code.expiry_date <= _moment(now))
 
 
@@ -89,12 +92,12 @@ def _has_status(status: str, now: datetime.datetime) -> ColumnElement[bool]:
 
 
 def _moment(now: datetime.datetime) -> ColumnElement[str]:
-    # Already a text, because the export's COPY takes parameters that no column type has converted.
+    # Converted to text here, because column types do not convert parameters of the export's COPY.
     return literal(iso_text(now), Text)
 
 
 def count_matching(connection: Connection, wanted: Filter, now: datetime.datetime) -> int:
-    """How many codes match."""
+    """Returns the number of matching codes."""
     matching = conditions(wanted, now)
     if matching:
         counted = select(func.count()).select_from(activation_codes).where(*matching)

@@ -1,1 +1,1 @@
-"""Redeeming a code: claimed here, applied to the account at Identity."""
+"""Redemption of codes: a claim here, applied to the account at Identity."""

@@ -1,4 +1,4 @@
-"""Claims: a code taken for one account by one conditional UPDATE, and given up again when Identity refuses it."""
+"""Claims of codes by accounts: made by a conditional UPDATE, and released if Identity refuses them."""
 
 import datetime
 import uuid
@@ -33,7 +33,7 @@ from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 from services.chassis.jobs.queue import Jobs
 
 APPLY_ACTIVATION = "fastmp:apply_activation"
-# The job is only for what the call itself did not do, and leaves it the time to do it.
+# The job is a fallback; the delay lets the call itself apply the claim.
 APPLY_JOB_DELAY_SECONDS = 5
 
 _code = activation_codes.c
@@ -49,7 +49,7 @@ class CodeRevokedError(DomainError):
 
 
 class CodeExpiredError(DomainError):
-    """The code's days are over."""
+    """The code has expired."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_EXPIRED"
@@ -66,14 +66,14 @@ class CodeAlreadyUsedError(DomainError):
 
 @dataclass(frozen=True)
 class Claim:
-    """A code that an account has redeemed, when, and until when it gives access; aware datetimes."""
+    """A code that an account has redeemed, with the time and the end of the access; aware datetimes."""
 
     code_id: uuid.UUID
     account_id: uuid.UUID
     activation_code: str = field(repr=False)
     redeemed_time: datetime.datetime
     expiry_date: datetime.datetime
-    # The job that applies the claim if the call does not. None when the claim was made by an earlier call.
+    # The job that applies the claim if the call does not. None if an earlier call made the claim.
     job_id: int | None = None
 
 
@@ -122,8 +122,8 @@ class Claims:
     ) -> Claim | None:
         """Claims a pending code for the account from `now` on and enqueues the job that applies it.
 
-        Of several that claim one code the first gets it. None when the code is not pending, or when the account or
-        its address has no guess left.
+        Of concurrent claims of a code the first wins. Returns None if the code is not pending, or if the account or
+        its address has no guesses left.
         """
         by_account, by_address = self._guessing.keys(guesser)
         values = {
@@ -142,15 +142,15 @@ class Claims:
 
 
 def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> Claim:
-    """The claim that the account made on a code by an earlier call.
+    """Returns the claim that an earlier call of the account made on a code.
 
-    Raises CodeExpiredError, CodeRevokedError, CodeAlreadyUsedError, or ConflictError when the code has become
-    pending in the same moment.
+    Raises CodeExpiredError, CodeRevokedError, CodeAlreadyUsedError, or ConflictError if the code has become
+    pending concurrently.
     """
     status = code.status_at(now)
     if status == EXPIRED:
         raise CodeExpiredError
-    # An account keeps the days of a code that was revoked after it redeemed it, so its repeat is answered too.
+    # Revoking a redeemed code does not end the account's access, so a repeat is answered as before.
     claim = _claim_on(code)
     if claim is not None and claim.account_id == account_id:
         return claim
@@ -159,27 +159,27 @@ def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> 
 
 
 def claimed(connection: Connection, code_id: uuid.UUID) -> Claim | None:
-    """The claim on a code; None when the code was deleted or given back meanwhile."""
+    """Returns the claim on a code, or None if the code was deleted or released meanwhile."""
     row = connection.execute(select(*COLUMNS).where(_code.id == code_id)).one_or_none()
     return None if row is None else _claim_on(Code(*row))
 
 
 def delete_claimed(connection: Connection, claim: Claim) -> None:
-    """Deletes the code that is claimed. Idempotent."""
+    """Deletes the claimed code. Idempotent."""
     deletion.remove_matching(connection, _is(claim))
 
 
 def revoke_claimed(connection: Connection, claim: Claim) -> None:
-    """Makes the code one that no account has redeemed and none can redeem. Idempotent."""
+    """Revokes the claimed code and removes its account. Idempotent."""
     connection.execute(
         update(activation_codes).where(_is(claim)).values(activation_status=REVOKED, **_UNBOUND)
     )
 
 
 def release(connection: Connection, claim: Claim, now: datetime.datetime) -> bool:
-    """Makes the code unused again; one that an admin has revoked meanwhile stays revoked.
+    """Makes the code pending again; one that an admin has revoked meanwhile stays revoked.
 
-    Does nothing, and gives False, when the code no longer belongs to this very claim.
+    Does nothing and returns False if the code no longer belongs to this claim.
     """
     status = case((_code.activation_status == ACTIVE, PENDING), else_=_code.activation_status)
     statement = update(activation_codes).where(_is(claim), _code.activation_time == claim.redeemed_time)
@@ -194,8 +194,8 @@ def _claim_on(code: Code) -> Claim | None:
 
 
 def _redeemed_time(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:
-    # After all that the account has redeemed before, also where the clocks of replicas disagree: the code that was
-    # redeemed last wins. Codes deleted since no longer count for this.
+    # After all codes that the account has redeemed before, also if the clocks of replicas differ: the code that was
+    # redeemed last wins. Deleted codes are not considered.
     known = activation_codes.alias("known")
     latest = select(func.max(type_coerce(known.c.activation_time, Text))).where(
         known.c.account_id == bindparam("account", type_=Uuid)

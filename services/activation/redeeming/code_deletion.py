@@ -1,4 +1,4 @@
-"""Deletes a code and takes back what it gave the account that redeemed it."""
+"""Deletes a code and ends the access that it gave to the account that redeemed it."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class CodeDeletion:
-    """The admins' DeleteCode. Thread-safe."""
+    """Implements DeleteCode. Thread-safe."""
 
     database: Database
     jobs: Jobs
@@ -24,13 +24,13 @@ class CodeDeletion:
     audit: AuditLog
 
     def delete(self, activation_code: str) -> None:
-        """Deletes the code and takes back what it gave; if Identity cannot be asked, a job does that later.
+        """Deletes the code and ends the access that it gave; if Identity is unavailable, a job does the latter.
 
         Raises CodeNotFoundError.
         """
         with self.database.transaction() as connection:
             code_id = deletion.remove(connection, activation_code)
-            # An unredeemed code is cleared as well: Identity may know more of it than a restored backup here.
+            # An unredeemed code is cleared as well: this database may be a restored backup older than Identity's.
             job_id = self.jobs.enqueue(
                 connection,
                 CLEAR_ACTIVATION,

@@ -1,6 +1,6 @@
-"""What a code does at Identity: it gives an account its days, and takes them back when it is deleted.
+"""Applies codes to accounts at Identity, and clears deleted ones.
 
-Each is one idempotent call, made while the caller waits and, where that failed, repeated by a job until it
+Each is an idempotent call, made while the caller waits and, if that fails, repeated by a job until it
 succeeds.
 """
 
@@ -35,7 +35,7 @@ ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
 ACCOUNT_REVOKED = "ACCOUNT_REVOKED"
 ACTIVATION_CLEARED = "ACTIVATION_CLEARED"
 ACTIVATION_APPLIED_ELSEWHERE = "ACTIVATION_APPLIED_ELSEWHERE"
-# Identity's final refusals, and what the caller of Activate is answered.
+# Identity's permanent refusals and the corresponding errors of Activate.
 REFUSALS: Mapping[str, type[DomainError]] = {
     ACCOUNT_NOT_FOUND: TokenRevokedError,
     ACCOUNT_REVOKED: AccountRevokedError,
@@ -45,7 +45,7 @@ REFUSALS: Mapping[str, type[DomainError]] = {
 
 
 class Entitlements:
-    """Identity's two RPCs behind activation codes. Thread-safe."""
+    """Calls Identity's ApplyActivation and ClearActivation. Thread-safe."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class Entitlements:
         self._now = now
 
     def apply(self, claim: Claim) -> pb.ApplyActivationResponse:
-        """Gives the account the days that it has claimed; returns Identity's first answer to the code. Idempotent.
+        """Applies a claim to its account and returns Identity's first answer to the code. Idempotent.
 
-        Raises IdentityUnavailableError when it is not known whether that happened. When Identity refuses for good,
-        the claim is given up and one of the errors in REFUSALS is raised.
+        Raises IdentityUnavailableError if the outcome is unknown. If Identity refuses permanently,
+        the claim is released and one of the errors in REFUSALS is raised.
         """
         request = pb.ApplyActivationRequest(
             account_id=str(claim.account_id),
@@ -77,25 +77,25 @@ class Entitlements:
             reason = reason_of(error) or ""
             if reason not in REFUSALS:
                 raise unavailable(error) from error
-            self._give_up(claim, reason)
+            self._release(claim, reason)
             raise REFUSALS[reason] from error
 
     def clear(self, activation_code: str) -> None:
-        """Takes back what a deleted code gave, if anything. Idempotent. Raises IdentityUnavailableError."""
+        """Ends the access that a deleted code gave, if any. Idempotent. Raises IdentityUnavailableError."""
         request = pb.ClearActivationRequest(activation_code=activation_code)
         try:
             self._stub.ClearActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
 
-    def _give_up(self, claim: Claim, reason: str) -> None:
+    def _release(self, claim: Claim, reason: str) -> None:
         with self._database.transaction() as connection:
             if reason == ACCOUNT_NOT_FOUND:
                 deletion.remove_of_account(connection, claim.account_id)
             elif reason == ACTIVATION_CLEARED:
                 claims.delete_claimed(connection, claim)
             elif reason == ACTIVATION_APPLIED_ELSEWHERE:
-                # Only a restored backup can bring this about.
+                # Possible only after a backup was restored.
                 claims.revoke_claimed(connection, claim)
             elif claims.release(connection, claim, self._now()):
                 actor = f"{SERVICE_ACTOR}activation"
@@ -106,9 +106,9 @@ class Entitlements:
 
 
 def tasks(entitlements: Entitlements, database: Database) -> procrastinate.Blueprint:
-    """The jobs `fastmp:apply_activation` and `fastmp:clear_activation`, repeated until they succeed.
+    """Returns the jobs `fastmp:apply_activation` and `fastmp:clear_activation`, repeated until they succeed.
 
-    Arguments show up where jobs are looked at, so a code that can still be redeemed is named by its id.
+    Arguments of jobs are visible to operators, so a code that can still be redeemed is passed by id.
     """
     blueprint = procrastinate.Blueprint()
 

@@ -1,13 +1,13 @@
 """Limits wrong activation codes by account and by client address.
 
-What counts is an Activate with a code that does not exist, by the caller's account and by the client's address. It
-is counted before it is answered, and where there is no room, it is answered as throttled: so however many are sent
-concurrently, no more than the limit learn that their code is wrong.
+Each Activate with a code that does not exist counts, by the caller's account and by the client's address. It
+is counted before it is answered, and over the limit it is answered as throttled. So however many are sent
+concurrently, at most the limit are answered that their code is wrong.
 
-A caller over the limit gets nothing for a right code either: the statement that takes a code takes it only
-while there is room. That costs it two look-ups in an index and no lock; a success reserves nothing and counts
-nothing, so right codes never stand in each other's way. The price is that a right code does not see wrong ones that
-are being counted in the same moment.
+A caller over the limit cannot redeem a right code either: the statement that claims a code does so only
+below the limit. That costs two index look-ups and no lock; a success reserves and counts
+nothing, so right codes do not block each other. The drawback is that a right code does not see wrong ones that
+are being counted concurrently.
 """
 
 import datetime
@@ -24,7 +24,7 @@ WINDOW = datetime.timedelta(minutes=15)
 
 
 class ActivationThrottledError(ThrottledError):
-    """Too many wrong codes of late."""
+    """Too many wrong codes within the window."""
 
     reason = "ACTIVATION_THROTTLED"
     message = "激活尝试过于频繁，请稍后再试"
@@ -32,7 +32,7 @@ class ActivationThrottledError(ThrottledError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Wrong codes by account and by address within 15 minutes."""
+    """Limits of wrong codes per account and per address within WINDOW."""
 
     by_account: int
     by_address: int
@@ -40,17 +40,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Guesser:
-    """Who tries a code: an account, from an IP address."""
+    """The account and the IP address that send a code."""
 
     account_id: uuid.UUID
     address: str
 
 
 class CodeGuessing:
-    """The limits, applied. Thread-safe."""
+    """Applies the limits. Thread-safe."""
 
     def __init__(self, attempts: Attempts, limits: Limits) -> None:
-        """The window of `attempts` is WINDOW."""
+        """`attempts` must have the window WINDOW."""
         self._attempts = attempts
         self._limits = limits
 
@@ -60,7 +60,7 @@ class CodeGuessing:
         by_address: ColumnElement[bytes],
         now: ColumnElement[datetime.datetime],
     ) -> ColumnElement[bool]:
-        """SQL: whether the guesser of these keys() has a guess left at `now` in both respects."""
+        """Returns SQL for whether both keys(), of account and address, have guesses left at `now`."""
         attempts, limits = self._attempts, self._limits
         return and_(
             attempts.has_room(by_account, limits.by_account, now),
@@ -68,16 +68,16 @@ class CodeGuessing:
         )
 
     def keys(self, guesser: Guesser) -> tuple[bytes, bytes]:
-        """Under which its guesses count: as the account, and as the address."""
+        """Returns the keys of the buckets of the account and of the address."""
         by_account, by_address = self._buckets(guesser)
         return by_account.key, by_address.key
 
     def count(self, guesser: Guesser) -> None:
-        """Counts a wrong code. Raises ActivationThrottledError when there was no guess left."""
+        """Counts a wrong code. Raises ActivationThrottledError if no guesses were left."""
         self._attempts.count(self._buckets(guesser), ActivationThrottledError)
 
     def check(self, guesser: Guesser) -> None:
-        """Raises ActivationThrottledError when there is no guess left."""
+        """Raises ActivationThrottledError if no guesses are left."""
         self._attempts.check(self._buckets(guesser), ActivationThrottledError)
 
     def _buckets(self, guesser: Guesser) -> tuple[Bucket, Bucket]:

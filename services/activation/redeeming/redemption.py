@@ -1,4 +1,4 @@
-"""Redeeming a code: claimed for an account in one transaction, then applied to it by one idempotent call."""
+"""Redemption of codes: claims one for an account in a transaction, then applies it by an idempotent call."""
 
 import datetime
 import uuid
@@ -48,12 +48,12 @@ class Redemption:
     def redeem(
         self, activation_code: str, account: Principal, address: str
     ) -> identity_pb.ApplyActivationResponse:
-        """Gives the account, whose client has the IP address `address`, the days of a pending code, from now on.
+        """Redeems a pending code for the account, whose client has the IP address `address`.
 
-        Idempotent: an account that has the code gets its first answer again. Raises AccountRevokedError,
-        CodeNotFoundError, CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError when an admin
-        changed the code in the same moment, ActivationThrottledError instead of any of them after too many wrong
-        codes, TokenRevokedError when the account is gone, and IdentityUnavailableError: then a job goes on.
+        Idempotent: a repeat by the same account returns the first answer. Raises AccountRevokedError,
+        CodeNotFoundError, CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError if an admin
+        changed the code concurrently, ActivationThrottledError instead of any of them after too many wrong
+        codes, TokenRevokedError if the account was deleted, and IdentityUnavailableError; then a job continues.
         """
         if account.activation_status == REVOKED:
             raise AccountRevokedError
@@ -64,7 +64,10 @@ class Redemption:
         return answer
 
     def claim(self, activation_code: str, account: Principal, address: str) -> Claim:
-        """Claims the code and enqueues the job that applies the claim. Idempotent. Raises as redeem() does."""
+        """Claims the code and enqueues the job that applies the claim.
+
+        Idempotent. Raises the same errors as redeem().
+        """
         guesser = Guesser(uuid.UUID(account.account_id), address)
         try:
             return self._claim(activation_code, guesser, account.email)
@@ -72,7 +75,7 @@ class Redemption:
             self._guessing.count(guesser)
             raise
         except (CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError):
-            # They say that there is such a code, which only those may learn who have a guess left.
+            # These errors reveal that the code exists, so they are not raised over the limit.
             self._guessing.check(guesser)
             raise
 

@@ -1,10 +1,10 @@
-"""Limits how often something is attempted within a window: exactly, over all replicas, in the service's database.
+"""Limits the number of attempts within a window, exactly across all replicas, in the service's database.
 
-An attempt takes a place in each of its buckets before its work begins, and the place is open until the outcome is
-known. Every open place may come to count, so there are never more open and counting places than the limit. An
+An attempt takes a place in each of its buckets before its work starts, and the place is open until the outcome is
+known. An open place may become a counting one, so there are never more open and counting places than the limit. An
 attempt that finds the places taken waits while some of them are open, and is refused when those that count fill the
-bucket: wrong guesses in parallel cannot exceed the limit, and right ones in parallel are not refused. An attempt
-whose process died counts. What counts whatever its outcome is needs no waiting: see Attempts.count().
+bucket: concurrent wrong guesses cannot exceed the limit, and concurrent right ones are not refused. An attempt
+whose process died counts. Attempts that count whatever their outcome need no waiting, see Attempts.count().
 """
 
 import contextlib
@@ -39,29 +39,29 @@ from sqlalchemy import (
 from services.chassis.errors import ThrottledError
 from services.chassis.postgres.database import Database
 
-# No attempt takes this long; one that is still open after it belongs to a process that died, and counts.
+# Far longer than any attempt; one that is open longer belongs to a process that died, and counts.
 LONGEST_ATTEMPT = datetime.timedelta(seconds=60)
-# How often an attempt that waits for the outcome of others looks again.
+# Interval at which a waiting attempt checks the outcome of others.
 POLL_SECONDS = 0.1
 RETRY_AFTER_WAITING = datetime.timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """What is limited, and how many attempts may count in it within the window."""
+    """A key to limit attempts by, and the number of attempts that may count within the window."""
 
     key: bytes
     limit: int
 
     @property
     def lock(self) -> int:
-        """The key of the advisory lock that serializes beginnings in this bucket."""
+        """Returns the key of the advisory lock that serialises starts of attempts in this bucket."""
         return int.from_bytes(self.key[:8], "big", signed=True)
 
 
 @dataclass(frozen=True)
 class _Occupancy:
-    """How many attempts of the window have a place in a bucket, how many of them count, when the oldest began."""
+    """The attempts with a place in a bucket: their number, how many count, and the start of the oldest."""
 
     taken: int
     counting: int
@@ -69,14 +69,14 @@ class _Occupancy:
 
 
 def bucket_key(*parts: str) -> bytes:
-    """The key of what `parts` name together: a digest, because people type passwords as e-mails."""
+    """Returns the key for `parts`: a digest, because users enter passwords in place of e-mails."""
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
 class Attempts:
-    """The attempts within one window, in a table made by attempts_table(). Thread-safe.
+    """Attempts within one window, in a table from attempts_table(). Thread-safe.
 
-    A bucket is for attempt() or for count(); the table may hold buckets of both, and of several windows.
+    A bucket is for attempt() or for count(); a table may contain buckets of both, and of several windows.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Attempts:
         """Runs the block as an attempt, after waiting at most `timeout_seconds` for the outcome of others.
 
         It counts in the buckets `failures` if the block raises `failure`, in `successes` if it raises nothing, and
-        in no bucket if it raises something else. Raises `refusal`, before the block runs, if one of all these
+        in no bucket if it raises something else. Raises `refusal`, before the block runs, if one of these
         buckets is full.
         """
         attempt_id = self._begin((*failures, *successes), refusal, timeout_seconds)
@@ -143,18 +143,18 @@ class Attempts:
                 self._end(connection, attempt_id, counting)
 
     def count(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
-        """Counts once in every bucket. Raises `refusal`, and counts nothing, when one is full."""
+        """Counts once in every bucket. Raises `refusal` and counts nothing if one is full."""
         with self._database.transaction() as connection:
             self.count_within(connection, buckets, refusal)
 
     def count_within(
         self, connection: Connection, buckets: Sequence[Bucket], refusal: type[ThrottledError]
     ) -> None:
-        """As count(), in the open transaction of `connection`: what is rolled back does not count."""
+        """Like count(), in the open transaction of `connection`; a rollback undoes the count."""
         self._take_places(connection, buckets, refusal, is_open=False)
 
     def check(self, buckets: Sequence[Bucket], refusal: type[ThrottledError]) -> None:
-        """Raises `refusal` when a bucket is full."""
+        """Raises `refusal` if a bucket is full."""
         now = self._now()
         with self._database.reading() as connection:
             for _, found in self._full(connection, buckets, now):
@@ -163,9 +163,9 @@ class Attempts:
     def has_room(
         self, key: ColumnElement[bytes], limit: int, now: ColumnElement[datetime.datetime]
     ) -> ColumnElement[bool]:
-        """SQL: whether at `now` fewer than `limit` attempts have a place in the bucket `key`, without locking it.
+        """Returns SQL for whether fewer than `limit` attempts have a place in the bucket `key` at `now`. Takes no lock.
 
-        For a statement that must not do its work otherwise.
+        For statements that must have no effect over the limit.
         """
         window_start = now - literal(self._window)
         taken = select(func.count()).where(
@@ -174,9 +174,9 @@ class Attempts:
         return taken.scalar_subquery() < limit
 
     def purge(self) -> int:
-        """Removes the rows outside the window; returns their number.
+        """Deletes the rows outside the window and returns their number.
 
-        Of all limits that share a table, the one with the longest window must do this.
+        Of the limits that share a table, only the one with the longest window may call this.
         """
         with self._database.transaction() as connection:
             return connection.execute(self._purge, {"before": self._now() - self._window}).rowcount
@@ -202,13 +202,13 @@ class Attempts:
         *,
         is_open: bool,
     ) -> uuid.UUID | None:
-        """Gives a new attempt a place in each bucket, and returns its id.
+        """Inserts an attempt with a place in each bucket and returns its id.
 
-        Raises `refusal` when a bucket is full. For an open attempt that is only when those that count fill it;
-        otherwise None is returned, as a place may still become free.
+        Raises `refusal` if a bucket is full. For an open attempt, a bucket is full only if counting ones fill it;
+        otherwise returns None, because a place may still become free.
         """
-        # Until the transaction ends, no attempt begins between the look and the place. Sorted, so that two attempts
-        # with the same two buckets never wait for each other.
+        # No attempt starts between the check and the insertion until the transaction ends. Sorted, so that attempts
+        # with the same buckets do not deadlock.
         connection.execute(self._lock, {"locks": sorted(bucket.lock for bucket in buckets)})
         now = self._now()
         full = self._full(connection, buckets, now)
@@ -226,7 +226,7 @@ class Attempts:
     def _full(
         self, connection: Connection, buckets: Sequence[Bucket], now: datetime.datetime
     ) -> list[tuple[Bucket, _Occupancy]]:
-        """The buckets without a free place, in the given order."""
+        """Returns the buckets without a free place, in the given order."""
         values = {
             "buckets": [bucket.key for bucket in buckets],
             "window_start": now - self._window,
@@ -240,7 +240,7 @@ class Attempts:
         ]
 
     def _end(self, connection: Connection, attempt_id: uuid.UUID, counting: Sequence[Bucket]) -> None:
-        """Lets an open attempt count in the buckets `counting`, and gives its places in the others back."""
+        """Ends an open attempt: it counts in the buckets `counting`, and its places in the others are released."""
         values = {"attempt": attempt_id, "counting": [bucket.key for bucket in counting]}
         if counting:
             connection.execute(self._count, values)

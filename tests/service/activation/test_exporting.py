@@ -11,7 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 from sqlalchemy import text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.codes.export import BLOCK_BYTES, EXPORTS_AT_ONCE
+from services.activation.codes.export import BLOCK_BYTES, MOST_EXPORTS
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
 from tests.service.activation.conftest import CurrentClock
@@ -226,7 +226,7 @@ def test_a_cancelled_export_frees_its_connection_at_once(
     replica: Replica, admin: Account, database: Database
 ) -> None:
     fill(database, MANY)
-    for _ in range(2 * EXPORTS_AT_ONCE):
+    for _ in range(2 * MOST_EXPORTS):
         stream = export(replica, admin)
         next(stream)
         stream.cancel()  # type: ignore[attr-defined]
@@ -237,7 +237,7 @@ def test_a_cancelled_export_frees_its_connection_at_once(
 
 def test_only_a_few_exports_run_at_once(replica: Replica, admin: Account, database: Database) -> None:
     fill(database, MANY)
-    streams = [export(replica, admin) for _ in range(EXPORTS_AT_ONCE)]
+    streams = [export(replica, admin) for _ in range(MOST_EXPORTS)]
     for stream in streams:
         next(stream)
 

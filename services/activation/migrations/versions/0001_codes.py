@@ -1,4 +1,4 @@
-"""Activation codes, the requests that made them, the feed cursor and the jobs."""
+"""Activation codes, the requests that generated them, the feed cursor and the jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 ISO_TIME = r"'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$'"
 
-# Rows that another transaction is folding are left to it: no writer waits, and the sum is right all the same.
+# Skips rows that another transaction is merging, so that writers do not wait; the sum is correct anyway.
 COUNT_FUNCTION = """
 CREATE FUNCTION code_count_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -41,7 +41,7 @@ $$
 
 
 def upgrade() -> None:
-    # Trusted since PostgreSQL 13: the owner of a database may add it without being superuser.
+    # A trusted extension since PostgreSQL 13: the owner of a database may create it without being superuser.
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     op.create_table(
         "activation_codes",
@@ -112,7 +112,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_id", name="generation_requests_pkey"),
         sa.CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
     )
-    # Random bytes do not get smaller by compressing them.
+    # Random bytes cannot be compressed.
     op.execute("ALTER TABLE generation_requests ALTER COLUMN codes SET STORAGE EXTERNAL")
     op.create_table(
         "feed_cursor",

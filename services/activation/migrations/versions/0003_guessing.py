@@ -1,4 +1,4 @@
-"""Guesses of codes that do not exist, which are limited."""
+"""The guesses of codes for throttling."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""MACs for audit entries, and the anchor that pruning leaves."""
+"""MACs of audit entries, and the anchor of pruned ones."""
 
 from services.chassis.audit import schema_v2
 

@@ -1,4 +1,4 @@
-"""An index by which the deletion of codes finds the stored answers that hold them."""
+"""An index with which the deletion of codes finds the stored answers that contain them."""
 
 from alembic import op
 
@@ -7,8 +7,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Built in the transaction, so that a migration is done or is not: for a million requests that keeps writers, not
-# readers, waiting for some seconds.
+# In the transaction, so that the migration is atomic: for a million requests this blocks writers, not
+# readers, for some seconds.
 INDEX = """
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX generation_requests_create_time_idx ON generation_requests (create_time)
