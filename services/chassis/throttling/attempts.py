@@ -163,7 +163,7 @@ class Attempts:
     def has_room(
         self, key: ColumnElement[bytes], limit: int, now: ColumnElement[datetime.datetime]
     ) -> ColumnElement[bool]:
-        """Returns SQL for whether fewer than `limit` attempts have a place in the bucket `key` at `now`. Takes no lock.
+        """Returns SQL for whether fewer than `limit` attempts have a place in the bucket `key`. Takes no lock.
 
         For statements that must have no effect over the limit.
         """

@@ -1,4 +1,4 @@
-"""Accounts: the rows, and the rules for making, changing and deleting them."""
+"""Creates, reads, changes and deletes the rows of accounts."""
 
 import datetime
 import uuid
@@ -28,7 +28,7 @@ class EmailTakenError(DomainError):
 
 
 class AccountNotFoundError(DomainError):
-    """There is no such account."""
+    """The account does not exist."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACCOUNT_NOT_FOUND"
@@ -45,7 +45,7 @@ class LastAdminError(DomainError):
 
 @dataclass(frozen=True)
 class Account:
-    """An account as stored, in the order of COLUMNS: `activation_status` is what was last set."""
+    """An account as stored, in the order of COLUMNS. `activation_status` is the last value that was set."""
 
     id: uuid.UUID
     email: str
@@ -59,7 +59,7 @@ class Account:
 
 @dataclass(frozen=True)
 class NewAccount:
-    """What an account is made of."""
+    """The values of a new account."""
 
     id: uuid.UUID
     email: str
@@ -69,7 +69,7 @@ class NewAccount:
 
 @dataclass(frozen=True)
 class AccountUpdate:
-    """New values; None leaves a value as it is."""
+    """New values; None leaves a value unchanged."""
 
     password_hash: str | None = field(default=None, repr=False)
     role: str | None = None
@@ -77,11 +77,11 @@ class AccountUpdate:
     expired_time: datetime.datetime | None = None
 
     def values(self) -> dict[str, Any]:
-        """The new values by column."""
+        """Returns the new values by column."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def audit_details(self) -> dict[str, str]:
-        """The new values for the audit log; of a password, only that there is a new one."""
+        """Returns the new values for the audit log; a password appears as "new"."""
         details = {name: str(value) for name, value in self.values().items() if name != "password_hash"}
         return details if self.password_hash is None else {**details, "password": "new"}
 
@@ -95,7 +95,7 @@ COLUMNS = (
     accounts.c.created_at,
     accounts.c.tokens_valid_after,
 )
-# Ends every token given out so far; see services.identity.sign_in.tokens.
+# Ends every token issued so far; see services.identity.sign_in.tokens.
 END_TOKENS: Mapping[Any, Any] = {
     accounts.c.tokens_valid_after: func.greatest(accounts.c.tokens_valid_after, accounts.c.newest_token)
 }
@@ -109,11 +109,11 @@ _FORGET_CODES = delete(account_activations).where(account_activations.c.account_
 _LOCK_ADMINS = (
     select(accounts.c.id)
     .where(accounts.c.role == ADMIN_ROLE)
-    # One order for all, so that two of these never wait for each other.
+    # Always in the same order, to prevent deadlocks.
     .order_by(accounts.c.id)
     .with_for_update(key_share=True)
 )
-# The head of the feed and the accounts are read by one statement: so the head cannot be newer than they are.
+# One statement reads the head of the feed and the accounts, so that the head is not newer than they are.
 _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
     account_feed.outerjoin(
         accounts,
@@ -124,7 +124,7 @@ _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
 
 
 def get(connection: Connection, account_id: uuid.UUID) -> Account:
-    """Raises AccountNotFoundError."""
+    """Returns the account. Raises AccountNotFoundError."""
     row = connection.execute(_BY_ID, {"account_id": account_id}).one_or_none()
     if row is None:
         raise AccountNotFoundError
@@ -132,34 +132,34 @@ def get(connection: Connection, account_id: uuid.UUID) -> Account:
 
 
 def find_by_email(connection: Connection, email: str) -> Account | None:
-    """The account that has this address in any spelling."""
+    """Returns the account that has this address in any spelling, or None."""
     row = connection.execute(_BY_EMAIL, {"key": email_key(email)}).one_or_none()
     return None if row is None else Account(*row)
 
 
 def has_admin(connection: Connection) -> bool:
-    """Whether there is an admin at all."""
+    """Returns whether there is any admin."""
     return connection.execute(_ANY_ADMIN).first() is not None
 
 
 def existing(
     connection: Connection, account_ids: Sequence[uuid.UUID], email: str | None = None
 ) -> tuple[int, list[Account]]:
-    """Returns the feed sequence that the answer is as new as, and the existing accounts, that of `email` too."""
+    """Returns the existing accounts, including that of `email`, and the feed sequence they are current as of."""
     key = None if email is None else email_key(email)
     rows = connection.execute(_EXISTING, {"account_ids": list(account_ids), "key": key}).all()
     return rows[0].sequence, [Account(*row[1:]) for row in rows if row.id is not None]
 
 
 def emails_of(database: Database, account_ids: Sequence[str]) -> Mapping[str, str]:
-    """Returns the e-mails of those accounts that exist, by id. Raises as Database.reading() does."""
+    """Returns the e-mails of those accounts that exist, by id. Raises the same errors as Database.reading()."""
     with database.reading() as connection:
         _, found = existing(connection, [uuid.UUID(account_id) for account_id in account_ids])
     return {str(account.id): account.email for account in found}
 
 
 def create(transaction: AccountTransaction, new: NewAccount) -> Account:
-    """Makes an account, pending. Raises EmailTakenError when any spelling of the e-mail is taken."""
+    """Creates a pending account. Raises EmailTakenError if any spelling of the e-mail is taken."""
     values = {
         **vars(new),
         "email_key": email_key(new.email),
@@ -181,9 +181,9 @@ def change(
     new: AccountUpdate,
     action: str = "account_changed",
 ) -> Account:
-    """Sets the new values, of which a password ends all tokens. `action` is that of the audit entry. Idempotent.
+    """Sets the new values; a password ends all tokens. `action` is that of the audit entry. Idempotent.
 
-    Raises AccountNotFoundError, or LastAdminError for a new role that leaves no admin.
+    Raises AccountNotFoundError, or LastAdminError if no admin would be left.
     """
     values = new.values()
     if not values:
@@ -206,7 +206,7 @@ def change(
 
 
 def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:
-    """Deletes the account and what is remembered of its codes. Raises AccountNotFoundError, or LastAdminError."""
+    """Deletes the account and the records of its codes. Raises AccountNotFoundError, LastAdminError."""
     _keep_an_admin(transaction.connection, account_id)
     if transaction.connection.execute(_DELETE, {"account_id": account_id}).rowcount == 0:
         raise AccountNotFoundError
@@ -216,7 +216,7 @@ def remove(transaction: AccountTransaction, account_id: uuid.UUID) -> None:
 
 
 def _keep_an_admin(connection: Connection, account_id: uuid.UUID) -> None:
-    # The admins stay locked until the end of the transaction: of two that would each spare the other, the second
-    # waits here and then finds the first gone.
+    # The admins stay locked until the end of the transaction: of two concurrent removals of the last two admins,
+    # the second waits here and then finds one admin left.
     if list(connection.scalars(_LOCK_ADMINS)) == [account_id]:
         raise LastAdminError

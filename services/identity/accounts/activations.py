@@ -1,7 +1,7 @@
-"""Activation codes as Identity sees them: each gives its days to one account, once, and can be taken back.
+"""Application of activation codes: each gives access to one account, once, and can be cleared.
 
 The code that an account redeemed last wins, in whatever order applications, repeats and clears arrive: Identity
-remembers when each code was redeemed (`account_activations`), and an older one changes nothing.
+stores when each code was redeemed (`account_activations`), and an older one changes nothing.
 """
 
 import datetime
@@ -35,7 +35,7 @@ from services.identity.tables import account_activations, accounts
 
 
 class ActivationClearedError(DomainError):
-    """The code was taken back; what it gave is gone."""
+    """The code was cleared, and the access that it gave has ended."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACTIVATION_CLEARED"
@@ -43,7 +43,7 @@ class ActivationClearedError(DomainError):
 
 
 class ActivationAppliedElsewhereError(DomainError):
-    """Another account has the code's days."""
+    """The code was applied to another account."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ACTIVATION_APPLIED_ELSEWHERE"
@@ -52,7 +52,7 @@ class ActivationAppliedElsewhereError(DomainError):
 
 @dataclass(frozen=True)
 class Applied:
-    """What a code gave: to whom, and until when."""
+    """The account that a code was applied to, and the end of the access."""
 
     email: str
     expired_time: datetime.datetime
@@ -78,7 +78,7 @@ _LOCK_ACCOUNT = (
 _redeemed = bindparam("redeemed", type_=DateTime(timezone=True))
 _code = bindparam("code", type_=Text)
 _id = bindparam("id_", type_=Uuid)
-# What was applied before redemption times were kept counts as redeemed when it was applied.
+# For codes applied by releases that did not store redemption times, the time of application counts.
 _later = exists().where(
     _memory.account_id == _id,
     tuple_(func.coalesce(_memory.redeemed_at, _memory.applied_at), _memory.activation_code)
@@ -89,7 +89,7 @@ _GIVE = (
     .where(
         _account.id == _id,
         ~_later,
-        # An admin's later change stands.
+        # A later change by an admin is kept.
         or_(_account.activation_set_at.is_(None), _account.activation_set_at <= _redeemed),
     )
     .values(
@@ -132,9 +132,9 @@ class Activations:
         redeemed_time: datetime.datetime | None,
     ) -> Applied:
         """Gives the account access until `expired_time`, unless it redeemed another code after `redeemed_time`, or
-        an admin set its access after that. None stands for now.
+        an admin set its access after that. None means now.
 
-        Idempotent by code: a repeat changes nothing and gives the first answer. Raises AccountNotFoundError,
+        Idempotent by code: a repeat changes nothing and returns the first answer. Raises AccountNotFoundError,
         AccountRevokedError, ActivationClearedError, ActivationAppliedElsewhereError.
         """
         with self._transactions.begin() as transaction:
@@ -148,7 +148,7 @@ class Activations:
             }
             if connection.execute(_REMEMBER, row).one_or_none() is None:
                 return _first_answer(transaction, account_id, activation_code)
-            # Keeps other codes of the account waiting, so that each sees what was applied before it.
+            # Serialises codes of the account, so that each sees those applied before it.
             account = connection.execute(_LOCK_ACCOUNT, {"id_": account_id}).one_or_none()
             if account is None:
                 raise AccountNotFoundError
@@ -171,13 +171,15 @@ class Activations:
             return Applied(account.email, expired_time)
 
     def clear(self, activation_code: str) -> bool:
-        """Takes the days of the code back; from now on it cannot be applied. Returns whether an account carried it.
+        """Ends the access that the code gave and prevents its application.
+
+        Returns whether it was applied to an account.
 
         A revoked account stays revoked. Idempotent.
         """
         with self._transactions.begin() as transaction:
             connection = transaction.connection
-            # The account before the code's row, as whatever else takes both locks.
+            # The account before the code's row, in the same order as everywhere.
             connection.execute(_LOCK_CARRIER, {"code": activation_code})
             cleared = {"activation_code": activation_code, "cleared_at": transaction.now}
             connection.execute(_MARK_CLEARED, cleared)

@@ -1,4 +1,4 @@
-"""Making, reading, changing and deleting accounts: registration, and what admins do."""
+"""Registration, and the admins' operations on accounts."""
 
 import datetime
 import uuid
@@ -16,7 +16,7 @@ from services.identity.passwords.hashing import PasswordHashing
 
 @dataclass(frozen=True)
 class Administration:
-    """Each method is one transaction. Passwords are hashed before it begins. Thread-safe."""
+    """Creates, reads, changes and deletes accounts. Each call is one transaction. Thread-safe."""
 
     database: Database
     transactions: AccountTransactions
@@ -25,12 +25,12 @@ class Administration:
     new_id: Callable[[], uuid.UUID]
 
     def create(self, email: str, password: str, role: str, known_network: str | None = None) -> Account:
-        """Makes a pending account, known at the network that its owner registers from, where there is one.
+        """Creates a pending account, known at the client's network if there is one.
 
         Raises EmailTakenError, HashingBusyError.
         """
         with self.database.reading() as connection:
-            # Spares the hash; what decides is the unique key.
+            # Avoids hashing; the unique key decides.
             if accounts.find_by_email(connection, email) is not None:
                 raise EmailTakenError
         with self.passwords.turn() as hasher:
@@ -42,17 +42,17 @@ class Administration:
             return made
 
     def get(self, account_id: uuid.UUID) -> Account:
-        """Raises AccountNotFoundError."""
+        """Returns the account. Raises AccountNotFoundError."""
         with self.database.reading() as connection:
             return accounts.get(connection, account_id)
 
     def list(self, wanted: AccountFilter, size: int, after: Position | None, offset: int) -> AccountPage:
-        """See list_accounts()."""
+        """Returns a page of accounts, see list_accounts()."""
         with self.database.snapshot() as connection:
             return list_accounts(connection, wanted, self.now(), size, after, offset)
 
     def change(self, account_id: uuid.UUID, new: AccountUpdate, password: str | None) -> Account:
-        """Sets the new values and, when given, the password, which ends all tokens of the account.
+        """Sets the new values and the password unless it is None. A new password ends all tokens of the account.
 
         Idempotent. Raises AccountNotFoundError, LastAdminError, HashingBusyError.
         """
@@ -64,6 +64,6 @@ class Administration:
             return accounts.change(transaction, account_id, new)
 
     def remove(self, account_id: uuid.UUID) -> None:
-        """Raises AccountNotFoundError, LastAdminError."""
+        """Deletes the account. Raises AccountNotFoundError, LastAdminError."""
         with self.transactions.begin() as transaction:
             accounts.remove(transaction, account_id)

@@ -1,4 +1,4 @@
-"""What an e-mail address may look like, and when two of them are the same."""
+"""Validation and comparison of e-mail addresses."""
 
 import unicodedata
 
@@ -9,10 +9,10 @@ LONGEST = 254
 
 
 def checked_email(email: str) -> str:
-    """`email` itself when it is an address by RFC 5321 and 5322 (RFC 6531 outside ASCII).
+    """Returns `email` if it is an address by RFC 5321 and 5322 (RFC 6531 outside ASCII).
 
-    Raises ValueError, without the address in its text. Asks no DNS. Addresses under .test pass: they can be no
-    one's, and the people who try the product out use them.
+    Raises ValueError, whose message does not contain the address. Sends no DNS queries. Addresses under .test are
+    valid, one's, and the people who try the product out use them.
     """
     try:
         # Strict: the local part has at most 64 characters.
@@ -23,7 +23,7 @@ def checked_email(email: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """The same text for all spellings of one address, and a part of it for a part of an address.
+    """Returns a key that is the same for all spellings of an address; for a part of an address, a part of it.
 
     Case, Unicode form, and whether the domain is written in Unicode or as `xn--…` (UTS46) do not matter.
     """
@@ -38,5 +38,5 @@ def _unicode_domain(domain: str) -> str:
     try:
         return idna.decode(domain, uts46=True)
     except idna.IDNAError:
-        # No domain, so no address: any key does that is always the same.
+        # Not an address, because it has no domain; any constant key will do.
         return domain

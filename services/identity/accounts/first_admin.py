@@ -1,4 +1,4 @@
-"""Two commands of operators: making the first admin, and setting a new password when the old one is lost."""
+"""Two commands for operators: creating the first admin, and resetting a lost password."""
 
 import contextlib
 import datetime
@@ -27,7 +27,7 @@ NEW_PASSWORD_BYTES = 18
 
 
 def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
-    """The command ensure-admin: makes an admin from ADMIN_EMAIL and ADMIN_PASSWORD while there is no admin at all.
+    """The command ensure-admin: creates an admin from ADMIN_EMAIL and ADMIN_PASSWORD unless there is an admin.
 
     Writes one line, "created" or "exists". An account that has the e-mail keeps its password and its role; if there
     is no admin, standard error says so. Ends the process with status 2 for a setting that is missing, 1 without a
@@ -44,9 +44,9 @@ def ensure_admin(settings: IdentitySettings, now: Callable[[], datetime.datetime
 
 
 def reset_password(settings: IdentitySettings, email: str, now: Callable[[], datetime.datetime]) -> None:
-    """The command reset-password: gives the account with the e-mail a new password and ends all its tokens.
+    """The command reset-password: sets a new password for the account with the e-mail and ends all its tokens.
 
-    Writes one line, the password, which is known nowhere else. Ends the process with status 1 when no account has
+    Writes one line, the password, which is not stored anywhere. Ends the process with status 1 when no account has
     the e-mail, and without a database.
     """
     password = secrets.token_urlsafe(NEW_PASSWORD_BYTES)
@@ -78,7 +78,7 @@ def _transactions(
     database: Database, settings: IdentitySettings, now: Callable[[], datetime.datetime]
 ) -> AccountTransactions:
     audit_log = AuditLog(audit, settings.audit_key.get_secret_value().encode(), now)
-    # This process has no cache that a change would have to be dropped from; the replicas follow the feed.
+    # This process has no cache to invalidate; the replicas follow the feed.
     return AccountTransactions(database, now, audit_log, lambda _account_id, _sequence: None)
 
 
@@ -92,7 +92,7 @@ def _ensure(database: Database, transactions: AccountTransactions, email: str, p
             accounts.create(transaction, new)
     except EmailTakenError:
         with database.reading() as connection:
-            # Otherwise another replica's start was faster.
+            # Otherwise another replica has created it first.
             if not accounts.has_admin(connection):
                 sys.stderr.write("ensure-admin: the account of ADMIN_EMAIL exists and is not an admin\n")
         return "exists"

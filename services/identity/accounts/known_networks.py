@@ -1,4 +1,4 @@
-"""The networks at which each account is known: it was registered or signed in to from there in the last 90 days."""
+"""The known networks of accounts: those with a registration or a sign-in within the last 90 days."""
 
 import datetime
 import uuid
@@ -11,7 +11,7 @@ from services.chassis.postgres.database import Database
 from services.identity.tables import accounts, known_networks
 
 KEPT = datetime.timedelta(days=90)
-# The time of the last use is only updated when it is this old, so most sign-ins write nothing here.
+# The time of the last use is updated only if it is this old, so that most sign-ins write nothing here.
 _REFRESHED_AFTER = datetime.timedelta(days=1)
 
 _NEW = insert(known_networks)
@@ -24,7 +24,7 @@ _PURGE = delete(known_networks).where(known_networks.c.last_used <= bindparam("b
 
 
 def is_known(network: ColumnElement[str]) -> ColumnElement[bool]:
-    """SQL: whether the account of the enclosing statement is known at `network`."""
+    """Returns SQL for whether the account of the enclosing statement is known at `network`."""
     return exists().where(known_networks.c.account_id == accounts.c.id, known_networks.c.network == network)
 
 
@@ -35,6 +35,6 @@ def remember(connection: Connection, account_id: uuid.UUID, network: str, now: d
 
 
 def prune(database: Database, now: Callable[[], datetime.datetime]) -> int:
-    """Removes networks that were not used for 90 days, and returns their number."""
+    """Deletes networks that were not used for 90 days and returns their number."""
     with database.transaction() as connection:
         return connection.execute(_PURGE, {"before": now() - KEPT}).rowcount

@@ -1,4 +1,4 @@
-"""Lists of accounts, newest first, by page number or from a position on."""
+"""Lists of accounts, newest first, by page number or by position."""
 
 import datetime
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ def list_accounts(
     after: Position | None = None,
     offset: int = 0,
 ) -> AccountPage:
-    """At most `size` accounts after the position `after`, or from number `offset` on.
+    """Returns at most `size` accounts after the position `after`, or from `offset`.
 
     Needs a transaction of one snapshot, so that a page and its total belong together.
     """
     if wanted.email:
-        # How rare the part of an e-mail is decides about the plan, and a plan made for any part cannot know it.
+        # The best plan depends on the selectivity of the part of an e-mail, which a generic plan does not know.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     page = page_query(wanted, now, size, after, offset)
     items = [Account(*row) for row in connection.execute(page)]
@@ -61,7 +61,7 @@ def list_accounts(
 def page_query(
     wanted: AccountFilter, now: datetime.datetime, size: int, after: Position | None = None, offset: int = 0
 ) -> Select[*tuple[Any, ...]]:
-    """The rows of a page and the one after it, which says that the page is not the last."""
+    """Returns the query for a page and one more row, which shows that the page is not the last."""
     newest = (accounts.c.created_at.desc(), accounts.c.id.desc())
     page = select(*COLUMNS).where(*_conditions(wanted, now)).order_by(*newest).limit(size + 1)
     if after is not None:

@@ -1,4 +1,4 @@
-"""Transactions that change accounts: whatever they change is in the feed of changes, or did not happen."""
+"""Transactions that change accounts and write the changes to the feed, atomically."""
 
 import contextlib
 import datetime
@@ -15,28 +15,28 @@ from services.identity.feed import changes
 
 @dataclass(frozen=True)
 class AccountTransaction:
-    """An open transaction, and the accounts it has changed so far."""
+    """An open transaction and the accounts that it has changed so far."""
 
     connection: Connection
-    # One moment for everything in it.
+    # The time of all changes in it.
     now: datetime.datetime
     _audit: AuditLog
     _changes: list[tuple[uuid.UUID, str]] = field(default_factory=list)
 
     def changed(self, account_id: uuid.UUID) -> None:
-        """The account was made, or something that Identity tells others about it has changed."""
+        """Records that the account was created or that published data of it has changed."""
         self._changes.append((account_id, changes.CHANGED))
 
     def deleted(self, account_id: uuid.UUID) -> None:
-        """The account is gone."""
+        """Records that the account was deleted."""
         self._changes.append((account_id, changes.DELETED))
 
     def record(self, event: Event) -> None:
-        """Writes to the audit log what was done."""
+        """Writes an audit entry."""
         self._audit.record(self.connection, event)
 
     def write_feed(self) -> list[tuple[uuid.UUID, int]]:
-        """Writes the changes to the feed; gives each one's account and sequence."""
+        """Writes the changes to the feed and returns the account and the sequence of each."""
         return [
             (account_id, changes.append(self.connection, account_id, kind, self.now))
             for account_id, kind in self._changes
@@ -60,14 +60,14 @@ class AccountTransactions:
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[AccountTransaction]:
-        """One transaction, committed when the block ends, rolled back when it raises.
+        """Context with a transaction that is committed at the end of the block, or rolled back on an exception.
 
-        Raises as Database.transaction() does.
+        Raises the same errors as Database.transaction().
         """
         with self._database.transaction() as connection:
             transaction = AccountTransaction(connection, self._now(), self._audit)
             yield transaction
-            # The feed comes last: its counter is one row for all writers, locked from here to the commit.
+            # The feed is written last, because its counter is one row for all writers, locked until the commit.
             written = transaction.write_feed()
         for account_id, sequence in written:
             self._on_committed(str(account_id), sequence)
