@@ -1,4 +1,4 @@
-"""The program with a home where nobody is signed in."""
+"""The program with a home directory without a signed-in account."""
 
 import json
 from pathlib import Path

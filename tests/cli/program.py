@@ -1,4 +1,4 @@
-"""The real program `fastmp`, run by somebody with a home of their own."""
+"""The real program `fastmp`, run with its own home directory."""
 
 import json
 import os

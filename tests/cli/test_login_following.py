@@ -18,7 +18,7 @@ END: dict[str, Any] = {"success": {}}
 
 
 class Following:
-    """One follower, and what it told; its pauses take no time."""
+    """A follower and its output; its pauses take no time."""
 
     def __init__(self, server: ScriptedServer, seconds_per_pause: float = 0) -> None:
         self.pauses: list[float] = []

@@ -1,4 +1,4 @@
-"""A cookie that a program borrows: what it may read of it, and what is told when it is done."""
+"""A cookie that a program borrows: what it may read, and what is reported at the end."""
 
 import datetime
 import pickle
@@ -32,16 +32,16 @@ ACQUIRED = pb.AcquireCookieResponse(
 
 @pytest.fixture
 def reports(replica: Replica) -> list[str]:
-    """What the service was told, in order."""
-    told: list[str] = []
+    """The outcomes that the service received, in order."""
+    reported: list[str] = []
 
     def report(request: pb.ReportCookieRequest) -> pb.ReportCookieResponse:
         assert request.acquisition_id == ACQUIRED.acquisition_id
-        told.append(request.outcome)
+        reported.append(request.outcome)
         return pb.ReportCookieResponse(health="dead" if request.outcome == "dead" else "ok")
 
     replica.answers |= {"AcquireCookie": lambda _: ACQUIRED, "ReportCookie": report}
-    return told
+    return reported
 
 
 def test_a_block_that_ends_well_is_ok(client: WeChatCookieClient, reports: list[str]) -> None:

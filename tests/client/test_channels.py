@@ -82,7 +82,7 @@ def test_replicas_take_turns(start_replica: Callable[..., Replica], tls: TlsFile
         for _ in range(30):
             client.stub.ListCookies(pb.ListCookiesRequest())
     turns = [replica.calls["ListCookies"] - was for replica, was in zip(replicas, before, strict=True)]
-    # Exactly ten each, but for a round that a connection's renewal began anew.
+    # Exactly ten each, except if a renewed connection restarted the round.
     assert sum(turns) == 30
     assert min(turns) >= 8
 

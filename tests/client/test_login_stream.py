@@ -218,7 +218,7 @@ def test_no_secret_is_logged(
     serve(replica, BrokenLogin())
     with caplog.at_level("DEBUG"), client.start_login(reattachment=QUICK) as stream:
         list(stream)
-    told: list[Any] = [record for record in caplog.records if record.name.startswith("fastmp.client")]
-    assert len(told) == LAST - 1
+    logged: list[Any] = [record for record in caplog.records if record.name.startswith("fastmp.client")]
+    assert len(logged) == LAST - 1
     assert TOKEN not in caplog.text
-    assert KEY not in "".join(record.getMessage() for record in told)
+    assert KEY not in "".join(record.getMessage() for record in logged)

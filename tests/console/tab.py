@@ -60,7 +60,7 @@ class Tab:
         self.page.evaluate("page => { location.hash = `#/${page}` }", page)
 
     def enter(self, person: Person, page: str = "home") -> None:
-        """As somebody who has signed in in this tab before."""
+        """Opens a page as a person who has signed in in this tab before."""
         self.page.evaluate("token => sessionStorage.setItem('fastmp.token', token)", person.token)
         self.show(page)
         self.page.reload()

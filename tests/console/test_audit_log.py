@@ -55,8 +55,8 @@ def test_each_services_log_tells_who_did_what_in_words(office: Tab, people: Peop
     office.page.reload()
     office.field("对象编号").fill(person.id)
     expect(entries(office)).to_have_count(4)
-    told = ["账户激活", "修改账户", "登录", "新建账户"]
-    expect(entries(office).locator("td:first-child .strong")).to_have_text(told)
+    actions = ["账户激活", "修改账户", "登录", "新建账户"]
+    expect(entries(office).locator("td:first-child .strong")).to_have_text(actions)
     changed = office.row("修改账户")
     expect(changed).to_contain_text(people.admin.email)
     expect(changed).to_contain_text("角色：管理员")

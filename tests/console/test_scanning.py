@@ -12,7 +12,7 @@ from tests.whole_stack.people import People
 
 @pytest.fixture
 def scanning(tab: Tab, people: People, wechat: EmulatorControl) -> Tab:
-    """A tab of somebody who may scan."""
+    """A tab of a person who may scan."""
     tab.enter(people.active(), "scan")
     return tab
 
@@ -103,7 +103,7 @@ def test_a_broken_connection_is_taken_up_again_without_a_new_code(
     login = scanning.start_scan()
     stack.process("gateway").stop()
     expect(scanning.page.get_by_text("网络连接中断，正在自动重连")).to_be_visible()
-    # Meanwhile the phone goes on, and nobody tells the page.
+    # Meanwhile the phone continues without the page being notified.
     wechat.scan(login)
     stack.restart("gateway")
     expect(scanning.status).to_have_text("已扫码，请在手机上确认登录")

@@ -25,7 +25,7 @@ def scan_in_a_terminal(server: str, person: Person, home: Path) -> pyte.Screen:
             screen = pyte.Screen(COLUMNS, ROWS)
             pyte.ByteStream(screen).feed(terminal.history)
             found.append(screen)
-            # The stage is told above the QR code; the line below it is drawn last.
+            # The stage is printed above the QR code; the line below it is drawn last.
             lines = [line.strip() for line in screen.display if line.strip()]
             return f"• {STAGE}" in lines and STAGE in lines[-1] and lines[-1].endswith("left")
 

@@ -9,7 +9,7 @@ from deploy.local.certificates import ensure_certificates, tls_files
 from services.chassis.mutual_tls import TlsFiles
 
 TRUSTED = ("identity", "activation", "wechat_cookie", "gateway", "ops", "collector")
-# Carries a name that would be let in, but another authority vouches for it.
+# Has an accepted name, but is signed by another authority.
 STRANGER = "stranger"
 
 
@@ -17,8 +17,8 @@ STRANGER = "stranger"
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TlsFiles]:
     """The TLS files of each process by its certificate's name.
 
-    "stranger" has a certificate named "gateway" of an authority that nobody here trusts, though it trusts ours: it
-    connects, and only the server's check of its certificate can turn it away.
+    "stranger" has a certificate named "gateway" of an untrusted authority, though it trusts ours: it
+    connects, and only the server's check of its certificate can refuse it.
     """
     now = datetime.datetime.now(datetime.UTC)
     ours = tmp_path_factory.mktemp("certificates")

@@ -58,7 +58,7 @@ class RunningEnvoy:
 
 
 def configuration_environment(tls: TlsFiles, settings: Settings) -> dict[str, str]:
-    """An environment with the gateway's certificate and the settings given, and nobody else's."""
+    """An environment with the gateway's certificate and the settings given, and no others."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "gen"))),

@@ -9,7 +9,7 @@ import psycopg
 
 from tests.support.waiting import wait_until
 
-# Who waits for somebody who waits for us is held up by us as well.
+# A process that waits for one that waits for us is held up by us as well.
 _HELD_UP = """
     WITH RECURSIVE held (pid) AS (
         SELECT %s::int

@@ -57,7 +57,7 @@ class WatchedLogin:
 
     @property
     def name(self) -> str:
-        """The official account's name, after a success that told it."""
+        """The official account's name, after a success that contained it."""
         success = (self.end or {}).get("success", {})
         return str(success.get("cookie", {}).get("name", ""))
 
@@ -69,7 +69,7 @@ class WatchedLogin:
 
 
 class LoginWatcher:
-    """One person on one thread. `on_event` is told each event with news, at once and on that thread."""
+    """One person on one thread. `on_event` is called with each event with news, immediately and on that thread."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class LoginWatcher:
         self._thread.start()
 
     def leave(self) -> None:
-        """Closes the page: the stream is cut off at this end, and nobody comes back to it."""
+        """Closes the page: the client ends the stream and does not resume it."""
         self._leaving = True
 
     def join(self) -> WatchedLogin:
@@ -127,7 +127,7 @@ class LoginWatcher:
             login.cuts += login.end is None
         except StreamRefusedError as error:
             login.refusals.append(str(error))
-            # Whoever is told so for certain does not ask again.
+            # After a definite refusal, the person does not ask again.
             login.gave_up = error.answer.is_refusal
         except requests.RequestException as error:
             login.cuts += 1

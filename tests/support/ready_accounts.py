@@ -39,7 +39,7 @@ class ReadyAccounts:
         self._hash = hash_password(password, secrets.token_bytes(SALT_BYTES))
 
     def make(self, count: int, role: str = "user") -> list[ReadyAccount]:
-        """New pending accounts. Raises DatabaseUnavailableError; then none was made, or nobody hears of them."""
+        """New pending accounts. Raises DatabaseUnavailableError; then none was made, or they are not announced."""
         now = datetime.datetime.now(datetime.UTC)
         new = [(uuid.uuid4(), f"{secrets.token_hex(8)}@example.com") for _ in range(count)]
         # One connection each time: the server may have been restarted since the last.

@@ -136,7 +136,7 @@ class SecretStory:
                 self.refusals["AcquireCookie"] = said.encode()
 
     def owner_id(self, token: str) -> str:
-        """The account's id, as it was told before."""
+        """The account's id, as returned before."""
         if not hasattr(self, "_owner"):
             self._owner = str(self._call("GET", "/auth/me", token)["id"])
         return self._owner
@@ -179,7 +179,7 @@ class SecretStory:
 
     @contextmanager
     def _without_tables(self) -> Iterator[None]:
-        """Faults that nobody foresaw, whose tracebacks are logged: a table of each service has another name."""
+        """Unexpected faults, whose tracebacks are logged: a table of each service has another name."""
         self._rename({table: f"{table}_away" for table in TABLES.values()})
         try:
             yield

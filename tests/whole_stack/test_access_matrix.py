@@ -1,6 +1,6 @@
 """Every RPC of the contract × every kind of caller, over gRPC and, where mapped, over REST.
 
-The matrix is made from the protos: an RPC that is added is in it. Requests are empty, so whoever is let in
+The matrix is made from the protos: an RPC that is added is in it. Requests are empty, so a caller that is let in
 changes nothing; that it was let in shows by an answer, or by an error that is not about who called.
 """
 
@@ -152,7 +152,7 @@ def outcome(opened: grpc.Channel, method: MethodDescriptor, metadata: tuple[tupl
     reason = reason_of(error)
     assert error.code() not in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}, error
     assert reason is not None, error
-    # Authenticate answers about the token in its request, whoever asks.
+    # Authenticate answers about the token in its request, from any caller.
     about_the_caller = {"CALLER_NOT_ALLOWED"} if method.name == "Authenticate" else ACCESS_REASONS
     return reason if reason in about_the_caller else LET_IN
 

@@ -26,7 +26,7 @@ SCANNED = "已扫码"
 
 @pytest.fixture
 def program(stack: LocalStack, tmp_path: Path) -> Program:
-    """Nobody is signed in."""
+    """No account is signed in."""
     return ProgramInside(stack.gateway_url, tmp_path)
 
 
@@ -43,7 +43,7 @@ def admin(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Progra
 
 @pytest.fixture
 def active(program: Program, people: People) -> Program:
-    """Somebody with an activated account, signed in."""
+    """An activated account is signed in."""
     program.json("login", people.active().email, "--password-stdin", typed=PASSWORD)
     return program
 

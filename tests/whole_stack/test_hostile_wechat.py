@@ -172,7 +172,7 @@ def test_no_fault_after_the_qr_code_leaves_a_login_stuck(
             phone.add_fault(fault(endpoint, kind, times, login))
         for text in shown:
             phone.scan_and_confirm(text)
-        # Whoever is approved at once is never asked about.
+        # For an immediate approval, no poll follows.
         wait_until(
             lambda: phone.counters().requests.get(APPROVAL, 0) >= len(KINDS), "approvals are asked for", 60
         )

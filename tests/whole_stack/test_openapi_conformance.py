@@ -45,7 +45,7 @@ def scanned_cookie(people: People, person: Person, wechat: EmulatorControl) -> s
 
 
 def what_exists(people: People, person: Person | None, wechat: EmulatorControl) -> dict[str, str]:
-    """Things of this stack that nobody else needs, by the names that SETTINGS has for them."""
+    """Objects of this stack for this test only, by the names that SETTINGS has for them."""
     found = {"person": people.active().id, "code": people.codes(1)[0], "login": "0" * 32, "cookie": "1"}
     if person is not None and people.rest("GET", "/cookie/list", person).ok:
         found["cookie"] = scanned_cookie(people, person, wechat)

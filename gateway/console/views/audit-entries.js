@@ -70,13 +70,13 @@ function linkTo(words, label, act) {
 }
 
 function details(entry) {
-  const told = Object.entries(entry.details).sort();
-  if (told.length === 0) return "–";
+  const shown = Object.entries(entry.details).sort();
+  if (shown.length === 0) return "–";
   const line = ([name, value]) => {
     const words = knows(`audit_detail.${name}`) ? t(`audit_detail.${name}`) : name;
     return element("li", {}, t("audit.detail", { name: words, value: VALUES[name]?.(value) ?? value }));
   };
-  return element("ul", { class: "lines small break" }, ...told.map(line));
+  return element("ul", { class: "lines small break" }, ...shown.map(line));
 }
 
 function origin(entry) {

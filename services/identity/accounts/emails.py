@@ -12,7 +12,7 @@ def checked_email(email: str) -> str:
     """Returns `email` if it is an address by RFC 5321 and 5322 (RFC 6531 outside ASCII).
 
     Raises ValueError, whose message does not contain the address. Sends no DNS queries. Addresses under .test are
-    valid, one's, and the people who try the product out use them.
+    valid: no one can own them, and they are used to try the product out.
     """
     try:
         # Strict: the local part has at most 64 characters.

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 PATIENCE_SECONDS = 150.0
 # Longer than from one poll of a login to the next.
 QUIET_SECONDS = 6.0
-# What the contract keeps for ten minutes, and what nobody looks at for two, is made that old.
+# Rows that are kept for ten minutes, and logins unused for two, are made that old.
 _AGE: Sequence[LiteralString] = (
     "UPDATE logins SET last_seen_at = last_seen_at - interval '3 minutes' WHERE ended_at IS NULL",
     "UPDATE logins SET ended_at = ended_at - interval '11 minutes' WHERE ended_at > now() - interval '10 minutes'",

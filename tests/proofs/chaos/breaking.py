@@ -36,7 +36,7 @@ def broken(stack: LocalStack, record: Record, name: str) -> list[Violation]:
 
 @contextlib.contextmanager
 def _idle_session(stack: LocalStack, name: str) -> Iterator[None]:
-    """A session that somebody forgot in a transaction, for the invariant about those."""
+    """A session left in an open transaction, for the invariant about those."""
     if name != "no-transaction-left-open":
         yield
         return
@@ -98,7 +98,7 @@ def _death(_databases: Databases, record: Record) -> None:
 
 
 def _sighting(_databases: Databases, record: Record) -> None:
-    record.saw("somebody was shown what they had deleted")
+    record.saw("a person was shown what they had deleted")
 
 
 def _account_gone(databases: Databases, record: Record) -> None:

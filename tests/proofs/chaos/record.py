@@ -11,7 +11,7 @@ from tests.support.login_watchers import WatchedLogin
 
 
 class Told(StrEnum):
-    """What a caller knows after a call: it happened, it did not, or nobody has told."""
+    """What a caller knows after a call: it happened, it did not, or that is unknown."""
 
     YES = "acknowledged"
     NO = "refused"
@@ -103,7 +103,7 @@ class Record:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def copy(self) -> "Record":
-        """All of it once more, for whoever wants to change something in it."""
+        """A copy, for callers that change it."""
         return Record(
             copy.deepcopy(self.accounts),
             dict(self.codes),

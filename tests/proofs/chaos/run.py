@@ -24,7 +24,7 @@ from tests.support.ready_accounts import ReadyAccounts
 from tests.support.serving import wait_until_served
 
 MEMBERS = 8
-# Logins that nobody looks at any more end soon, but not while their watchers find nobody to ask.
+# Logins that are no longer watched end soon, but not while their watchers cannot reach a service.
 ABANDONED_SECONDS = 20
 
 

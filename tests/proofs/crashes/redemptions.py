@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 APPLIED = "applied once"
 NOT_TAKEN = "not taken"
 CODE = "SELECT * FROM activation_codes WHERE activation_code = %s FOR UPDATE"
-# Whoever changes an account takes this row last, and so stands still before its commit.
+# Every change of an account locks this row last, and so stops before its commit.
 FEED = "SELECT * FROM account_feed FOR UPDATE"
 SETTLING_SECONDS = 45
 

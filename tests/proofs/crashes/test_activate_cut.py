@@ -47,7 +47,7 @@ def test_an_activate_that_is_cut_is_applied_once_or_not_taken(
         answer = redemption.answer.result()
         repeat = redeem(stack, redemption.account, redemption.code)
         assert repeat.ok, repeat
-        # Whoever had an answer gets it again, whoever had none has one now.
+        # Callers that had an answer get it again, and those without one get one now.
         assert not answer.ok or answer.body == repeat.body
         assert redeem(stack, redemption.account, redemption.code).body == repeat.body
         assert redemption.outcome() == APPLIED
@@ -67,7 +67,7 @@ def test_the_work_of_a_dead_activation_is_done_while_identity_had_died_too(
         stack.process("activation").kill()
         feed_row.release()
         stack.restart("activation")
-        # From here on nobody but the job can apply it.
+        # From here on only the job can apply it.
         stack.restart("identity")
     assert not redemption.answer.result().ok
     assert redemption.outcome() == APPLIED

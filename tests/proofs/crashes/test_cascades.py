@@ -109,7 +109,7 @@ def test_a_cascade_is_cut_by_sigkill_in_its_middle(
 def test_a_code_is_deleted_while_identity_is_dead(
     stack: LocalStack, owner: ReadyAccount, code: str, admin: GatewayCaller
 ) -> None:
-    # Without Identity nobody knows who calls, so it dies while the call stands still in Activation.
+    # Without Identity callers cannot be authenticated, so it dies while the call stands still in Activation.
     with (
         ThreadPoolExecutor(1) as pool,
         held_rows(stack.database_url("activation"), CODE, code) as held,

@@ -23,7 +23,7 @@ from tests.proofs.fuzz.stored import state_at_rest
 from tests.whole_stack.people import People, Person
 from tests.whole_stack.test_access_matrix import METHODS
 
-# A code that Identity was told of behind Activation's back is given up, with a refusal, by whoever redeems it: that
+# A code that was applied at Identity without Activation is released, with a refusal, when it is redeemed: that
 # is right, and no business of the fuzzer's. These RPCs get codes that Activation does not have.
 STRANGE_CODES = {"activation_code": [f"{number:032x}" for number in range(5)]}
 BEHIND_ACTIVATIONS_BACK = dict.fromkeys(("ApplyActivation", "ClearActivation"), STRANGE_CODES)

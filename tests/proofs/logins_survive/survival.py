@@ -21,7 +21,7 @@ BETWEEN_KILLS = (1.0, 3.0)
 AWAY = (0.2, 1.5)
 SCANNING = (0.0, 1.5)
 CONFIRMING = (0.2, 2.5)
-# Nobody waits longer: leases of dead replicas run out in less than half a minute.
+# Upper limit of waiting: leases of dead replicas run out in less than half a minute.
 PATIENCE_SECONDS = 150.0
 EVENTS = "SELECT sequence, kind FROM login_events WHERE login_id = %s ORDER BY sequence"
 COOKIE = "SELECT owner_id::text FROM cookies WHERE token = %s"

@@ -22,7 +22,7 @@ REST = "REST"
 # The one clean refusal, in the words of each way.
 REFUSED = {GRPC: "FAILED_PRECONDITION CODE_ALREADY_USED", REST: "400 CODE_ALREADY_USED"}
 CALL_SECONDS = 30.0
-# Fewer than one replica has connections to its database: nobody is turned away for want of one.
+# Fewer than one replica has connections to its database: no call is refused for lack of one.
 WAITING_AT_ONCE = 16
 
 
@@ -39,7 +39,7 @@ class Finish:
 
 
 class Racer(Protocol):
-    """Somebody who redeems codes over one way. `account` is who."""
+    """A caller that redeems codes for `account` over one route."""
 
     account: ReadyAccount
     way: str
@@ -86,8 +86,8 @@ class RestRacer:
 def race(racers: Sequence[Racer], code: str, held: HeldRows | None = None) -> list[Finish]:
     """Lets all racers go at the same moment and returns when all are back.
 
-    While `held` keeps the code's row locked, nobody can win; it is let go once several racers' statements wait for
-    it in the database, so that the race is decided there.
+    While `held` keeps the code's row locked, no racer can win; it is released once several racers' statements wait
+    for it in the database, so that the race is decided there.
     """
     gate = threading.Barrier(len(racers))
 

@@ -46,7 +46,7 @@ def _racers(stack: LocalStack, people: list[ReadyAccount]) -> Iterator[list[Race
             else:
                 caller = held.enter_context(GatewayCaller(stack.gateway_url, account.token))
                 racers.append(RestRacer(account, caller))
-        # A code that nobody has: what each racer does first opens its connection and gets the principal known.
+        # A code that does not exist: what each racer does first opens its connection and gets the principal known.
         race(racers, "0" * 32)
         yield racers
 

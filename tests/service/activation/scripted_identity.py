@@ -262,7 +262,7 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
             raise RefusalError("DATABASE_UNAVAILABLE", grpc.StatusCode.UNAVAILABLE)
 
 
-class Nobody:
+class UnusedAuthenticator:
     """None of the RPCs here is called with a token."""
 
     def authenticate(self, _token: str, _suffices: object = None) -> object:
@@ -288,7 +288,7 @@ class RunningIdentity:
             SERVICE,
             Listen("127.0.0.1", self.port, 0, 0),
             self._tls,
-            Nobody(),  # type: ignore[arg-type]
+            UnusedAuthenticator(),  # type: ignore[arg-type]
             lambda: datetime.datetime.now(datetime.UTC),
             lambda: True,
             Pool(unary_threads=70, max_streams=10),

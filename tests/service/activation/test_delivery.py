@@ -39,7 +39,7 @@ def make_jobs_due(database: Database) -> None:
 
 
 def claim_and_die(database: Database, database_url: str, code: str, account: Account) -> None:
-    """What is left of an Activate whose process was killed after its commit: nobody calls Identity."""
+    """What is left of an Activate whose process was killed after its commit, before it called Identity."""
     redemption = bare_redemption(database, database_url, lambda: datetime.datetime.now(datetime.UTC))
     principal = Principal(str(account.id), account.email, "user", "pending")
     redemption.claim(code, principal, "192.0.2.1")

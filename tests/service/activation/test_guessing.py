@@ -1,4 +1,4 @@
-"""Guessing codes: exactly so many wrong ones within a while, and nobody with right ones ever notices."""
+"""Guessing codes: exactly the limit of wrong ones within the window, and right ones are never refused."""
 
 import secrets
 from collections import Counter

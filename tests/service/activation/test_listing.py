@@ -190,7 +190,7 @@ def test_the_total_stays_exact_under_writers_at_once(
     with database.reading() as connection:
         rows = connection.execute(text("SELECT count(*) FROM activation_codes")).scalar_one()
     assert replica.list(admin, size=1).total == rows == 60 - 20 + 20 * 7
-    # One more writer finds nobody at work and folds everything into one row.
+    # One more writer finds no concurrent ones and merges everything into one row.
     replica.generate(admin, 1)
     with database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM code_count_deltas")).scalar_one() == 1

@@ -1,4 +1,4 @@
-"""The limits on real PostgreSQL, by two replicas at once: exact in parallel, and in nobody's way who is right."""
+"""The limits on real PostgreSQL, with two concurrent replicas: exact, and successful attempts are not refused."""
 
 import datetime
 import threading

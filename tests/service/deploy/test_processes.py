@@ -1,4 +1,4 @@
-"""Child processes: their logs, their end, and that none of them outlives whoever started it."""
+"""Child processes: their logs, their end, and that none of them outlives its parent."""
 
 import os
 import signal

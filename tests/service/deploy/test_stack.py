@@ -91,7 +91,7 @@ def test_a_killed_process_is_noticed_and_serves_again_after_a_restart(stack: Loc
     assert stack.process(name).pid != before
     assert stack.dead() is None
     # The services and the gateway come back by themselves when what they lost is there again.
-    wait_until(partial(can_sign_in, stack), "somebody can sign in again")
+    wait_until(partial(can_sign_in, stack), "sign-in works again")
 
 
 def test_an_unknown_process_is_an_error(stack: LocalStack) -> None:

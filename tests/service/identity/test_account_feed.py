@@ -42,7 +42,7 @@ def kept(database: Database) -> list[int]:
 
 
 def follow(database: Database, until: Callable[[int], bool]) -> list[int]:
-    """The sequences that a reader sees who polls without pause and begins anew after each batch."""
+    """The sequences that a reader sees that polls without pause and starts a new query after each batch."""
     seen: list[int] = []
     while not until(len(seen)):
         with database.reading() as connection:

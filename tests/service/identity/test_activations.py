@@ -1,4 +1,4 @@
-"""Activation codes: applied once, repeated without effect, taken back for good."""
+"""Activation codes: applied once, repeated without effect, cleared permanently."""
 
 import datetime
 import random

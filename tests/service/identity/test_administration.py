@@ -125,11 +125,11 @@ def test_the_first_and_the_last_moment_of_time_can_be_set_and_read(
 def test_a_password_set_by_an_admin_ends_the_tokens_of_the_account(
     callers: Callers, admin: Account, person: Account
 ) -> None:
-    request = pb.UpdateUserRequest(user_id=person.id, password="given anew")
+    request = pb.UpdateUserRequest(user_id=person.id, password="a new password")
     callers.gateway.UpdateUser(request, metadata=admin.bearer)
     refused = refusal(lambda: callers.gateway.GetMe(pb.GetMeRequest(), metadata=person.bearer))
     assert refused == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
-    sign_in(callers, person.id, person.email, "given anew")
+    sign_in(callers, person.id, person.email, "a new password")
 
 
 def test_an_update_with_a_bad_value_changes_nothing(
@@ -147,15 +147,15 @@ def test_an_update_with_a_bad_value_changes_nothing(
 
 
 def test_whoever_is_not_there_can_neither_be_changed_nor_deleted(callers: Callers, admin: Account) -> None:
-    nobody = str(uuid.uuid4())
+    unknown = str(uuid.uuid4())
     for change in (
-        pb.UpdateUserRequest(user_id=nobody),
-        pb.UpdateUserRequest(user_id=nobody, role="user"),
-        pb.UpdateUserRequest(user_id=nobody, password="given anew"),
+        pb.UpdateUserRequest(user_id=unknown),
+        pb.UpdateUserRequest(user_id=unknown, role="user"),
+        pb.UpdateUserRequest(user_id=unknown, password="a new password"),
     ):
         call = lambda change=change: callers.gateway.UpdateUser(change, metadata=admin.bearer)  # noqa: E731
         assert refusal(call) == NOT_FOUND
-    delete = pb.DeleteUserRequest(user_id=nobody)
+    delete = pb.DeleteUserRequest(user_id=unknown)
     assert refusal(lambda: callers.gateway.DeleteUser(delete, metadata=admin.bearer)) == NOT_FOUND
 
 

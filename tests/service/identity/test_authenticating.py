@@ -44,7 +44,7 @@ def test_another_service_learns_whose_token_it_is(
     answer = authenticate(callers, person.token)
     principal = answer.principal
     assert (principal.account_id, principal.email, principal.role) == (person.id, person.email, "user")
-    # As stored: whoever keeps it compares with the clock.
+    # As stored: callers that cache it compare it with the clock.
     assert (principal.activation_status, principal.expired_time) == ("active", end)
     assert answer.sequence == head(database)
     left = answer.token_expire_time.ToDatetime(tzinfo=datetime.UTC) - clock.now()
@@ -78,8 +78,8 @@ def test_tokens_that_are_worth_nothing_are_told_apart(
 def test_the_accounts_that_exist_are_named(
     callers: Callers, admin: Account, person: Account, database: Database
 ) -> None:
-    nobody = str(uuid.uuid4())
-    request = pb.GetPrincipalsRequest(account_ids=[person.id, nobody, admin.id, person.id])
+    unknown = str(uuid.uuid4())
+    request = pb.GetPrincipalsRequest(account_ids=[person.id, unknown, admin.id, person.id])
     answer = callers["wechat_cookie"].GetPrincipals(request)
     assert {principal.account_id: principal.role for principal in answer.principals} == {
         person.id: "user",
@@ -90,7 +90,7 @@ def test_the_accounts_that_exist_are_named(
     assert (len(empty.principals), empty.sequence) == (0, head(database))
     many = pb.GetPrincipalsRequest(account_ids=[str(uuid.uuid4()) for _ in range(1000)])
     assert len(callers.activation.GetPrincipals(many).principals) == 0
-    many.account_ids.append(nobody)
+    many.account_ids.append(unknown)
     assert refusal(lambda: callers.activation.GetPrincipals(many))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -59,8 +59,8 @@ def test_followers_that_crash_and_fall_behind_a_pruned_feed_end_with_exactly_the
     with ExitStack() as held, ThreadPoolExecutor(WRITERS) as pool:
         identity = held.enter_context(channel(address, "identity", certificates["activation"]))
         for number in range(ROUNDS):
-            # Every other round nobody follows, and what happened is pruned before anybody does again. Of the rounds
-            # in which somebody follows, every other one ends before they have come to the end.
+            # Every other round has no followers, and its changes are pruned before there are any. Of the rounds
+            # with followers, every other one ends before they have come to the end.
             awake = chance.sample(cursors, 0 if number % 2 else chance.randint(1, 2))
             with ExitStack() as replicas:
                 for cursor in awake:
@@ -81,7 +81,7 @@ def test_followers_that_crash_and_fall_behind_a_pruned_feed_end_with_exactly_the
     assert counts["crashes in a resynchronisation"] == 1
     assert counts["crashes before the commit"] > 1
     assert counts["crashes after the commit"] > 1
-    # No account that had codes was forgotten or cascaded twice, whoever died or fell behind at the time.
+    # No account that had codes was forgotten or cascaded twice, whichever process died or fell behind at the time.
     done = cascades(codes)
     assert {uuid.UUID(account_id) for account_id in done} == given - left
     assert set(done.values()) == {1}

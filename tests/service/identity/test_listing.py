@@ -47,14 +47,14 @@ def ids(answer: pb.ListUsersResponse) -> list[str]:
 def test_pages_by_number_and_by_token_show_the_same_accounts_newest_first(
     callers: Callers, admin: Account, database: Database
 ) -> None:
-    everybody = [admin.id, *put(database, [f"u{number}@example.com" for number in range(24)])]
+    all_ids = [admin.id, *put(database, [f"u{number}@example.com" for number in range(24)])]
     by_number = []
     for page in (1, 2, 3):
         answer = callers.gateway.ListUsers(pb.ListUsersRequest(page=page, size=10), metadata=admin.bearer)
         assert (answer.total, answer.page, answer.size) == (25, page, 10)
         assert answer.HasField("next_page_token") == (page < 3)
         by_number += ids(answer)
-    assert by_number == everybody
+    assert by_number == all_ids
     answer = callers.gateway.ListUsers(pb.ListUsersRequest(size=10), metadata=admin.bearer)
     by_token = ids(answer)
     while answer.next_page_token:
@@ -62,7 +62,7 @@ def test_pages_by_number_and_by_token_show_the_same_accounts_newest_first(
         answer = callers.gateway.ListUsers(request, metadata=admin.bearer)
         assert (answer.total, answer.page) == (25, 0)
         by_token += ids(answer)
-    assert by_token == everybody
+    assert by_token == all_ids
 
 
 def test_a_page_that_ends_the_list_exactly_has_no_next(
@@ -79,13 +79,13 @@ def test_a_page_that_ends_the_list_exactly_has_no_next(
 def test_deletions_meanwhile_make_the_token_skip_nothing(
     callers: Callers, admin: Account, database: Database
 ) -> None:
-    everybody = put(database, [f"u{number}@example.com" for number in range(6)])
+    all_ids = put(database, [f"u{number}@example.com" for number in range(6)])
     answer = callers.gateway.ListUsers(pb.ListUsersRequest(size=3), metadata=admin.bearer)
-    assert ids(answer) == [admin.id, *everybody[:2]]
-    for account_id in everybody[:2]:
+    assert ids(answer) == [admin.id, *all_ids[:2]]
+    for account_id in all_ids[:2]:
         callers.gateway.DeleteUser(pb.DeleteUserRequest(user_id=account_id), metadata=admin.bearer)
     request = pb.ListUsersRequest(size=3, page_token=answer.next_page_token)
-    assert ids(callers.gateway.ListUsers(request, metadata=admin.bearer)) == everybody[2:5]
+    assert ids(callers.gateway.ListUsers(request, metadata=admin.bearer)) == all_ids[2:5]
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def test_bad_values_are_refused_and_make_nothing(
     request = pb.RegisterRequest(email=email, password=password)
     code, reason = refusal(lambda: callers.gateway.Register(request))
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
-    everybody = callers.gateway.ListUsers(pb.ListUsersRequest(), metadata=admin.bearer)
-    assert [account.id for account in everybody.items] == [admin.id]
+    everyone = callers.gateway.ListUsers(pb.ListUsersRequest(), metadata=admin.bearer)
+    assert [account.id for account in everyone.items] == [admin.id]
 
 
 def test_of_many_who_register_one_email_at_once_one_succeeds(callers: Callers) -> None:

@@ -65,7 +65,7 @@ WRITE = text(
 
 
 def write(database: Database, count: int) -> None:
-    """So many changes in one transaction, of which nobody is notified."""
+    """So many changes in one transaction, without a notification."""
     with database.transaction() as connection:
         connection.execute(WRITE, {"count": count})
 

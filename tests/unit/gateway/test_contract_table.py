@@ -12,7 +12,7 @@ from gateway.envoy.route_names import route_name
 from gateway.envoy.routes import route_configuration
 from gateway.settings import GatewaySettings
 
-# The table of the REST contract, copied by hand: scripts of callers depend on every line of it.
+# The table of the REST contract, copied manually: scripts of callers depend on every line of it.
 TABLE = {
     ("POST", "/auth/register", "Register", "PUBLIC"),
     ("POST", "/auth/login", "Login", "PUBLIC"),

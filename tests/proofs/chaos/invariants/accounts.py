@@ -18,7 +18,7 @@ def acknowledged_accounts_are_there(observation: Observation, record: Record) ->
 
 
 def refused_calls_change_nothing(observation: Observation, record: Record) -> Iterator[str]:
-    """An account has no rights, and carries no code, that nobody could have given it."""
+    """An account has only rights and codes that it can have been given."""
     for account in observation.rows["accounts"]:
         known = record.accounts.get(account.id)
         if known is None:
@@ -27,11 +27,11 @@ def refused_calls_change_nothing(observation: Observation, record: Record) -> It
             yield f"account {account.id} has become {account.role}"
         if account.activation_code is not None and not known.may_have(account.activation_code):
             others = sum(other.may_have(account.activation_code) for other in record.accounts.values())
-            # A code that somebody else was given, too, is another invariant's.
+            # A code that was given to two accounts is checked by another invariant.
             if not others:
                 yield f"account {account.id} carries a code that it was refused"
         if not any(known.may_have(code) for code in known.attempts) and account.expired_time is not None:
-            yield f"account {account.id} has days that nobody gave it"
+            yield f"account {account.id} has days that it was not given"
 
 
 def nothing_of_deleted_accounts(observation: Observation, _record: Record) -> Iterator[str]:

@@ -93,7 +93,7 @@ def redeemed_in_the_order_of_calls(observation: Observation, record: Record) -> 
 
 
 def acknowledged_activations_are_there(observation: Observation, record: Record) -> Iterator[str]:
-    """Whoever was told that a code is theirs is the one that Identity has given it to, until the time told."""
+    """A caller whose redemption succeeded has the code at Identity, until the time in the answer."""
     applied = observation.by("activations", "activation_code")
     accounts = observation.by("accounts", "id")
     winners: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)

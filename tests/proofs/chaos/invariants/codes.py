@@ -1,4 +1,4 @@
-"""Codes as such: those that an admin was given exist until somebody deletes them."""
+"""Codes: those that an admin was given exist until they are deleted."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def acknowledged_codes_are_there(observation: Observation, record: Record) -> It
     for code in stored.values():
         orphaned = code.account_id is not None and code.account_id not in accounts
         if code.activation_code not in record.codes and not orphaned:
-            yield "there is a code that nobody was given"
+            yield "there is a code that was given to no admin"
 
 
 def every_code_counted(observation: Observation, _record: Record) -> Iterator[str]:

@@ -34,7 +34,7 @@ def one_current_cookie(observation: Observation, _record: Record) -> Iterator[st
 
 
 def folders_match_cookies(observation: Observation, _record: Record) -> Iterator[str]:
-    """There is a folder for each cookie and no other, whole, and readable by nobody else."""
+    """There is a complete folder for each cookie and no other, readable by its owner only."""
     tokens = {cookie.token for cookie in observation.rows["cookies"]}
     for token in sorted(tokens - observation.folders.keys()):
         yield f"cookie {token} has no folder"

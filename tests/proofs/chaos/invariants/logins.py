@@ -1,4 +1,4 @@
-"""Logins: each has one end, and its events reach whoever watches without gap or repeat."""
+"""Logins: each has one end, and its events reach every watcher without gap or repeat."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def login_events_gap_free(observation: Observation, _record: Record) -> Iterator
 
 
 def watchers_saw_no_gap(observation: Observation, record: Record) -> Iterator[str]:
-    """Whoever watched saw the events from the first on, each once, and as they are stored."""
+    """Watchers received the events from the first on, each once, and as they are stored."""
     stored = {(event.login_id, event.sequence): event.kind for event in observation.rows["events"]}
     for account in record.accounts.values():
         for login in account.logins:

@@ -19,7 +19,7 @@ REVOCATION_SECONDS = 1.0
 
 
 class Member:
-    """Lives on one thread: nobody else touches the member's account. Redeems codes that others want, too."""
+    """Runs on one thread, the only one that changes the member's account. Redeems codes that others try, too."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Member:
             self._redeeming.one(account, code)
 
     def redeem_fresh(self, account: AccountRecord) -> None:
-        """Redeems a code that nobody has taken, as soon as there is one."""
+        """Redeems an unused code as soon as there is one."""
         [code] = self._supply.wait_for_fresh(1)
         self._redeeming.one(account, code)
 
@@ -138,7 +138,7 @@ class Member:
         if me.reason.startswith("TOKEN_"):
             self._record.saw(f"a token of {account.id} that should work was refused: {me}")
         if me.ok and me.body.get("email") != account.email:
-            self._record.saw(f"account {account.id} is shown as somebody else")
+            self._record.saw(f"account {account.id} is shown as another one")
         listed = self._caller.get("/cookie/list")
         if not listed.ok:
             return
@@ -206,7 +206,7 @@ class Member:
         self._redeeming.delete(self._chance.choice(codes))
 
     def leave(self, account: AccountRecord) -> None:
-        """An admin deletes the account; the member comes back as somebody else."""
+        """An admin deletes the account; the member comes back with another one."""
         answer = self._admin.delete(f"/admin/users/{account.id}")
         outcome = self._record.count("delete account", told(answer))
         gone = outcome is Told.YES or answer.reason == "ACCOUNT_NOT_FOUND"

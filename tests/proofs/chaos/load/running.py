@@ -1,4 +1,4 @@
-"""The whole load: its threads, from the start until everybody has finished what they were doing."""
+"""The whole load: its threads, from the start until every thread has finished."""
 
 import contextlib
 import random
@@ -19,7 +19,7 @@ from tests.support.phone_hands import PhoneHands
 from tests.support.ready_accounts import ReadyAccounts
 
 COLLECTOR = "collector"
-# Between two things that a member does: nobody hammers on a service that is away.
+# Pause between two actions of a member, so that an unavailable service is not overloaded.
 PAUSE_SECONDS = 0.1
 
 

@@ -26,7 +26,7 @@ class CodeSupply:
         self._given: deque[str] = deque(maxlen=20)
 
     def take(self, chance: random.Random) -> str | None:
-        """A code to redeem, often one that nobody has; None when there is none at the moment."""
+        """A code to redeem, often an unused one; None if there is none at the moment."""
         if chance.random() < CONTESTED and (code := self.take_contested(chance)) is not None:
             return code
         return self.take_fresh()
@@ -37,7 +37,7 @@ class CodeSupply:
             return chance.choice(self._given) if self._given else None
 
     def take_fresh(self) -> str | None:
-        """A code that nobody has taken."""
+        """An unused code."""
         with self._lock:
             if not self._fresh:
                 return None
@@ -46,7 +46,7 @@ class CodeSupply:
             return code
 
     def wait_for_fresh(self, count: int) -> list[str]:
-        """Codes that nobody has taken, as soon as there are `count`."""
+        """Unused codes, as soon as there are `count`."""
         codes: list[str] = []
         while len(codes) < count:
             code = self.take_fresh()

@@ -85,8 +85,8 @@ def test_the_owner_is_found_by_e_mail_in_any_case_and_not_by_a_pattern(store: St
     for spelling in ("ann@example.com", "ANN@EXAMPLE.COM", "Ann@example.com"):
         acquired = collector.AcquireCookie(pb.AcquireCookieRequest(owner_email=spelling))
         assert acquired.cookie.token == "1001"
-    told = refused_acquire(collector, pb.AcquireCookieRequest(owner_email="%@example.com"))
-    assert told[:2] == ("NOT_FOUND", "COOKIE_NOT_FOUND")
+    refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_email="%@example.com"))
+    assert refused[:2] == ("NOT_FOUND", "COOKIE_NOT_FOUND")
 
 
 def test_each_hand_out_is_recorded_and_the_record_outlives_the_cookie(
@@ -143,8 +143,8 @@ def test_only_the_collector_gets_values(store: Store, api: Api) -> None:
 def test_bad_requests_are_refused(store: Store, collector: Stub) -> None:
     store.save("1001")
     for request in BAD_REQUESTS:
-        told = refused_acquire(collector, request)
-        assert told[:2] == ("INVALID_ARGUMENT", "INVALID_ARGUMENT"), request
+        refused = refused_acquire(collector, request)
+        assert refused[:2] == ("INVALID_ARGUMENT", "INVALID_ARGUMENT"), request
 
 
 def test_what_is_not_there_is_not_found(store: Store, collector: Stub) -> None:
@@ -157,8 +157,8 @@ def test_what_is_not_there_is_not_found(store: Store, collector: Stub) -> None:
 def test_an_expired_cookie_is_not_handed_out(store: Store, collector: Stub) -> None:
     store.save("1001")
     store.clock.move(hours=88)
-    told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-    assert told[:2] == ("NOT_FOUND", "COOKIE_NOT_FOUND")
+    refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+    assert refused[:2] == ("NOT_FOUND", "COOKIE_NOT_FOUND")
 
 
 def test_cookies_of_an_owner_without_access_are_not_handed_out(
@@ -167,8 +167,8 @@ def test_cookies_of_an_owner_without_access_are_not_handed_out(
     store.save("1001")
     for status in ("pending", "revoked", "expired"):
         api.accounts.put(ANN, status=status)
-        told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-        assert told[:2] == ("FAILED_PRECONDITION", "OWNER_NOT_ACTIVE")
+        refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+        assert refused[:2] == ("FAILED_PRECONDITION", "OWNER_NOT_ACTIVE")
     api.accounts.put(ANN, role="admin", status="pending")
     assert acquire(collector).cookie.token == "1001"
 
@@ -178,8 +178,8 @@ def test_cookies_of_a_deleted_owner_are_not_handed_out_before_the_cascade_comes(
 ) -> None:
     store.save("1001")
     del api.accounts.known[str(ANN)]
-    told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-    assert told[:2] == ("FAILED_PRECONDITION", "OWNER_NOT_ACTIVE")
+    refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+    assert refused[:2] == ("FAILED_PRECONDITION", "OWNER_NOT_ACTIVE")
 
 
 def test_nothing_is_handed_out_while_identity_cannot_be_asked(
@@ -187,8 +187,8 @@ def test_nothing_is_handed_out_while_identity_cannot_be_asked(
 ) -> None:
     store.save("1001")
     api.accounts.reachable = False
-    told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-    assert told[:2] == ("UNAVAILABLE", "IDENTITY_UNAVAILABLE")
+    refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+    assert refused[:2] == ("UNAVAILABLE", "IDENTITY_UNAVAILABLE")
     with store.database.reading() as connection:
         assert connection.execute(select(acquisitions)).first() is None
 
@@ -197,8 +197,8 @@ def test_a_dead_cookie_is_not_handed_out_again(store: Store, stub: Stub, collect
     store.save("1001")
     acquired = acquire(collector)
     assert report(collector, acquired, "dead") == "dead"
-    told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-    assert told == ("FAILED_PRECONDITION", "COOKIE_UNUSABLE", {"health": "dead"})
+    refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+    assert refused == ("FAILED_PRECONDITION", "COOKIE_UNUSABLE", {"health": "dead"})
     assert stub.GetCurrentCookie(pb.GetCurrentCookieRequest(), metadata=bearer(ANN)).health == "dead"
 
 
@@ -221,8 +221,11 @@ def test_a_rate_limited_cookie_cools_down_and_each_limit_in_a_row_doubles_the_pa
             connection.execute(update(cookies).values(expire_time=store.clock() + datetime.timedelta(days=4)))
         assert report(collector, acquire(collector), "rate_limited") == "cooling_down"
         until = store.clock() + datetime.timedelta(hours=hours)
-        told = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
-        assert told[1:] == ("COOKIE_UNUSABLE", {"health": "cooling_down", "cooling_until": until.isoformat()})
+        refused = refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
+        assert refused[1:] == (
+            "COOKIE_UNUSABLE",
+            {"health": "cooling_down", "cooling_until": until.isoformat()},
+        )
         store.clock.move(hours=hours, seconds=-1)
         refused_acquire(collector, pb.AcquireCookieRequest(owner_id=str(ANN)))
         store.clock.move(seconds=1)
@@ -246,7 +249,7 @@ def test_programs_that_had_the_cookie_at_once_make_one_pause_of_one_limit(
     assert report(collector, acquired[2], "ok") == "cooling_down"
     with store.database.reading() as connection:
         assert connection.execute(select(cookies.c.cooling_until)).scalar_one() == until
-    # But a dead session is dead whoever notices.
+    # But a dead session is recorded whichever caller reports it.
     assert report(collector, acquired[3], "dead") == "dead"
 
 
@@ -257,8 +260,8 @@ def test_the_first_report_of_a_hand_out_counts(store: Store, collector: Stub) ->
     assert report(collector, acquired, "dead") == "ok"
     assert acquire(collector).cookie.health == "ok"
     with store.database.reading() as connection:
-        told = connection.execute(select(acquisitions).where(acquisitions.c.outcome.is_not(None))).one()
-    assert (told.outcome, told.reported_time) == ("error", store.clock())
+        reported = connection.execute(select(acquisitions).where(acquisitions.c.outcome.is_not(None))).one()
+    assert (reported.outcome, reported.reported_time) == ("error", store.clock())
 
 
 def test_a_report_about_a_replaced_cookie_says_nothing_of_the_new_one(store: Store, collector: Stub) -> None:

@@ -1,4 +1,4 @@
-"""What an account may do with its own cookies, and that nobody else's exist for it."""
+"""An account may manage its own cookies, and cannot see those of others."""
 
 import datetime
 import uuid

@@ -215,7 +215,7 @@ def test_a_replica_that_is_slow_to_write_does_not_bring_back_a_deleted_folder(st
 
         def write(self, token: str, files: Mapping[str, bytes], revision: int) -> None:
             writing.set()
-            # Whoever removes the folder meanwhile has to wait for this one, so it waits in vain.
+            # A concurrent removal of the folder has to wait for this one, so it waits in vain.
             removed.wait(1)
             super().write(token, files, revision)
 
@@ -265,7 +265,7 @@ def test_what_was_announced_while_nobody_could_hear_is_made_up_for(store: Store)
         store.save("1001")
         wait_until((root / "1001").exists, "the replica listens")
         with store.database.transaction() as connection:
-            # The session that listens dies, and what follows is announced to nobody.
+            # The listening session dies, and later notifications are lost.
             terminated = connection.execute(
                 text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""A caller of the login RPCs, and the story that a stream told it."""
+"""A caller of the login RPCs, and the events of its streams."""
 
 import time
 from collections.abc import Callable, Iterator

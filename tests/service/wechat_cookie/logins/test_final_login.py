@@ -65,7 +65,7 @@ def test_a_passing_fault_does_not_cost_the_session(ann: Caller, phone: EmulatorC
 
 @pytest.mark.parametrize("kind", ["drop", "reset", "cut_short", "truncated"])
 def test_a_lost_answer_is_told_as_such(ann: Caller, phone: EmulatorControl, kind: str) -> None:
-    # WeChat has given the session out, and nobody can have it again.
+    # WeChat has returned the session, and does not return it again.
     fault = {"endpoint": FINISH, "kind": kind, "times": 1, "after_processing": True}
     phone.add_fault(Fault.from_json(fault))
     story = ann.start()

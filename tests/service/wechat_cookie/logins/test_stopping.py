@@ -93,5 +93,5 @@ def test_when_no_login_is_left_no_connection_to_wechat_is(cluster: Cluster, phon
     for caller, story in zip(callers, stories, strict=True):
         caller.cancel(story.key)
     eventually(lambda: phone.counters().open_connections == 1, "the connections are closed")
-    # And there are new ones for whoever comes next.
+    # And there are new ones for later callers.
     assert callers[0].start().until_qr().image

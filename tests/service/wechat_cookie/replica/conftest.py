@@ -26,7 +26,7 @@ from tests.service.identity.replicas import Account, Callers
 from tests.service.wechat_cookie.store import JAR
 from tests.support.postgres import FreshDatabase
 
-# Nobody listens there, so a login fails at once and no test reaches the real WeChat.
+# The port is closed, so a login fails immediately and no test reaches the real WeChat.
 NOWHERE = "http://127.0.0.1:9"
 
 

@@ -131,7 +131,7 @@ def test_a_running_login_of_a_deleted_account_ends(
     surroundings: Surroundings, identity: IdentityReplica
 ) -> None:
     ann = identity.active_account("ann")
-    # Nobody listens at WeChat's address, so the login stays where it begins for some seconds.
+    # WeChat's port is closed, so the login stays at its first stage for some seconds.
     replica = surroundings.start(identity.address)
     stream = surroundings.stub(replica, "gateway").StartLogin(pb.StartLoginRequest(), metadata=ann.bearer)
     next(iter(stream))
@@ -174,19 +174,19 @@ def test_the_first_call_to_a_ready_replica_is_answered_although_identity_came_la
     with replicas.running(url, certificates, clock) as (former, callers):
         ann = replicas.sign_up(callers, "ann@example.com")
         port = former.server.port
-    with socket.create_server(("127.0.0.1", port)) as nobody:
-        nobody.settimeout(20)
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(20)
         replica = surroundings.start(f"127.0.0.1:{port}")
         # Before each attempt to connect gRPC waits longer than before the one before.
         for _ in range(5):
-            nobody.accept()[0].close()
+            server.accept()[0].close()
     stub = surroundings.stub(replica, "gateway")
     with replicas.running(url, certificates, clock, identity_port=port) as (identity, _):
         wait_until(identity.feed.beat, "Identity works")
         wait_until(replica.is_ready, "the replica is ready")
         with pytest.raises(grpc.RpcError) as refused:
             stub.ListCookies(pb.ListCookiesRequest(), metadata=ann.bearer, timeout=5)
-    # It was Identity who told that ann has no access.
+    # Identity answered that ann has no access.
     assert refusal(refused.value)[0] == "PERMISSION_DENIED"
 
 

@@ -1,4 +1,4 @@
-"""What follows when WeChat fails: pauses, counts, and what is told."""
+"""What follows when WeChat fails: pauses, counts, and events."""
 
 from dataclasses import replace
 
