@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.proofs.chaos.breaking import NothingToBreakError, broken
 from tests.proofs.chaos.invariants import INVARIANTS, Violation
-from tests.proofs.chaos.record import Told
+from tests.proofs.chaos.record import Outcome
 from tests.proofs.chaos.run import MEMBERS, Chaos, chaos
 from tests.proofs.chaos.schedule import REPLICAS, Disturbance, schedule
 
@@ -61,7 +61,7 @@ def tell_what_was_done(running: Chaos, planned: list[Disturbance]) -> None:
     for (kind, target), count in sorted(Counter((str(one.kind), one.target) for one in planned).items()):
         print(f"    {count:4} × {kind} {target}")
     for call in sorted({call for call, _ in record.calls}):
-        counts = ", ".join(f"{record.calls[call, told]} {told}" for told in Told)
+        counts = ", ".join(f"{record.calls[call, outcome]} {outcome}" for outcome in Outcome)
         print(f"    {call}: {counts}")
     print(f"    {running.late_applications()} codes were applied after one that was redeemed later")
     logins = [login for account in record.accounts.values() for login in account.logins]

@@ -16,7 +16,7 @@ import psycopg
 from deploy.local.stack import LocalStack
 from tests.proofs.chaos.invariants import Violation, violations
 from tests.proofs.chaos.observation import Databases, observe, open_databases
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 Break = Callable[[Databases, Record], None]
 
@@ -61,7 +61,7 @@ def _sql(service: str, *statements: LiteralString) -> Break:
 def _two_winners(_databases: Databases, record: Record) -> None:
     for account in record.accounts.values():
         for code, attempt in account.attempts.items():
-            if attempt.outcome is Told.YES:
+            if attempt.outcome is Outcome.YES:
                 other = next(one for one in record.accounts.values() if one is not account)
                 other.attempts[code] = copy.copy(attempt)
                 return
@@ -70,9 +70,9 @@ def _two_winners(_databases: Databases, record: Record) -> None:
 
 def _other_order(_databases: Databases, record: Record) -> None:
     for account in record.accounts.values():
-        if account.exists is not Told.YES:
+        if account.exists is not Outcome.YES:
             continue
-        acknowledged = [code for code, attempt in account.attempts.items() if attempt.outcome is Told.YES]
+        acknowledged = [code for code, attempt in account.attempts.items() if attempt.outcome is Outcome.YES]
         for earlier, later in itertools.pairwise(acknowledged):
             first, second = account.attempts[earlier], account.attempts[later]
             if first.ended < second.began:
@@ -103,7 +103,7 @@ def _sighting(_databases: Databases, record: Record) -> None:
 
 def _account_gone(databases: Databases, record: Record) -> None:
     for account in record.accounts.values():
-        if account.exists is Told.YES and not account.attempts and not account.logins:
+        if account.exists is Outcome.YES and not account.attempts and not account.logins:
             databases["identity"].execute("DELETE FROM accounts WHERE id = %s", (account.id,))
             return
     raise NothingToBreakError
@@ -114,7 +114,7 @@ def _another_owner(databases: Databases, record: Record) -> None:
     database = databases["wechat_cookie"]
     rows = database.execute("SELECT token, owner_id::text FROM cookies").fetchall()
     owners = {row.owner_id for row in rows}
-    without = [one for one in record.accounts.values() if one.exists is Told.YES and one.id not in owners]
+    without = [one for one in record.accounts.values() if one.exists is Outcome.YES and one.id not in owners]
     for row in rows:
         known = record.accounts.get(row.owner_id)
         if known is not None and row.token in known.known_cookies and without:

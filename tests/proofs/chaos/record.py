@@ -10,7 +10,7 @@ from tests.support.gateway_calls import Answer
 from tests.support.login_watchers import WatchedLogin
 
 
-class Told(StrEnum):
+class Outcome(StrEnum):
     """What a caller knows after a call: it happened, it did not, or that is unknown."""
 
     YES = "acknowledged"
@@ -18,11 +18,11 @@ class Told(StrEnum):
     MAYBE = "unknown"
 
 
-def told(answer: Answer) -> Told:
+def outcome_of(answer: Answer) -> Outcome:
     """What an answer says about the call. Only a refusal is certain that nothing has happened."""
     if answer.ok:
-        return Told.YES
-    return Told.NO if answer.is_refusal else Told.MAYBE
+        return Outcome.YES
+    return Outcome.NO if answer.is_refusal else Outcome.MAYBE
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Attempt:
     acknowledgement came, in time.monotonic(): the code was redeemed between the two.
     """
 
-    outcome: Told
+    outcome: Outcome
     expired_time: str
     began: float
     ended: float
@@ -46,10 +46,10 @@ class AccountRecord:
     id: str
     email: str
     token: str = field(repr=False)
-    exists: Told = Told.YES
+    exists: Outcome = Outcome.YES
     attempts: dict[str, Attempt] = field(default_factory=dict)
     # By the cookie's token: whether it is there.
-    cookies: dict[str, Told] = field(default_factory=dict)
+    cookies: dict[str, Outcome] = field(default_factory=dict)
     # The official accounts' names by the cookie's token, where WeChat told them.
     names: dict[str, str] = field(default_factory=dict)
     logins: list[WatchedLogin] = field(default_factory=list)
@@ -61,21 +61,21 @@ class AccountRecord:
             self.attempts[code] = new
             return
         began = min(before.began, new.began)
-        if new.outcome is Told.YES and before.outcome is Told.YES:
+        if new.outcome is Outcome.YES and before.outcome is Outcome.YES:
             new = replace(before, ended=min(before.ended, new.ended))
-        elif before.outcome is Told.YES or (before.outcome, new.outcome) == (Told.MAYBE, Told.NO):
+        elif before.outcome is Outcome.YES or (before.outcome, new.outcome) == (Outcome.MAYBE, Outcome.NO):
             new = before
         self.attempts[code] = replace(new, began=began)
 
     def may_have(self, code: str) -> bool:
         """Whether the account may have redeemed the code."""
         attempt = self.attempts.get(code)
-        return attempt is not None and attempt.outcome is not Told.NO
+        return attempt is not None and attempt.outcome is not Outcome.NO
 
     @property
     def known_cookies(self) -> list[str]:
         """The tokens of cookies that are certainly there."""
-        return [token for token, there in self.cookies.items() if there is Told.YES]
+        return [token for token, there in self.cookies.items() if there is Outcome.YES]
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ class Record:
 
     accounts: dict[str, AccountRecord] = field(default_factory=dict)
     # By code: whether it is there.
-    codes: dict[str, Told] = field(default_factory=dict)
+    codes: dict[str, Outcome] = field(default_factory=dict)
     acquisitions: list[Acquisition] = field(default_factory=list)
     # What was seen at once and should not have been.
     sightings: list[str] = field(default_factory=list)
     # Processes that ended without being told to.
     deaths: list[str] = field(default_factory=list)
-    calls: Counter[tuple[str, Told]] = field(default_factory=Counter)
+    calls: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def copy(self) -> "Record":
@@ -113,7 +113,7 @@ class Record:
             Counter(self.calls),
         )
 
-    def count(self, call: str, outcome: Told) -> Told:
+    def count(self, call: str, outcome: Outcome) -> Outcome:
         """Counts a call; gives the outcome back."""
         with self._lock:
             self.calls[call, outcome] += 1
@@ -128,13 +128,13 @@ class Record:
     def add_codes(self, codes: list[str]) -> None:
         """New codes that were acknowledged."""
         with self._lock:
-            self.codes.update(dict.fromkeys(codes, Told.YES))
+            self.codes.update(dict.fromkeys(codes, Outcome.YES))
 
-    def delete_code(self, code: str, outcome: Told) -> None:
+    def delete_code(self, code: str, outcome: Outcome) -> None:
         """A code was deleted, or may have been; a refusal changes nothing."""
         with self._lock:
-            if outcome is not Told.NO and self.codes.get(code) is not Told.NO:
-                self.codes[code] = Told.NO if outcome is Told.YES else Told.MAYBE
+            if outcome is not Outcome.NO and self.codes.get(code) is not Outcome.NO:
+                self.codes[code] = Outcome.NO if outcome is Outcome.YES else Outcome.MAYBE
 
     def add_acquisition(self, acquisition: Acquisition) -> None:
         """A hand-out that was acknowledged."""
@@ -149,4 +149,4 @@ class Record:
     def owners(self) -> list[AccountRecord]:
         """The accounts that have cookies now."""
         with self._lock:
-            return [one for one in self.accounts.values() if one.exists is Told.YES and one.known_cookies]
+            return [one for one in self.accounts.values() if one.exists is Outcome.YES and one.known_cookies]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.proofs.chaos.breaking import broken
 from tests.proofs.chaos.invariants import INVARIANTS
-from tests.proofs.chaos.record import Told
+from tests.proofs.chaos.record import Outcome
 from tests.proofs.chaos.run import Chaos, chaos
 from tests.proofs.chaos.schedule import Kind, schedule
 
@@ -29,7 +29,9 @@ def rested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
 @pytest.mark.timeout(240)
 def test_nothing_is_violated_after_a_quiet_load(rested: Chaos) -> None:
     assert rested.check() == []
-    done = {call for (call, told), count in rested.record.calls.items() if told is Told.YES and count}
+    done = {
+        call for (call, outcome), count in rested.record.calls.items() if outcome is Outcome.YES and count
+    }
     assert done >= {
         "activate",
         "acquire",

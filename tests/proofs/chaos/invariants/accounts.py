@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.proofs.chaos.observation import Observation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 
 def acknowledged_accounts_are_there(observation: Observation, record: Record) -> Iterator[str]:
@@ -11,9 +11,9 @@ def acknowledged_accounts_are_there(observation: Observation, record: Record) ->
     stored = observation.by("accounts", "id")
     for known in record.accounts.values():
         account = stored.get(known.id)
-        if known.exists is Told.YES and (account is None or account.email != known.email):
+        if known.exists is Outcome.YES and (account is None or account.email != known.email):
             yield f"account {known.id} is not there as it was made"
-        if known.exists is Told.NO and account is not None:
+        if known.exists is Outcome.NO and account is not None:
             yield f"account {known.id} was deleted and is there"
 
 

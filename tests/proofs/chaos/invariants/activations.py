@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.proofs.chaos.observation import Observation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 
 def code_applied_once(observation: Observation, record: Record) -> Iterator[str]:
@@ -21,7 +21,7 @@ def code_applied_once(observation: Observation, record: Record) -> Iterator[str]
             carriers[account.activation_code].add(account.id)
     for known in record.accounts.values():
         for code, attempt in known.attempts.items():
-            if attempt.outcome is Told.YES:
+            if attempt.outcome is Outcome.YES:
                 carriers[code].add(known.id)
     for accounts in carriers.values():
         if len(accounts) > 1:
@@ -81,7 +81,7 @@ def redeemed_in_the_order_of_calls(observation: Observation, record: Record) -> 
         acknowledged = {
             code: attempt
             for code, attempt in known.attempts.items()
-            if attempt.outcome is Told.YES and code in times
+            if attempt.outcome is Outcome.YES and code in times
         }
         for earlier, later in itertools.permutations(acknowledged, 2):
             is_later = acknowledged[earlier].ended < acknowledged[later].began
@@ -102,12 +102,12 @@ def acknowledged_activations_are_there(observation: Observation, record: Record)
             # What Identity remembers of an account's codes goes with it; another invariant has the account.
             continue
         for code, attempt in known.attempts.items():
-            if attempt.outcome is Told.YES:
+            if attempt.outcome is Outcome.YES:
                 winners[code].append((known.id, attempt.expired_time))
-    for code, told in winners.items():
-        # Of several who were told so, another invariant speaks.
-        if len(told) == 1:
-            [(account_id, expired_time)] = told
+    for code, answers in winners.items():
+        # Several winners of a code are checked by another invariant.
+        if len(answers) == 1:
+            [(account_id, expired_time)] = answers
             memory = applied.get(code)
             if memory is None or memory.account_id != account_id:
                 yield f"account {account_id} was told that it has a code, and has not"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.proofs.chaos.observation import Observation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 
 def acknowledged_codes_are_there(observation: Observation, record: Record) -> Iterator[str]:
@@ -13,14 +13,14 @@ def acknowledged_codes_are_there(observation: Observation, record: Record) -> It
     with_account = {
         code
         for account in record.accounts.values()
-        if account.exists is not Told.YES
+        if account.exists is not Outcome.YES
         for code in account.attempts
         if account.may_have(code)
     }
     for code, there in record.codes.items():
-        if there is Told.YES and code not in stored and code not in with_account:
+        if there is Outcome.YES and code not in stored and code not in with_account:
             yield "a code that was generated is gone"
-        if there is Told.NO and code in stored:
+        if there is Outcome.NO and code in stored:
             yield "a code that was deleted is still there"
     # Those of accounts that do not exist are another invariant's.
     accounts = observation.by("accounts", "id")

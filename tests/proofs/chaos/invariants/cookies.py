@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.proofs.chaos.observation import Folder, Observation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 FILES = frozenset({"cookie.json", "gzhcookies.cookie"})
 MAY_BE = frozenset({"avatar.jpg"})
@@ -17,9 +17,9 @@ def acknowledged_cookies_are_there(observation: Observation, record: Record) -> 
     owners = {cookie.token: cookie.owner_id for cookie in observation.rows["cookies"]}
     for account in record.accounts.values():
         for token, there in account.cookies.items():
-            if there is Told.YES and account.exists is Told.YES and owners.get(token) != account.id:
+            if there is Outcome.YES and account.exists is Outcome.YES and owners.get(token) != account.id:
                 yield f"account {account.id} has lost its cookie {token}"
-            if there is Told.NO and token in owners:
+            if there is Outcome.NO and token in owners:
                 yield f"cookie {token} of account {account.id} is there although it was deleted or replaced"
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.proofs.chaos.observation import Observation
-from tests.proofs.chaos.record import Record, Told
+from tests.proofs.chaos.record import Outcome, Record
 
 
 def feed_gap_free(observation: Observation, _record: Record) -> Iterator[str]:
@@ -28,10 +28,10 @@ def feed_tells_every_account(observation: Observation, record: Record) -> Iterat
         if not kinds[account_id] or "deleted" in kinds[account_id]:
             yield f"the feed tells {kinds[account_id]} of account {account_id}, which exists"
     for known in record.accounts.values():
-        if known.exists is Told.NO and known.id not in accounts:
-            told = kinds[known.id]
-            if told.count("deleted") != 1 or told[-1] != "deleted":
-                yield f"the feed tells {told} of account {known.id}, which was deleted"
+        if known.exists is Outcome.NO and known.id not in accounts:
+            announced = kinds[known.id]
+            if announced.count("deleted") != 1 or announced[-1] != "deleted":
+                yield f"the feed has {announced} for account {known.id}, which was deleted"
 
 
 def subscribers_at_the_head(observation: Observation, _record: Record) -> Iterator[str]:

@@ -7,7 +7,7 @@ import grpc
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
-from tests.proofs.chaos.record import Acquisition, Record, Told
+from tests.proofs.chaos.record import Acquisition, Outcome, Record
 
 PAUSE_SECONDS = 0.2
 CALL_SECONDS = 10.0
@@ -29,14 +29,14 @@ def acquire(record: Record, stub: pb_grpc.WeChatCookieServiceStub, owner_id: str
     try:
         answer = stub.AcquireCookie(pb.AcquireCookieRequest(owner_id=owner_id), timeout=CALL_SECONDS)
     except grpc.RpcError as error:
-        record.count("acquire", Told.NO if error.code() in REFUSALS else Told.MAYBE)
+        record.count("acquire", Outcome.NO if error.code() in REFUSALS else Outcome.MAYBE)
         return
-    record.count("acquire", Told.YES)
+    record.count("acquire", Outcome.YES)
     record.add_acquisition(Acquisition(answer.acquisition_id, answer.cookie.token, owner_id))
     report = pb.ReportCookieRequest(acquisition_id=answer.acquisition_id, outcome="ok")
     try:
         stub.ReportCookie(report, timeout=CALL_SECONDS)
     except grpc.RpcError:
-        record.count("report", Told.MAYBE)
+        record.count("report", Outcome.MAYBE)
     else:
-        record.count("report", Told.YES)
+        record.count("report", Outcome.YES)

@@ -4,7 +4,7 @@ import random
 from enum import Enum
 from typing import Any
 
-from tests.proofs.chaos.record import AccountRecord, Record, Told, told
+from tests.proofs.chaos.record import AccountRecord, Outcome, Record, outcome_of
 from tests.support.gateway_calls import GatewayCaller
 from tests.support.login_watchers import LoginWatcher, WatchedLogin
 from tests.support.phone_hands import PhoneHands
@@ -51,7 +51,9 @@ class LoggingIn:
 
     def _cancel(self, caller: GatewayCaller, login: WatchedLogin) -> None:
         if login.login_key and login.end is None:
-            self._record.count("cancel login", told(caller.post("/cookie/cancel", login_key=login.login_key)))
+            self._record.count(
+                "cancel login", outcome_of(caller.post("/cookie/cancel", login_key=login.login_key))
+            )
 
     @staticmethod
     def _official_account(account: AccountRecord, chance: random.Random) -> str | None:
@@ -63,10 +65,10 @@ class LoggingIn:
     def _remember(account: AccountRecord, login: WatchedLogin, again: str | None) -> None:
         replaced = [token for token, name in account.names.items() if again is not None and name == again]
         for token in replaced:
-            if account.cookies[token] is not Told.NO:
-                account.cookies[token] = Told.NO if login.token is not None else Told.MAYBE
+            if account.cookies[token] is not Outcome.NO:
+                account.cookies[token] = Outcome.NO if login.token is not None else Outcome.MAYBE
         if login.token is not None:
-            account.cookies[login.token] = Told.YES
+            account.cookies[login.token] = Outcome.YES
             account.names[login.token] = login.name
 
 
@@ -104,7 +106,7 @@ class _Person:
             self._hands.in_seconds(then, lambda phone: phone.confirm(url))
 
 
-def _outcome(login: WatchedLogin) -> Told:
+def _outcome(login: WatchedLogin) -> Outcome:
     if login.end is None:
-        return Told.MAYBE
-    return Told.YES if login.token is not None else Told.NO
+        return Outcome.MAYBE
+    return Outcome.YES if login.token is not None else Outcome.NO

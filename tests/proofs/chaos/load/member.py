@@ -8,7 +8,7 @@ from services.chassis.errors import DatabaseUnavailableError
 from tests.proofs.chaos.load.logging_in import LoggingIn, Plan
 from tests.proofs.chaos.load.redeeming import Redeeming
 from tests.proofs.chaos.load.supplying import CodeSupply
-from tests.proofs.chaos.record import AccountRecord, Record, Told, told
+from tests.proofs.chaos.record import AccountRecord, Outcome, Record, outcome_of
 from tests.support.gateway_calls import GatewayCaller
 from tests.support.ready_accounts import ReadyAccounts
 
@@ -134,7 +134,7 @@ class Member:
     def look(self, account: AccountRecord) -> None:
         """What the owner was told before must be what the owner is shown now."""
         me = self._caller.get("/auth/me")
-        self._record.count("look", told(me))
+        self._record.count("look", outcome_of(me))
         if me.reason.startswith("TOKEN_"):
             self._record.saw(f"a token of {account.id} that should work was refused: {me}")
         if me.ok and me.body.get("email") != account.email:
@@ -144,7 +144,7 @@ class Member:
             return
         shown = [cookie["token"] for cookie in listed.body.get("items", [])]
         for token, there in account.cookies.items():
-            if (token in shown, there) in {(False, Told.YES), (True, Told.NO)}:
+            if (token in shown, there) in {(False, Outcome.YES), (True, Outcome.NO)}:
                 self._record.saw(f"cookie {token} of {account.id} should be {there}, shown: {token in shown}")
         current = [cookie for cookie in listed.body.get("items", []) if cookie.get("is_current")]
         if len(current) != min(1, len(shown)):
@@ -156,10 +156,10 @@ class Member:
             return
         token = self._chance.choice(account.known_cookies)
         answer = self._caller.post("/cookie/change", token=token)
-        outcome = self._record.count("change cookie", told(answer))
+        outcome = self._record.count("change cookie", outcome_of(answer))
         if answer.reason == "COOKIE_NOT_FOUND":
             self._record.saw(f"cookie {token} of {account.id} was not found to be changed to")
-        if outcome is Told.YES and not answer.body.get("is_current"):
+        if outcome is Outcome.YES and not answer.body.get("is_current"):
             self._record.saw(f"cookie {token} is not current after the change")
 
     def delete_cookie(self, account: AccountRecord) -> None:
@@ -168,19 +168,19 @@ class Member:
             return
         token = self._chance.choice(account.known_cookies)
         answer = self._caller.post("/cookie/delete", token=token)
-        outcome = self._record.count("delete cookie", told(answer))
-        if outcome is Told.NO and answer.reason == "COOKIE_NOT_FOUND":
+        outcome = self._record.count("delete cookie", outcome_of(answer))
+        if outcome is Outcome.NO and answer.reason == "COOKIE_NOT_FOUND":
             self._record.saw(f"cookie {token} of {account.id} was not found to be deleted")
-        elif outcome is not Told.NO:
-            account.cookies[token] = Told.NO if outcome is Told.YES else Told.MAYBE
+        elif outcome is not Outcome.NO:
+            account.cookies[token] = Outcome.NO if outcome is Outcome.YES else Outcome.MAYBE
 
     def sign_in_again(self, account: AccountRecord) -> None:
         """Ends all tokens and signs in; the old token must be worth nothing then."""
         out = self._caller.post("/auth/logout")
-        if self._record.count("log out", told(out)) is Told.YES:
+        if self._record.count("log out", outcome_of(out)) is Outcome.YES:
             self._expect_refusal(account)
         answer = self._caller.post("/auth/login", email=account.email, password=self._password)
-        if self._record.count("sign in", told(answer)) is Told.YES:
+        if self._record.count("sign in", outcome_of(answer)) is Outcome.YES:
             account.token = str(answer.body["access_token"])
             self._be(account)
         else:
@@ -208,9 +208,9 @@ class Member:
     def leave(self, account: AccountRecord) -> None:
         """An admin deletes the account; the member comes back with another one."""
         answer = self._admin.delete(f"/admin/users/{account.id}")
-        outcome = self._record.count("delete account", told(answer))
-        gone = outcome is Told.YES or answer.reason == "ACCOUNT_NOT_FOUND"
-        account.exists = Told.NO if gone else Told.MAYBE
+        outcome = self._record.count("delete account", outcome_of(answer))
+        gone = outcome is Outcome.YES or answer.reason == "ACCOUNT_NOT_FOUND"
+        account.exists = Outcome.NO if gone else Outcome.MAYBE
         self._account = None
 
     def _be(self, account: AccountRecord) -> None:
@@ -222,7 +222,7 @@ class Member:
         try:
             [ready] = self._accounts.make(1)
         except DatabaseUnavailableError:
-            self._record.count("make account", Told.MAYBE)
+            self._record.count("make account", Outcome.MAYBE)
             return None
         return self._record.add_account(AccountRecord(ready.id, ready.email, ready.token))
 
@@ -230,12 +230,12 @@ class Member:
         email = f"{self._chance.randbytes(8).hex()}@example.com"
         body = {"email": email, "password": self._password}
         answer = self._caller.post("/auth/register", **body)
-        if self._record.count("register", told(answer)) is not Told.YES:
+        if self._record.count("register", outcome_of(answer)) is not Outcome.YES:
             return None
         account = AccountRecord(str(answer.body["id"]), email, "")
         self._record.add_account(account)
         signed_in = self._caller.post("/auth/login", **body)
-        if self._record.count("sign in", told(signed_in)) is not Told.YES:
+        if self._record.count("sign in", outcome_of(signed_in)) is not Outcome.YES:
             return None
         account.token = str(signed_in.body["access_token"])
         return account

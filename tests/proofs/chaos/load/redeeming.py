@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.proofs.chaos.load.supplying import CodeSupply
-from tests.proofs.chaos.record import AccountRecord, Attempt, Record, Told, told
+from tests.proofs.chaos.record import AccountRecord, Attempt, Outcome, Record, outcome_of
 from tests.support.gateway_calls import GatewayCaller
 
 CONCURRENT_CALLS = 6
@@ -85,21 +85,23 @@ class Redeeming:
     def delete(self, code: str) -> None:
         """An admin deletes a code."""
         self._supply.forget(code)
-        outcome = self._record.count("delete code", told(self._admin.delete(f"/admin/activation/{code}")))
+        outcome = self._record.count(
+            "delete code", outcome_of(self._admin.delete(f"/admin/activation/{code}"))
+        )
         self._record.delete_code(code, outcome)
 
     def _call(self, account: AccountRecord, code: str) -> Attempt:
         began = time.monotonic()
         with GatewayCaller(self._gateway_url, account.token) as caller:
             answer = caller.post("/activation/activate", activation_code=code)
-        outcome = self._record.count("activate", told(answer))
+        outcome = self._record.count("activate", outcome_of(answer))
         expired_time = str(answer.body["expired_time"]) if answer.ok else ""
         return Attempt(outcome, expired_time, began, time.monotonic())
 
     def _remember(self, account: AccountRecord, code: str, attempt: Attempt) -> None:
         before = account.attempts.get(code)
         account.attempted(code, attempt)
-        if before is None or before.outcome is not Told.YES or attempt.outcome is not Told.YES:
+        if before is None or before.outcome is not Outcome.YES or attempt.outcome is not Outcome.YES:
             return
         if before.expired_time != attempt.expired_time:
             self._record.saw(f"the repeat of an activation of {account.id} gave another answer")

@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections import deque
 
-from tests.proofs.chaos.record import Record, Told, told
+from tests.proofs.chaos.record import Outcome, Record, outcome_of
 from tests.support.gateway_calls import GatewayCaller
 
 BATCH = 20
@@ -79,10 +79,10 @@ class CodeSupply:
         }
         while True:
             answer = admin.post("/activation/generate", **wanted)
-            outcome = self._record.count("generate", told(answer))
-            if outcome is Told.YES:
+            outcome = self._record.count("generate", outcome_of(answer))
+            if outcome is Outcome.YES:
                 break
-            if outcome is Told.NO and answer.reason != "CONFLICT":
+            if outcome is Outcome.NO and answer.reason != "CONFLICT":
                 self._record.saw(f"a batch of codes was refused: {answer}")
                 return
             threading.Event().wait(PAUSE_SECONDS)
