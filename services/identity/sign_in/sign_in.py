@@ -133,7 +133,9 @@ class SignIn:
         issued_at = transaction.connection.execute(_ISSUE_TOKEN, values).scalar_one_or_none()
         if issued_at is None:
             return None
-        known_networks.remember(transaction.connection, found.account_id, network, transaction.now)
+        connection = transaction.connection
+        if known_networks.remember(connection, found.account_id, network, transaction.now):
+            known_networks.forget_surplus(connection, found.account_id)
         account_id = str(found.account_id)
         transaction.record(Event("sign_in", account_id, actor=account_id))
         return self.tokens.issue(found.account_id, issued_at, transaction.now)

@@ -1,6 +1,8 @@
 """Signing in and out, changing the password, and which tokens count afterwards."""
 
+import datetime
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
@@ -12,6 +14,7 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import bucket_key
+from services.identity.accounts.known_networks import MOST, remember
 from services.identity.passwords.hashes import hash_password, verify_password
 from services.identity.tables import accounts, attempts, audit, known_networks
 from tests.service.identity.conftest import CHEAP_ROUNDS
@@ -212,6 +215,22 @@ def test_a_password_that_is_changed_while_it_is_compared_lets_nobody_in_and_coun
             wait_until(lambda: watcher.execute(waiting).scalar_one() == 1)
         assert outcome.result(10) == WRONG
         assert watcher.execute(left).one() == before
+
+
+def test_of_an_accounts_networks_the_last_used_are_kept(
+    callers: Callers, person: Account, database: Database, clock: Clock
+) -> None:
+    with database.transaction() as connection:
+        for number in range(MOST + 5):
+            now = clock.now() + datetime.timedelta(minutes=number)
+            remember(connection, uuid.UUID(person.id), f"2001:db8:0:{number:x}::/64", now)
+    clock.advance(days=1, minutes=MOST + 10)
+    again(callers, person)
+    with database.reading() as connection:
+        kept = list(
+            connection.scalars(select(known_networks.c.network).order_by(known_networks.c.last_used.desc()))
+        )
+    assert kept[1:] == [f"2001:db8:0:{number:x}::/64" for number in range(MOST + 4, 5, -1)]
 
 
 @pytest.mark.real_hashing
