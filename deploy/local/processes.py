@@ -33,7 +33,7 @@ class Program:
     log: Path
     directory: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_seconds: float = 20.0
+    stop_timeout_seconds: float = 25.0
     orphan_signal: signal.Signals = signal.SIGKILL
     launch_prefix: tuple[str, ...] = ()
 

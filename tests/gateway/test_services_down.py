@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -152,3 +153,28 @@ def test_services_are_found_by_name(start_gateway: StartGateway, services: Mappi
     gateway = start_gateway(**by_name)
     assert gateway.get("/auth/me").status_code == 200
     assert gateway.get("/health").json()["status"] == "ok"
+
+
+@pytest.mark.long
+def test_a_call_of_some_seconds_is_answered_although_its_replica_stops(
+    start_gateway: StartGateway, start_service: StartService, services: Mapping[str, StandIn]
+) -> None:
+    """Nothing repeats a Login: a replica that stops has to wait for those that it has begun."""
+    stopping = start_service("identity")
+    gateway = start_gateway(behind={**services, "identity": stopping})
+    begun, ended_early = threading.Event(), threading.Event()
+
+    def login(_request: object, context: grpc.ServicerContext) -> pb.LoginResponse:
+        context.add_callback(ended_early.set)
+        begun.set()
+        # As long as a hash may take on a busy machine.
+        ended_early.wait(6)
+        return pb.LoginResponse(access_token="token")
+
+    stopping.answers["Login"] = login
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(gateway.post, "/auth/login", token=None, json={})
+        assert begun.wait(10)
+        stopping.server.stop(drain_seconds=0)
+        answer = call.result()
+    assert answer.status_code == 200, answer.text

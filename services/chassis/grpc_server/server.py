@@ -35,7 +35,9 @@ from services.chassis.telemetry import tracing_interceptors
 
 _log = structlog.get_logger(__name__)
 
-GRACE_SECONDS = 5.0
+# As long as a call may wait for another service, and longer than a password hash takes on a busy machine. No
+# gateway repeats a call that is not idempotent, so one that is cut off fails.
+GRACE_SECONDS = 15.0
 READINESS_SECONDS = 1.0
 LARGEST_REQUEST_BYTES = 1 << 20
 # A waiting stream costs its thread's touched stack; the default of 8 MiB only reserves address space.
