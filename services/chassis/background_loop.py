@@ -32,7 +32,7 @@ class BackgroundLoop:
     An Exception that `step` raises is logged, without its message, which may hold values. The next run then follows
     after FIRST_RETRY_SECONDS, doubled with each failure in a row up to `most_retry_seconds`; wake() does not
     shorten that. `step` may block: then `interrupt`, which stop() calls from its own thread, must end the blocking,
-    also when `step` has not begun to block yet; `is_stopping` is true by then.
+    even if `step` has not started to block; `is_stopping` is true by then.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class BackgroundLoop:
                 return
             try:
                 pause = self._step()
-            except Exception as error:  # noqa: BLE001 - The thread goes on after any failure.
+            except Exception as error:  # noqa: BLE001 - The thread continues after any failure.
                 self._failed(error)
                 continue
             self.succeeded()

@@ -163,7 +163,7 @@ class WeChatCookie:
         self._logouts.wake()
 
     def is_ready(self) -> bool:
-        """Whether the database can be reached and has the schema, and the wait for Identity is over."""
+        """Whether the database can be reached and has the schema, and the wait for Identity has ended."""
         # Later outages of Identity do not matter, because calls that do not need it can still be answered. But a
         # service that has just started has no cached accounts, and would refuse the first calls.
         try:

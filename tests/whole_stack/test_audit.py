@@ -38,8 +38,8 @@ def test_what_was_done_is_recorded_with_who_and_from_where(people: People) -> No
     code = people.codes(1)[0]
     redeemed = people.rest("POST", "/activation/activate", person, json={"activation_code": code})
     people.rest("DELETE", f"/admin/users/{person.id}", people.admin)
-    told = [(entry["action"], entry["outcome"]) for entry in entries(people, "identity", target=person.id)]
-    assert told == [
+    logged = [(entry["action"], entry["outcome"]) for entry in entries(people, "identity", target=person.id)]
+    assert logged == [
         ("account_deleted", "ok"),
         ("activation_applied", "ok"),
         ("sign_in", "WRONG_CREDENTIALS"),

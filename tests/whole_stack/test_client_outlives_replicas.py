@@ -61,7 +61,7 @@ def test_a_login_is_followed_through_the_end_of_its_replica(
         stack.restart(SERVICE)
         wechat.confirm(url)
         seen = reading.all()
-        # What anybody else is told of the same login from its begin on.
+        # What another watcher receives of the same login from its start on.
         with member.watch_login(stream.login_key) as again:
             story = list(again)
     assert [event.sequence for event in seen] == list(range(1, len(seen) + 1))

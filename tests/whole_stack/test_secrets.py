@@ -47,8 +47,8 @@ STORED_IN = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """A stack on which the story was told, and what could be seen from outside meanwhile."""
+class Run:
+    """A stack after the story, and what was visible from outside during it."""
 
     stack: LocalStack
     story: SecretStory
@@ -62,7 +62,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     jwt_secret = secrets.token_urlsafe(48)
     settings = LocalSettings.side_by_side(
         tmp_path_factory.mktemp("secrets"),
@@ -84,69 +84,67 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                 story.canaries.add("kept secret", jwt_secret)
                 story.tell()
             assert set(story.canaries.values) == KINDS
-            yield Told(stack, story, traces, seen, admin_socket)
+            yield Run(stack, story, traces, seen, admin_socket)
 
 
-def test_no_answer_holds_a_secret_but_where_the_contract_puts_it(told: Told) -> None:
-    found = {call: told.canaries.found_in(said) for call, said in told.story.answers.items()}
+def test_no_answer_holds_a_secret_but_where_the_contract_puts_it(run: Run) -> None:
+    found = {call: run.canaries.found_in(said) for call, said in run.story.answers.items()}
     assert {call: kinds for call, kinds in found.items() if kinds} == GIVEN_BY
-    print(
-        f"{len(found)} kinds of answers; canaries: { {k: len(v) for k, v in told.canaries.values.items()} }"
-    )
+    print(f"{len(found)} kinds of answers; canaries: { {k: len(v) for k, v in run.canaries.values.items()} }")
 
 
-def test_no_refusal_repeats_a_secret(told: Told) -> None:
-    found = {call: told.canaries.found_in(said) for call, said in told.story.refusals.items()}
+def test_no_refusal_repeats_a_secret(run: Run) -> None:
+    found = {call: run.canaries.found_in(said) for call, said in run.story.refusals.items()}
     assert {call: kinds for call, kinds in found.items() if kinds} == {}
     assert len(found) >= 12
 
 
-def test_no_log_of_any_process_holds_a_secret(told: Told) -> None:
-    logs = files_below(told.stack.state_directory / "logs")
+def test_no_log_of_any_process_holds_a_secret(run: Run) -> None:
+    logs = files_below(run.stack.state_directory / "logs")
     names = {log.name for log in logs}
     assert {"identity.log", "activation.log", "wechat_cookie.log", "gateway.log", "postgres.log"} <= names
     written = b"".join(log.read_bytes() for log in logs)
     # The search is worth something: the services were talkative, and failed.
     assert written.count(b"Traceback") >= 3
     assert written.count(b'"level": "debug"') >= 3
-    assert told.canaries.found_in_files(logs) == {}
+    assert run.canaries.found_in_files(logs) == {}
 
 
-def test_no_metric_and_nothing_of_envoys_administration_holds_a_secret(told: Told) -> None:
-    tls = told.stack.tls_files("ops")
+def test_no_metric_and_nothing_of_envoys_administration_holds_a_secret(run: Run) -> None:
+    tls = run.stack.tls_files("ops")
     certificate = (str(tls.certificate_file), str(tls.key_file))
     scraped = {}
     for name in SERVICES:
-        address = told.stack.addresses(name, "METRICS_PORT")[0]
+        address = run.stack.addresses(name, "METRICS_PORT")[0]
         page = requests.get(
             f"https://{address}/metrics", cert=certificate, verify=str(tls.ca_file), timeout=TIMEOUT_SECONDS
         )
         assert b"grpc_server_handling_seconds" in page.content
         scraped[name] = page.content
     for path in ("stats", "stats/prometheus", "config_dump", "clusters", "server_info"):
-        scraped[path] = unix_http.get(told.admin_socket, f"/{path}")
-    found = {name: told.canaries.found_in(content) for name, content in scraped.items()}
+        scraped[path] = unix_http.get(run.admin_socket, f"/{path}")
+    found = {name: run.canaries.found_in(content) for name, content in scraped.items()}
     assert not any(found.values()), found
 
 
-def test_no_trace_holds_a_secret(told: Told) -> None:
+def test_no_trace_holds_a_secret(run: Run) -> None:
     for name in ("IdentityService", "ActivationService", "WeChatCookieService"):
-        exported = partial(told.traces.has_one_of, f"fastmp-{name}")
+        exported = partial(run.traces.has_one_of, f"fastmp-{name}")
         wait_until(exported, f"{name} has exported a trace")
-    assert told.canaries.found_in(b"".join(told.traces.received)) == set()
+    assert run.canaries.found_in(b"".join(run.traces.received)) == set()
 
 
-def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(told: Told) -> None:
-    lines = "\n".join(told.command_lines).encode()
+def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(run: Run) -> None:
+    lines = "\n".join(run.command_lines).encode()
     for part in (b"services.identity", b"ensure-admin", b"deploy.local.migrate", b"envoy", b"initdb"):
         assert part in lines
-    assert told.canaries.found_in(lines) == set()
-    kept = read_kept(told.stack.state_directory / "secrets.json")
-    jwt_secret = told.stack.settings.jwt_secret
+    assert run.canaries.found_in(lines) == set()
+    kept = read_kept(run.stack.state_directory / "secrets.json")
+    jwt_secret = run.stack.settings.jwt_secret
     assert jwt_secret is not None
     owners = {"identity": jwt_secret.get_secret_value(), "wechat_cookie": kept.cookie_keys}
-    for name in told.stack.process_names():
-        environment = psutil.Process(told.stack.process(name).pid).environ()
+    for name in run.stack.process_names():
+        environment = psutil.Process(run.stack.process(name).pid).environ()
         told_to_it = "\n".join(environment.values())
         for owner, secret in owners.items():
             assert (secret in told_to_it) == (owner == name), name
@@ -157,9 +155,9 @@ def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(told
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_row_of_any_table_holds_a_cookie_value_or_password(told: Told, service: str) -> None:
+def test_no_row_of_any_table_holds_a_cookie_value_or_password(run: Run, service: str) -> None:
     stored = b""
-    with psycopg.connect(told.stack.database_url(service)) as connection:
+    with psycopg.connect(run.stack.database_url(service)) as connection:
         tables = connection.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         ).fetchall()
@@ -167,19 +165,19 @@ def test_no_row_of_any_table_holds_a_cookie_value_or_password(told: Told, servic
             for row in connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))):
                 stored += b"\n".join(one if isinstance(one, bytes) else str(one).encode() for one in row)
     assert len(tables) >= 5
-    assert told.canaries.found_in(stored) <= STORED_IN[service]
+    assert run.canaries.found_in(stored) <= STORED_IN[service]
 
 
-def test_no_file_of_postgresql_holds_a_cookie_value_or_password(told: Told) -> None:
-    with psycopg.connect(told.stack.database_url("wechat_cookie"), autocommit=True) as connection:
+def test_no_file_of_postgresql_holds_a_cookie_value_or_password(run: Run) -> None:
+    with psycopg.connect(run.stack.database_url("wechat_cookie"), autocommit=True) as connection:
         connection.execute("VACUUM")
-    files = files_below(told.stack.state_directory / "postgres")
+    files = files_below(run.stack.state_directory / "postgres")
     print(f"{len(files)} files of {sum(one.stat().st_size for one in files) / 2**20:.0f} MiB")
-    assert told.canaries.found_in_files(files, {"activation code", "login key"}) == {}
+    assert run.canaries.found_in_files(files, {"activation code", "login key"}) == {}
 
 
-def test_what_the_state_directory_keeps_is_its_owners_alone(told: Told) -> None:
-    state = told.stack.state_directory
+def test_what_the_state_directory_keeps_is_its_owners_alone(run: Run) -> None:
+    state = run.stack.state_directory
     # Certificates are public, and so is what configures Envoy, which is another user in a container. Here they
     # lie in a folder that is closed.
     public = [path for path in files_below(state / "run") if path.suffix != ".key"]
@@ -197,13 +195,13 @@ def expected_mode(path: Path) -> str:
     return oct(0o700 if path.is_dir() else 0o600)
 
 
-def test_values_of_cookies_lie_in_no_file_but_the_exported_folders(told: Told) -> None:
-    state = told.stack.state_directory
+def test_values_of_cookies_lie_in_no_file_but_the_exported_folders(run: Run) -> None:
+    state = run.stack.state_directory
     exported = [
         path for path in files_below(state / "static") if path.name in {"cookie.json", "gzhcookies.cookie"}
     ]
     assert exported
     for path in exported:
-        assert told.canaries.found_in(path.read_bytes()) == {"cookie value"}
+        assert run.canaries.found_in(path.read_bytes()) == {"cookie value"}
     besides: list[Path] = [*exported, state / "postgres", state / "secrets.json"]
-    assert told.canaries.found_in_files(files_below(state, besides)) == {}
+    assert run.canaries.found_in_files(files_below(state, besides)) == {}

@@ -148,13 +148,13 @@ def test_the_examples_run_from_the_wheel(
     )
     with watching:
         assert watching.stdout is not None
-        told = []
+        printed = []
         for line in watching.stdout:
-            told.append(line)
+            printed.append(line)
             if line.startswith("scan this with WeChat: "):
                 wechat.scan_and_confirm(line.removeprefix("scan this with WeChat: ").strip())
     assert watching.returncode == 0
-    assert "is logged in until" in told[-1]
+    assert "is logged in until" in printed[-1]
 
     search = [str(python), str(examples / "search_articles.py"), *caller(stack), *at_wechat(stack, person)]
     assert "mp.weixin.qq.com/s?" in run(*search, "笔记")

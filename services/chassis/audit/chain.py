@@ -26,7 +26,7 @@ def entry_mac(key: bytes, entry: Mapping[Any, Any]) -> bytes:
 
 
 def has_right_mac(key: bytes, entry: Mapping[Any, Any]) -> bool:
-    """Whether the entry was written by a holder of the key; False without a MAC. Compares in constant time."""
+    """Returns whether a holder of the key wrote the entry; False without a MAC. Compares in constant time."""
     mac: bytes | None = entry["mac"]
     if mac is None:
         return False

@@ -90,7 +90,7 @@ class Pruner:
 
 
 def anchor_is_right(key: bytes, head: Mapping[Any, Any]) -> bool:
-    """Whether the anchor in the row `head` was written by a holder of the key, or nothing was pruned yet."""
+    """Returns whether a holder of the key wrote the anchor in the row `head`, or nothing was pruned yet."""
     position, last, mac = (head[name] for name in ("pruned_position", "pruned_digest", "pruned_mac"))
     if position == 0:
         return not last and not mac

@@ -1,4 +1,4 @@
-"""The background loop that seals entries: it gives each a position and a digest in the chain.
+"""The background loop that seals entries, which assigns each a position and a digest in the chain.
 
 Writers only insert. Sealing in their transactions would serialise all audited calls of the service on the chain's
 head, each for the time of its commit. An entry that is sealed within a second is protected in the same way

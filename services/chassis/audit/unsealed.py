@@ -22,7 +22,7 @@ def is_copy(tables: AuditTables) -> ColumnElement[bool]:
 
 
 def is_genuine(key: bytes, entry: Mapping[Any, Any], kept_from: datetime.datetime) -> bool:
-    """Whether an unsealed entry, with its column IS_COPY, may be sealed.
+    """Returns whether an unsealed entry, with its column IS_COPY, may be sealed.
 
     One from before `kept_from` may not: it may be a copy of an entry that was pruned.
     """

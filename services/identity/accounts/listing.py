@@ -16,7 +16,7 @@ from services.identity.tables import account_count_deltas, accounts
 
 @dataclass(frozen=True)
 class AccountFilter:
-    """Which accounts to list; None does not restrict. `email` is a part of the address in any case.
+    """Filter of accounts; None does not restrict. `email` is a part of the address in any case.
 
     `activation_status` is the effective one: an account past its expired_time counts as "expired".
     """

@@ -67,7 +67,7 @@ def unmatchable_hash(randomness: bytes) -> str:
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Whether `stored` is a hash of `password`. Raises UnusableHashError before any work is done."""
+    """Returns whether `stored` is a hash of `password`. Raises UnusableHashError before any work is done."""
     if _BCRYPT.fullmatch(stored):
         return _verify_bcrypt(password, stored)
     known = _parse(stored)
@@ -76,7 +76,7 @@ def verify_password(password: str, stored: str) -> bool:
 
 
 def needs_upgrade(stored: str) -> bool:
-    """Whether a hash that was just verified is weaker than a new one, or has another format."""
+    """Returns whether a verified hash is weaker than a new one or has another format."""
     if _BCRYPT.fullmatch(stored):
         return True
     known = _parse(stored)

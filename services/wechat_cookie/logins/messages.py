@@ -38,7 +38,7 @@ def to_message(
 
 
 def is_last(message: pb.LoginEvent) -> bool:
-    """Whether the login has ended with this event."""
+    """Returns whether this event is the last of its login."""
     return message.WhichOneof("event") in {"success", "failure"}
 
 

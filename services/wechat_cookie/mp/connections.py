@@ -76,7 +76,7 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer's time is over")
+            raise TimeoutError("the answer took too long")
         self._sock.settimeout(left)
         count = self._incoming.readinto(buffer)
         self._left -= count or 0

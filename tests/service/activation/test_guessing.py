@@ -120,8 +120,8 @@ def test_after_the_limit_nothing_is_told_of_any_code_but_of_ones_own(
     replica.revoke(admin, revoked)
     use_up(replica, person, home)
 
-    told = [activate(replica, person, code, home) for code in (used, revoked, wrong_code())]
-    assert told == ["ACTIVATION_THROTTLED"] * 3
+    answers = [activate(replica, person, code, home) for code in (used, revoked, wrong_code())]
+    assert answers == ["ACTIVATION_THROTTLED"] * 3
     assert activate(replica, person, own, home) == "active"
 
 

@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 
 class Recorder:
-    """A task that writes down what it was called with, and fails as often as it is told to."""
+    """A task that records its arguments and fails a configured number of times."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

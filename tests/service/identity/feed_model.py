@@ -1,4 +1,4 @@
-"""A model of the account feed: writers that know what they committed, and watchers that know what they were told.
+"""A model of the account feed: writers that know what they committed, and watchers that know what they received.
 
 Choices come from a seed; how the threads interleave does not.
 """
@@ -26,7 +26,7 @@ from tests.support.audit_key import AUDIT_KEY
 STREAM_SECONDS = 60.0
 # How many accounts a transaction is about: mostly one.
 SIZES = (1, 1, 1, 1, 2, 3)
-Told = tuple[str, str]
+Change = tuple[str, str]
 
 
 class ChangedMindError(Exception):
@@ -37,7 +37,7 @@ class ChangedMindError(Exception):
 class Truth:
     """What has really happened: each committed change by its sequence, and who exists. Thread-safe."""
 
-    changes: dict[int, Told] = field(default_factory=dict)
+    changes: dict[int, Change] = field(default_factory=dict)
     accounts: list[uuid.UUID] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -153,7 +153,7 @@ class Watcher:
     """Reads the feed in pieces, from replica to replica, and sometimes forgets what it did not store."""
 
     def __init__(self, stubs: Sequence[pb_grpc.IdentityServiceStub], seed: int) -> None:
-        self.told: dict[int, Told] = {}
+        self.seen: dict[int, Change] = {}
         self.counts: Counter[str] = Counter()
         self._stubs = stubs
         self._chance = random.Random(seed)
@@ -189,6 +189,6 @@ class Watcher:
         stream.cancel()
         return cursor
 
-    def _take(self, sequence: int, told: Told) -> None:
+    def _take(self, sequence: int, change: Change) -> None:
         self.counts["events"] += 1
-        assert self.told.setdefault(sequence, told) == told, f"{sequence} was something else before"
+        assert self.seen.setdefault(sequence, change) == change, f"{sequence} was something else before"

@@ -73,19 +73,19 @@ def test_readers_see_every_change_in_order_without_gaps_while_writers_race(datab
 
 
 def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(database: Database) -> None:
-    told: list[tuple[str, int]] = []
+    notified: list[tuple[str, int]] = []
     transactions = AccountTransactions(
         database,
         now,
         AuditLog(audit, AUDIT_KEY, now),
-        lambda account_id, sequence: told.append((account_id, sequence)),
+        lambda account_id, sequence: notified.append((account_id, sequence)),
     )
     first, second = uuid.uuid4(), uuid.uuid4()
     with transactions.begin() as transaction:
         transaction.changed(first)
         transaction.deleted(second)
-        assert told == []
-    assert told == [(str(first), 1), (str(second), 2)]
+        assert notified == []
+    assert notified == [(str(first), 1), (str(second), 2)]
     with database.reading() as connection:
         found = changes.changes_after(connection, 0)
     assert [(change.account_id, change.kind, change.time) for change in found] == [
@@ -95,9 +95,12 @@ def test_what_a_transaction_changed_is_told_after_the_commit_with_its_sequence(d
 
 
 def test_a_rolled_back_transaction_tells_nobody_and_uses_no_number(database: Database) -> None:
-    told: list[str] = []
+    notified: list[str] = []
     transactions = AccountTransactions(
-        database, now, AuditLog(audit, AUDIT_KEY, now), lambda account_id, _sequence: told.append(account_id)
+        database,
+        now,
+        AuditLog(audit, AUDIT_KEY, now),
+        lambda account_id, _sequence: notified.append(account_id),
     )
 
     def fail() -> None:
@@ -107,7 +110,7 @@ def test_a_rolled_back_transaction_tells_nobody_and_uses_no_number(database: Dat
 
     with pytest.raises(InterruptedError):
         fail()
-    assert told == []
+    assert notified == []
     write(database, 1)
     assert kept(database) == [1]
 

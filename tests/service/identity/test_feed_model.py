@@ -44,4 +44,4 @@ def test_in_ten_thousand_steps_no_event_is_lost_repeated_or_out_of_order(
     # The sequences are those that the writers were given, without a gap although many were rolled back.
     assert sorted(truth.changes) == list(range(1, len(truth.changes) + 1))
     for watcher in watchers:
-        assert watcher.told == truth.changes
+        assert watcher.seen == truth.changes

@@ -214,9 +214,9 @@ def test_a_watch_that_is_overtaken_by_pruning_is_told_so(callers: Callers, datab
         assert len(watch.changes(1)) == 1
         with database.transaction() as connection:
             connection.execute(update(account_feed).values(pruned_up_to=59_999))
-        with pytest.raises(grpc.RpcError) as told:
+        with pytest.raises(grpc.RpcError) as refused:
             watch.changes(60_000)
-    assert reason_of(told.value) == "FEED_PRUNED"
+    assert reason_of(refused.value) == "FEED_PRUNED"
 
 
 def test_a_negative_sequence_is_bad_input(callers: Callers) -> None:

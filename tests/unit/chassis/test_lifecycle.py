@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 class World:
-    """Parts and a server that write down what is done with them, and raise where they are told to."""
+    """Parts and a server that record calls, and raise where configured."""
 
     def __init__(self) -> None:
         self.done: list[str] = []

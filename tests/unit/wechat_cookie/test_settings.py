@@ -70,10 +70,10 @@ def test_a_bad_setting_stops_the_start_and_is_named(
     with pytest.raises(SystemExit) as stopped:
         load(WeChatCookieSettings)
     assert stopped.value.code == 2
-    told = capsys.readouterr().err
-    assert f"bad setting {name}" in told
-    assert "canary" not in told
-    assert KEY not in told
+    errors = capsys.readouterr().err
+    assert f"bad setting {name}" in errors
+    assert "canary" not in errors
+    assert KEY not in errors
 
 
 def test_no_secret_shows_in_the_settings_repr(environment: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Whether the account that started a login, or watches it, still has access."""
+"""Checks whether the account that started a login, or watches it, still has access."""
 
 import datetime
 from dataclasses import replace
@@ -15,9 +15,10 @@ def account_end(owner: Principal) -> datetime.datetime | None:
 
 
 def holds(tokens_valid_after: int | None, owner: Principal | None, now: datetime.datetime) -> bool:
-    """Whether a caller still has access at `now`; its token was valid when the account had `tokens_valid_after`.
+    """Returns whether a caller still has access at `now`.
 
-    `owner` is the current account, or None if it was deleted.
+    `tokens_valid_after` is the account's value when the token was verified, `owner` the current account, or None
+    if it was deleted.
     """
     if owner is None or not owner.has_access(now):
         return False
@@ -28,7 +29,7 @@ def holds(tokens_valid_after: int | None, owner: Principal | None, now: datetime
 
 
 def state_holds(state: LoginState, owner: Principal | None, now: datetime.datetime) -> bool:
-    """Whether the account that started the login still has the access with which it was started."""
+    """Returns whether the account that started the login still has the access that it had then."""
     return holds(state.tokens_valid_after, owner, now)
 
 

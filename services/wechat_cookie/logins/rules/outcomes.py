@@ -32,4 +32,4 @@ class Faulted:
 
 
 Outcome = QrFetched | Ask | ApprovalOutcome | FinishedLogin | Described | MpError | Faulted
-"""What the client gives or raises, and what is put together from several of its answers."""
+"""The result of an exchange: what the client returns or raises, or a combination of several answers."""

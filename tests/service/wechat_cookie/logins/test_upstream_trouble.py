@@ -42,8 +42,8 @@ def test_a_long_run_of_failures_is_told_and_so_is_its_end(cluster: Cluster, phon
     qr = story.until_qr()
     story.until_stage("waiting_for_scan")
     phone.add_fault(Fault(ASK, "drop"))
-    told = story.until_stage("waiting_for_scan").progress
-    assert "连接不上" in told.message
+    progress = story.until_stage("waiting_for_scan").progress
+    assert "连接不上" in progress.message
     phone.clear_faults()
     assert "扫描二维码" in story.until_stage("waiting_for_scan").progress.message
     phone.scan_and_confirm(qr.url)

@@ -50,9 +50,9 @@ def make_client() -> Iterator[MakeClient]:
     with ExitStack() as stack:
 
         def make(base_url: str, ca_file: str | None = None, **settings: Any) -> MpClient:
-            patience = {"connect_timeout": 5.0, "read_timeout": 5.0, "exchange_timeout": 8.0, **settings}
-            told = MpSettings(base_url=base_url, ca_file=Path(ca_file) if ca_file else None, **patience)
-            return stack.enter_context(MpClient(told, time.time, random.Random(1)))
+            values = {"connect_timeout": 5.0, "read_timeout": 5.0, "exchange_timeout": 8.0, **settings}
+            mp_settings = MpSettings(base_url=base_url, ca_file=Path(ca_file) if ca_file else None, **values)
+            return stack.enter_context(MpClient(mp_settings, time.time, random.Random(1)))
 
         yield make
 

@@ -1,4 +1,4 @@
-"""A whole login against the emulator, and every answer of each step told apart."""
+"""A whole login against the emulator, and every answer of each step distinguished."""
 
 import time
 import urllib.parse

@@ -39,10 +39,10 @@ def test_a_failing_poll_slows_down_and_tells_nobody(error: errors.MpError) -> No
 def test_a_long_run_of_failures_is_told_once_and_so_is_its_end() -> None:
     state = waiting(failing_since=NOW, claim_seconds=LIMITS.slowest_poll_seconds)
     assert rules.after(state, UNREACHABLE, later(59), LIMITS) is None
-    told = applied(state, UNREACHABLE, later(60))
-    assert told.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.HARD_TO_REACH),)
-    assert rules.after(told.state, UNREACHABLE, later(200), LIMITS) is None
-    back = applied(told.state, ask(0), later(201))
+    reported = applied(state, UNREACHABLE, later(60))
+    assert reported.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.HARD_TO_REACH),)
+    assert rules.after(reported.state, UNREACHABLE, later(200), LIMITS) is None
+    back = applied(reported.state, ask(0), later(201))
     assert back.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.STAGES[Stage.WAITING_FOR_SCAN]),)
     assert (back.state.failing_since, back.state.failure_told) == (None, False)
     assert back.state.claim_seconds == LIMITS.poll_seconds

@@ -12,7 +12,7 @@ from services.wechat_cookie.mp.resolver import Resolver
 
 
 class HangingLookups:
-    """A getaddrinfo that answers only when told to."""
+    """A getaddrinfo that answers only when released."""
 
     def __init__(self) -> None:
         self.release = threading.Event()
