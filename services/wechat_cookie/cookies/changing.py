@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Connection, bindparam, select, update
 
 from services.wechat_cookie.cookies import owners, pending_logouts
-from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import CookieNotFoundError
 from services.wechat_cookie.cookies.tables import cookies
 
@@ -28,9 +28,9 @@ def make_current(
     if found is None:
         raise CookieNotFoundError
     if found.is_current:
-        return cookie_of(found), False
+        return Cookie(*found), False
     owners.choose_none(connection, owner_id)
-    return cookie_of(connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one()), True
+    return Cookie(*connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one()), True
 
 
 def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:

@@ -3,9 +3,6 @@
 import datetime
 import uuid
 from dataclasses import dataclass, field, fields
-from typing import Any
-
-from sqlalchemy import Row
 
 from services.wechat_cookie.cookies.tables import cookies
 
@@ -40,8 +37,3 @@ class Cookie:
 
 # The columns of a Cookie, without the jar and the avatar's bytes, which are large and rarely needed.
 COLUMNS = tuple(cookies.c[one.name] for one in fields(Cookie))
-
-
-def cookie_of(row: Row[*tuple[Any, ...]]) -> Cookie:
-    """Returns the cookie in a row of COLUMNS."""
-    return Cookie(*row)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database
-from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import (
     CookieNotFoundError,
     CookieUnusableError,
@@ -127,7 +127,7 @@ def _find(connection: Connection, owner_id: uuid.UUID, token: str | None, now: d
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise CookieNotFoundError
-    return cookie_of(row)
+    return Cookie(*row)
 
 
 def _record(acquisition: Acquisition, acquirer: Acquirer, now: datetime.datetime) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BindParameter, Connection, bindparam, select, text, update
 
-from services.wechat_cookie.cookies.tables import cookies
+from services.wechat_cookie.cookies.tables import cookies, deleted_owners
 
 # The channel that notifies every replica of a change of the cookie with the token in the payload.
 CHANNEL = "cookies_changed"
@@ -16,6 +16,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 1))")
 _NOTIFY = text("SELECT pg_notify(:channel, token) FROM unnest(CAST(:tokens AS text[])) AS token")
 
 _OWNER: BindParameter[uuid.UUID] = bindparam("owner")
+_DELETED = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == _OWNER)
 _CURRENT = select(cookies.c.id).where(cookies.c.owner_id == _OWNER, cookies.c.is_current)
 _NEWEST = (
     select(cookies.c.id)
@@ -36,6 +37,11 @@ _CHOOSE_NONE = (
 def lock(connection: Connection, owner_id: uuid.UUID) -> None:
     """Locks the owner's cookies against changes by other transactions until the end of this one."""
     connection.execute(_LOCK, {"owner": str(owner_id)})
+
+
+def is_deleted(connection: Connection, owner_id: uuid.UUID) -> bool:
+    """Returns whether the owner's account was deleted. Under the owner's lock this does not change."""
+    return connection.execute(_DELETED, {"owner": owner_id}).first() is not None
 
 
 def ensure_current(connection: Connection, owner_id: uuid.UUID) -> None:

@@ -5,6 +5,7 @@ import uuid
 
 from sqlalchemy import Connection, DateTime, Integer, Interval, bindparam, cast, func, select, update
 
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import AcquisitionNotFoundError
 from services.wechat_cookie.cookies.tables import acquisitions, cookies
 
@@ -19,7 +20,7 @@ _FIRST_REPORT = (
     .returning(acquisitions.c.cookie_id, acquisitions.c.acquired_time)
 )
 _COOKIE_OF = select(acquisitions.c.cookie_id).where(acquisitions.c.id == bindparam("acquisition"))
-_HEALTH = select(cookies.c.health, cookies.c.cooling_until).where(cookies.c.id == bindparam("cookie"))
+_REPORTED = select(*COLUMNS).where(cookies.c.id == bindparam("cookie"))
 
 # By id, not by token: a cookie that has replaced this one is another session.
 _THE_COOKIE = cookies.c.id == bindparam("cookie")
@@ -68,8 +69,5 @@ def report(connection: Connection, acquisition_id: uuid.UUID, outcome: str, now:
             connection.execute(_EFFECTS[outcome], known)
     if cookie_id is None:
         raise AcquisitionNotFoundError
-    health = connection.execute(_HEALTH, {"cookie": cookie_id}).one_or_none()
-    if health is None:
-        return "dead"
-    cooled_down = health.cooling_until is not None and health.cooling_until <= now
-    return "ok" if cooled_down else str(health.health)
+    row = connection.execute(_REPORTED, {"cookie": cookie_id}).one_or_none()
+    return "dead" if row is None else Cookie(*row).health_at(now)

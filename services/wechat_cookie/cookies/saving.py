@@ -4,13 +4,13 @@ import datetime
 import uuid
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, delete, exc, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exc, insert, or_, update
 
 from services.chassis.postgres.database import constraint_of
 from services.wechat_cookie.cookies import owners
-from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie, cookie_of
+from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
-from services.wechat_cookie.cookies.tables import cookies, deleted_owners
+from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.images import Image
 from services.wechat_cookie.vault import Vault
@@ -57,8 +57,7 @@ def save(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
     Raises OwnedByAnotherAccountError or OwnerDeletedError; the transaction is then unchanged and can continue.
     """
     owners.lock(connection, new.owner_id)
-    gone = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == new.owner_id)
-    if connection.execute(gone).first() is not None:
+    if owners.is_deleted(connection, new.owner_id):
         raise OwnerDeletedError
     try:
         with connection.begin_nested():
@@ -95,7 +94,7 @@ def complete(
     row = connection.execute(statement, {"cookie": cookie_id}).one_or_none()
     if row is None:
         return None
-    cookie = cookie_of(row)
+    cookie = Cookie(*row)
     owners.announce(connection, [cookie.token])
     return cookie
 
@@ -118,6 +117,6 @@ def _replace(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
         "jar": vault.encrypt(new.jar.to_json().encode()),
         "revision": (new.created_time - _EPOCH) // _MICROSECOND,
     }
-    cookie = cookie_of(connection.execute(_INSERT, values).one())
+    cookie = Cookie(*connection.execute(_INSERT, values).one())
     owners.announce(connection, sorted(changed))
     return cookie

@@ -16,8 +16,8 @@ from services.chassis.identity.principals import Principal, TokenRevokedError
 from services.chassis.postgres.database import Database
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS as COOKIE_COLUMNS
-from services.wechat_cookie.cookies.cookie import Cookie, cookie_of
-from services.wechat_cookie.cookies.tables import cookies, deleted_owners
+from services.wechat_cookie.cookies.cookie import Cookie
+from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.logins.errors import LoginNotFoundError, TooManyLoginsError
 from services.wechat_cookie.logins.rules import access, rules
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
@@ -46,7 +46,6 @@ def _visible() -> ColumnElement[bool]:
 
 
 _COUNT = select(func.count()).where(logins.c.owner_id == bindparam("owner"), logins.c.ended_at.is_(None))
-_IS_DELETED = select(deleted_owners.c.owner_id).where(deleted_owners.c.owner_id == bindparam("owner"))
 _VIEW = select(
     logins.c.stage,
     logins.c.message,
@@ -160,7 +159,7 @@ class AccountLogins:
         )
         with self._database.transaction() as connection:
             owners.lock(connection, owner_id)
-            if connection.execute(_IS_DELETED, {"owner": owner_id}).first() is not None:
+            if owners.is_deleted(connection, owner_id):
                 raise TokenRevokedError
             running = connection.execute(_COUNT, {"owner": owner_id}).scalar_one()
             if running >= self._limits.most_per_account:
@@ -186,7 +185,7 @@ class AccountLogins:
             message=row.message,
             reason=Reason(row.reason) if row.reason else None,
             qr_image=row.qr_image if stage in _SHOWING_QR else None,
-            cookie=None if cookie is None else cookie_of(cookie),
+            cookie=None if cookie is None else Cookie(*cookie),
         )
 
     @contextmanager
