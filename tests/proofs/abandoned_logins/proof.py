@@ -16,7 +16,7 @@ from tests.support.ready_accounts import ReadyAccount
 from tests.support.waiting import wait_until
 
 # The sweep comes every ten seconds, and idle threads and connections go within a minute or so.
-PATIENCE_SECONDS = 150.0
+TIMEOUT_SECONDS = 150.0
 # Longer than from one poll of a login to the next.
 QUIET_SECONDS = 6.0
 # Rows that are kept for ten minutes, and logins unused for two, are made that old.
@@ -63,8 +63,8 @@ def _settled(stack: LocalStack, phone: EmulatorControl, before: Footprint | None
                 database.execute(statement)
         return footprint(stack, phone).logins == 0
 
-    wait_until(rows_are_gone, "the logins have ended and their rows are gone", PATIENCE_SECONDS)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    wait_until(rows_are_gone, "the logins have ended and their rows are gone", TIMEOUT_SECONDS)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     last, since = footprint(stack, phone), time.monotonic()
     while True:
         time.sleep(0.5)

@@ -31,12 +31,12 @@ def main() -> int:
         chaos(Path(folder) / "state", REPLICAS) as running,
     ):
         say("two replicas of each service, PostgreSQL, Envoy and an emulated WeChat are up")
-        running.disturbed(planned, seconds=arguments.seconds, seed=arguments.seed, tell=say)
+        running.disturbed(planned, seconds=arguments.seconds, seed=arguments.seed, report=say)
         say("everything that was disturbed is made good; waiting for rest")
         running.rest(say)
         found = running.check()
-        tell_what_was_done(running, planned)
-        tell_violations(found, running)
+        print_counts(running, planned)
+        print_violations(found, running)
         if found or arguments.fault is None:
             say(f"{len(found)} violations; repeat with SEED={arguments.seed} SECONDS={arguments.seconds:.0f}")
             return 1 if found else 0
@@ -51,11 +51,11 @@ def show_fault(running: Chaos, name: str) -> int:
         say(f"the run left nothing to spoil for {name}")
         return 1
     say(f"with {name} spoilt on purpose:")
-    tell_violations(found, running)
+    print_violations(found, running)
     return 0 if {violation.invariant for violation in found} == {name} else 1
 
 
-def tell_what_was_done(running: Chaos, planned: list[Disturbance]) -> None:
+def print_counts(running: Chaos, planned: list[Disturbance]) -> None:
     """Disturbances and calls, in counts."""
     record = running.record
     for (kind, target), count in sorted(Counter((str(one.kind), one.target) for one in planned).items()):
@@ -74,7 +74,7 @@ def tell_what_was_done(running: Chaos, planned: list[Disturbance]) -> None:
     )
 
 
-def tell_violations(found: list[Violation], running: Chaos) -> None:
+def print_violations(found: list[Violation], running: Chaos) -> None:
     """Each invariant with what it found."""
     counts = Counter(violation.invariant for violation in found)
     for name in INVARIANTS:

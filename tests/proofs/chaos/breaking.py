@@ -183,7 +183,7 @@ BREAKS: Mapping[str, Break] = {
                 SELECT account_id FROM account_changes WHERE kind = 'changed'
                 GROUP BY account_id HAVING count(*) > 1 LIMIT 1))""",
     ),
-    "feed-tells-every-account": _sql(
+    "feed-has-every-account": _sql(
         "identity",
         """UPDATE account_changes SET kind = 'deleted'
         WHERE sequence = (SELECT max(sequence) FROM account_changes WHERE kind = 'changed'

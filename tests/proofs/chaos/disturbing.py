@@ -22,9 +22,9 @@ DELAY_SECONDS = 3.0
 class Disturbances:
     """The disturbances of one run. Those of one process wait for each other."""
 
-    def __init__(self, stack: LocalStack, tell: Callable[[str], None]) -> None:
+    def __init__(self, stack: LocalStack, report: Callable[[str], None]) -> None:
         self._stack = stack
-        self._tell = tell
+        self._report = report
         self._turn: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.carried_out = 0
 
@@ -35,7 +35,7 @@ class Disturbances:
             running: list[Future[str | None]] = []
             for disturbance in planned:
                 pause.wait(max(0.0, began + disturbance.at - time.monotonic()))
-                self._tell(str(disturbance))
+                self._report(str(disturbance))
                 running.append(pool.submit(self._carry_out, disturbance))
             return [failure for one in running if (failure := one.result()) is not None]
 

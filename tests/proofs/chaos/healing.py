@@ -28,16 +28,16 @@ def revive(stack: LocalStack, record: Record) -> None:
                 record.deaths.append(f"{name} did not come back: {error}")
 
 
-def wait_for_rest(stack: LocalStack, admin: GatewayCaller, tell: Callable[[str], None]) -> None:
+def wait_for_rest(stack: LocalStack, admin: GatewayCaller, report: Callable[[str], None]) -> None:
     """Returns once nothing is under way, or after REST_SECONDS: then the invariants say what still is."""
     wait_until_served(admin)
     began = time.monotonic()
     while moving := _what_moves(stack):
         if time.monotonic() - began > REST_SECONDS:
-            tell(f"not at rest after {REST_SECONDS:.0f} s: {', '.join(moving)}")
+            report(f"not at rest after {REST_SECONDS:.0f} s: {', '.join(moving)}")
             return
         time.sleep(LOOK_SECONDS)
-    tell(f"at rest after {time.monotonic() - began:.1f} s")
+    report(f"at rest after {time.monotonic() - began:.1f} s")
 
 
 def _what_moves(stack: LocalStack) -> list[str]:

@@ -1,4 +1,4 @@
-"""What callers did and what they were told: the model that databases and folders are held against."""
+"""What callers did and how they were answered: the model that databases and folders are compared with."""
 
 import copy
 import threading
@@ -50,7 +50,7 @@ class AccountRecord:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     # By the cookie's token: whether it is there.
     cookies: dict[str, Outcome] = field(default_factory=dict)
-    # The official accounts' names by the cookie's token, where WeChat told them.
+    # The official accounts' names by the cookie's token, where WeChat gave them.
     names: dict[str, str] = field(default_factory=dict)
     logins: list[WatchedLogin] = field(default_factory=list)
 
@@ -95,9 +95,9 @@ class Record:
     # By code: whether it is there.
     codes: dict[str, Outcome] = field(default_factory=dict)
     acquisitions: list[Acquisition] = field(default_factory=list)
-    # What was seen at once and should not have been.
+    # Wrong answers that callers noticed during the run.
     sightings: list[str] = field(default_factory=list)
-    # Processes that ended without being told to.
+    # Processes that ended although nothing ended them.
     deaths: list[str] = field(default_factory=list)
     calls: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -44,21 +44,21 @@ class Chaos:
             load.join_members()
 
     def disturbed(
-        self, planned: list[Disturbance], *, seconds: float, seed: int, tell: Callable[[str], None]
+        self, planned: list[Disturbance], *, seconds: float, seed: int, report: Callable[[str], None]
     ) -> None:
         """Runs the load for `seconds` while the disturbances happen, and makes those good again."""
         began = time.monotonic()
         with self._load(MEMBERS, seed):
-            self.record.deaths += Disturbances(self.stack, tell).run(planned)
+            self.record.deaths += Disturbances(self.stack, report).run(planned)
             threading.Event().wait(max(0.0, began + seconds - time.monotonic()))
 
-    def rest(self, tell: Callable[[str], None]) -> None:
+    def rest(self, report: Callable[[str], None]) -> None:
         """Starts what died and waits until nothing is under way."""
         revive(self.stack, self.record)
-        wait_for_rest(self.stack, self.admin, tell)
+        wait_for_rest(self.stack, self.admin, report)
 
     def check(self) -> list[Violation]:
-        """Holds what is there against what was told."""
+        """Compares what is stored with the answers that callers got."""
         with open_databases(self.stack) as databases:
             return violations(observe(databases, self.stack.static_directory), self.record)
 

@@ -1,6 +1,6 @@
 """A stack whose parts the tests of this folder kill: two replicas of WeChatCookie, and an emulated WeChat.
 
-Every test leaves all parts running. The services' jobs are as impatient as in production.
+Every test leaves all parts running. The services' jobs have the delays of production.
 """
 
 import secrets

@@ -40,7 +40,7 @@ class Redemption:
 
     @classmethod
     def send(cls, stack: LocalStack, account: ReadyAccount, code: str) -> Self:
-        """The account sends its call; returns at once."""
+        """Sends the account's call; does not wait for the answer."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="redeeming")
         return cls(stack, account, code, pool, pool.submit(redeem, stack, account, code))
 

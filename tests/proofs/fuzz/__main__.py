@@ -20,7 +20,7 @@ from tests.support.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
 
-def tell(calls: int) -> None:
+def report(calls: int) -> None:
     """A line now and then, for the person who waits."""
     if calls % 1000 == 0:
         print(f"{calls} calls", flush=True)
@@ -57,7 +57,7 @@ def main() -> int:
             campaign(stack, people) as fuzz,
         ):
             start = time.monotonic()
-            fuzz.tell = tell
+            fuzz.report = report
             try:
                 fuzz.run(arguments.calls, arguments.seed)
             except FuzzFoundError as found:

@@ -48,7 +48,7 @@ class Campaign:
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     failure: Exception | None = None
-    tell: Callable[[int], None] = lambda _calls: None
+    report: Callable[[int], None] = lambda _calls: None
 
     def run(self, count: int, seed_number: int) -> None:
         """Makes `count` calls. Raises FuzzFoundError for the first bad one."""
@@ -92,7 +92,7 @@ class Campaign:
 
     def _judge(self, method: MethodDescriptor, outcome: Outcome, before: Mapping[str, str] | None) -> None:
         self.calls += 1
-        self.tell(self.calls)
+        self.report(self.calls)
         self.outcomes["refused" if outcome.refused else "answered"] += 1
         if outcome.problem is not None:
             raise FuzzFoundError(f"{method.name}: {outcome.problem}")

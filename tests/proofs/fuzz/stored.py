@@ -21,7 +21,7 @@ NOT_COMPARED = {
     "feed_cursor",
 }
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^procrastinate_'"
-# Most jobs wait for the case that what was done at once was not done: those that are not due change nothing.
+# Most jobs wait for the case that the call itself failed: those that are not due change nothing.
 UNFINISHED_JOBS = """
     SELECT count(*) FROM procrastinate_jobs
     WHERE status = 'doing' OR (status = 'todo' AND coalesce(scheduled_at, now()) <= now())

@@ -22,7 +22,7 @@ AWAY = (0.2, 1.5)
 SCANNING = (0.0, 1.5)
 CONFIRMING = (0.2, 2.5)
 # Upper limit of waiting: leases of dead replicas run out in less than half a minute.
-PATIENCE_SECONDS = 150.0
+LOGIN_TIMEOUT_SECONDS = 150.0
 EVENTS = "SELECT sequence, kind FROM login_events WHERE login_id = %s ORDER BY sequence"
 COOKIE = "SELECT owner_id::text FROM cookies WHERE token = %s"
 
@@ -58,7 +58,7 @@ def survive(stack: LocalStack, owners: list[ReadyAccount], seed: int, kills: int
     with PhoneHands(emulator) as hands:
         people = [_Person(hands, chance.uniform(*SCANNING), chance.uniform(*CONFIRMING)) for _ in owners]
         watchers = [
-            LoginWatcher(stack.gateway_url, owner.token, person, PATIENCE_SECONDS)
+            LoginWatcher(stack.gateway_url, owner.token, person, LOGIN_TIMEOUT_SECONDS)
             for owner, person in zip(owners, people, strict=True)
         ]
         for watcher in watchers:

@@ -1,4 +1,4 @@
-"""`make prove-single-redeem`: 256 accounts race for one code, over gRPC and REST at once; exactly one gets it."""
+"""`make prove-single-redeem`: 256 accounts race for one code, over gRPC and REST; exactly one gets it."""
 
 import argparse
 import secrets

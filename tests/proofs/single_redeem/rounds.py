@@ -1,4 +1,4 @@
-"""Rounds of the race against one stack, over gRPC and REST at once."""
+"""Rounds of the race against one stack, over gRPC and REST at the same time."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The invariants: each compares what is there with what callers were told, and names every violation.
+"""The invariants: each compares what is stored with the answers that callers got, and names every violation.
 
 A module holds those of one subject. Each violation belongs to one invariant only: the report says what broke.
 """
@@ -24,7 +24,7 @@ INVARIANTS: Mapping[str, Invariant] = {
     "refused-calls-change-nothing": accounts.refused_calls_change_nothing,
     "nothing-of-deleted-accounts": accounts.nothing_of_deleted_accounts,
     "feed-gap-free": feed.feed_gap_free,
-    "feed-tells-every-account": feed.feed_tells_every_account,
+    "feed-has-every-account": feed.feed_has_every_account,
     "subscribers-at-the-head": feed.subscribers_at_the_head,
     "logins-end-once": logins.logins_end_once,
     "login-events-gap-free": logins.login_events_gap_free,

@@ -11,7 +11,7 @@ from tests.proofs.chaos.record import Outcome, Record
 
 
 def code_applied_once(observation: Observation, record: Record) -> Iterator[str]:
-    """No code was redeemed twice, no two accounts carry it, and no two callers were told that they have it."""
+    """No code was redeemed twice, no two accounts carry it, and no two callers got it acknowledged."""
     for claim in observation.rows["claims"]:
         if claim.held > 1:
             yield f"code {claim.code_id} was redeemed {claim.held} times"
@@ -110,9 +110,9 @@ def acknowledged_activations_are_there(observation: Observation, record: Record)
             [(account_id, expired_time)] = answers
             memory = applied.get(code)
             if memory is None or memory.account_id != account_id:
-                yield f"account {account_id} was told that it has a code, and has not"
+                yield f"account {account_id} got a code acknowledged that it does not have"
             elif memory.expired_time != datetime.datetime.fromisoformat(expired_time):
-                yield f"account {account_id} was told another end of its days"
+                yield f"account {account_id} was answered another expiry"
 
 
 def _stored(time: datetime.datetime | None) -> str | None:

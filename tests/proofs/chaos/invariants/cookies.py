@@ -13,7 +13,7 @@ PRIVATE_FILE = 0o600
 
 
 def acknowledged_cookies_are_there(observation: Observation, record: Record) -> Iterator[str]:
-    """A cookie that its owner was told of is the owner's; a deleted or replaced one is gone."""
+    """A cookie that was acknowledged is its owner's; a deleted or replaced one is gone."""
     owners = {cookie.token: cookie.owner_id for cookie in observation.rows["cookies"]}
     for account in record.accounts.values():
         for token, there in account.cookies.items():

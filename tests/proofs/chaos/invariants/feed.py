@@ -1,4 +1,4 @@
-"""The account feed: without gaps, telling of every account, and followed to its head."""
+"""The account feed: without gaps, with every account, and followed to its head."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def feed_gap_free(observation: Observation, _record: Record) -> Iterator[str]:
         yield f"the feed has changes up to {sequences[-1]} and says {feed.sequence}"
 
 
-def feed_tells_every_account(observation: Observation, record: Record) -> Iterator[str]:
+def feed_has_every_account(observation: Observation, record: Record) -> Iterator[str]:
     """Each account's first change is there, and its deletion once, as its last."""
     kinds: defaultdict[str, list[str]] = defaultdict(list)
     for change in observation.rows["changes"]:
@@ -26,7 +26,7 @@ def feed_tells_every_account(observation: Observation, record: Record) -> Iterat
     accounts = observation.by("accounts", "id")
     for account_id in accounts:
         if not kinds[account_id] or "deleted" in kinds[account_id]:
-            yield f"the feed tells {kinds[account_id]} of account {account_id}, which exists"
+            yield f"the feed has {kinds[account_id]} of account {account_id}, which exists"
     for known in record.accounts.values():
         if known.exists is Outcome.NO and known.id not in accounts:
             announced = kinds[known.id]

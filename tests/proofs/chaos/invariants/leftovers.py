@@ -24,5 +24,5 @@ def no_process_died_by_itself(_observation: Observation, record: Record) -> Iter
 
 
 def callers_see_what_they_did(_observation: Observation, record: Record) -> Iterator[str]:
-    """What callers were shown right after their calls fitted what they had been told."""
+    """No caller noticed a wrong answer during the run."""
     yield from record.sightings

@@ -25,7 +25,7 @@ def logins_end_once(observation: Observation, _record: Record) -> Iterator[str]:
         if login.ended_at is None:
             yield f"login {login.id[:8]} still runs, {login.stage}"
         elif ends != ["success" if login.stage == "succeeded" else "failure"]:
-            yield f"login {login.id[:8]} is {login.stage} and has told {ends}"
+            yield f"login {login.id[:8]} is {login.stage} and has the ends {ends}"
 
 
 def login_events_gap_free(observation: Observation, _record: Record) -> Iterator[str]:

@@ -16,7 +16,7 @@ REFUSALS = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDI
 
 
 def collect(record: Record, channel: grpc.Channel, chance: random.Random, stopping: threading.Event) -> None:
-    """Acquires cookies of owners who have some, and reports how they fared, until told to stop."""
+    """Acquires cookies of owners that have some and reports their outcomes, until `stopping` is set."""
     stub = pb_grpc.WeChatCookieServiceStub(channel)
     while not stopping.wait(PAUSE_SECONDS):
         owners = record.owners()

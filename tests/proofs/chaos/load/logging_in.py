@@ -9,7 +9,7 @@ from tests.support.gateway_calls import GatewayCaller
 from tests.support.login_watchers import LoginWatcher, WatchedLogin
 from tests.support.phone_hands import PhoneHands
 
-PATIENCE_SECONDS = 40.0
+LOGIN_TIMEOUT_SECONDS = 40.0
 SCAN_SECONDS = (0.0, 1.5)
 CONFIRM_SECONDS = (0.2, 1.5)
 
@@ -38,7 +38,7 @@ class LoggingIn:
         """One login to its end, or to where the plan leaves it; all that it may have changed is recorded."""
         again = self._official_account(account, chance)
         person = _Person(self._hands, plan, chance, again)
-        watcher = LoginWatcher(self._gateway_url, account.token, person, PATIENCE_SECONDS)
+        watcher = LoginWatcher(self._gateway_url, account.token, person, LOGIN_TIMEOUT_SECONDS)
         person.leave = watcher.leave
         watcher.start()
         login = watcher.join()

@@ -14,7 +14,7 @@ from tests.support.ready_accounts import ReadyAccounts
 
 REGISTERING = 0.1
 SEVERAL = 3
-# Within this time all replicas of all services have heard that a token was ended.
+# Within this time all replicas of all services know that a token was ended.
 REVOCATION_SECONDS = 1.0
 
 
@@ -132,7 +132,7 @@ class Member:
         self._logging_in.run(account, self._caller, self._chance, chosen)
 
     def look(self, account: AccountRecord) -> None:
-        """What the owner was told before must be what the owner is shown now."""
+        """Checks that the owner is shown what earlier answers said."""
         me = self._caller.get("/auth/me")
         self._record.count("look", outcome_of(me))
         if me.reason.startswith("TOKEN_"):

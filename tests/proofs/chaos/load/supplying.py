@@ -63,7 +63,7 @@ class CodeSupply:
                 self._given.remove(code)
 
     def refill(self, admin: GatewayCaller, stopping: threading.Event) -> None:
-        """Keeps some codes ready until told to stop, and then brings the last batch to its answer."""
+        """Keeps some codes ready until `stopping` is set, and repeats the last batch until it is answered."""
         while not stopping.is_set():
             if len(self._fresh) < LOW:
                 self._make(admin)
