@@ -71,7 +71,7 @@ class LoadConnection:
 
     @property
     def answering(self) -> int:
-        """The number of calls whose answer has begun but not ended."""
+        """The number of calls whose answer has started but not ended."""
         return sum(stream.has_body for stream in self._streams.values())
 
     def close(self) -> None:

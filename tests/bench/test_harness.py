@@ -91,8 +91,8 @@ def test_the_report_tells_ratio_target_and_whether_it_is_met(tmp_path: Path) -> 
         Result(6, "slow", 300, 100, "ms", at_most(4)),
         Result(12, "alone", 7, None, "s", at_most(6)),
     ]
-    begun = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    report = Report(results, {"Python": "3"}, {"cores": 2, "memory_mib": 1}, "abc", begun, 9)
+    start = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    report = Report(results, {"Python": "3"}, {"cores": 2, "memory_mib": 1}, "abc", start, 9)
     page = report.write(tmp_path)
     assert page.read_text().splitlines()[4:9] == report.table().splitlines()
     assert [line.split("|")[5:8] for line in report.table().splitlines()[2:]] == [

@@ -159,7 +159,7 @@ def test_services_are_found_by_name(start_gateway: StartGateway, services: Mappi
 def test_a_call_of_some_seconds_is_answered_although_its_replica_stops(
     start_gateway: StartGateway, start_service: StartService, services: Mapping[str, StandIn]
 ) -> None:
-    """Nothing repeats a Login: a replica that stops has to wait for those that it has begun."""
+    """A Login is not retried: a replica that stops has to wait for those in progress."""
     stopping = start_service("identity")
     gateway = start_gateway(behind={**services, "identity": stopping})
     begun, ended_early = threading.Event(), threading.Event()

@@ -69,7 +69,7 @@ class AuditReader:
     keep: datetime.timedelta
     now: Callable[[], datetime.datetime]
     emails: Emails
-    # Returns a seal of which this replica knows that it is no longer in the log; see Sealer.lost.
+    # Returns a seal that this replica has seen and that is no longer in the log; see Sealer.lost.
     lost: Callable[[], Anchor | None] = lambda: None
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:

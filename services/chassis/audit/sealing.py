@@ -71,7 +71,7 @@ class Sealer:
         self._keep = keep
         self._now = now
         self._refused = 0
-        # The newest seal that this replica knows of. Without it, entries that were made unsealed again, in order to
+        # The newest seal that this replica has seen. Without it, entries that were made unsealed again, in order to
         # remove one before them, would be sealed as if they were new.
         self._known: Anchor | None = None
         self._lost: Anchor | None = None

@@ -111,7 +111,7 @@ class _Person:
 
 
 def _kill_one(stack: LocalStack, chance: random.Random, survival: Survival) -> None:
-    """Kills the replica whose turn it is, some time after the taps have begun, and starts it again."""
+    """Kills the replica whose turn it is, some time after the taps have started, and starts it again."""
     pause = threading.Event()
     pause.wait(chance.uniform(*BETWEEN_KILLS))
     name = REPLICAS[survival.kills % 2]
