@@ -10,8 +10,8 @@ NOWHERE = "nowhere"
 def reset_broken_streams() -> Config:
     """Returns the filter, disabled unless a route enables it. It must come before the transcoder.
 
-    Once the body has started, the transcoder ignores the grpc-status of the trailers and ends the body regularly. No
-    filter of Envoy can be configured to reset a stream, but Envoy resets a stream whose filter fails after the
+    Once the body has started, the transcoder ignores the grpc-status of the trailers and ends the body regularly.
+    No filter of Envoy can be configured to reset a stream, but Envoy resets a stream whose filter fails after the
     headers were sent: this one sends the trailers of a failed stream to an external processor that does not exist.
     """
     processor = extension(

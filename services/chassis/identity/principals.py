@@ -157,7 +157,7 @@ class CachingAuthenticator:
         """Invalidates answers about the account that are older than its change at `sequence`."""
         with self._lock:
             if len(self._changed) >= self._capacity:
-                # What is no longer known of single accounts counts for all of them.
+                # Values no longer kept for single accounts count for all of them.
                 self._floor = max(self._floor, *self._changed.values())
                 self._changed.clear()
             self._changed[account_id] = max(sequence, self._changed.get(account_id, 0))
