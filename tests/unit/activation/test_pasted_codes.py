@@ -3,7 +3,7 @@
 import pytest
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
-from services.activation.api.requests import LONGEST_PASTED_CODE, CodeValues, UpdateCodeValues
+from services.activation.api.requests import CodeValues, UpdateCodeValues
 from services.chassis.errors import InvalidArgumentError
 from services.chassis.validation import parse
 
@@ -21,8 +21,12 @@ def test_blanks_marks_and_dashes_are_taken_out(character: str) -> None:
 
 @pytest.mark.parametrize(
     "pasted",
-    ["", "-" * 32, CODE[:-1] + " ", CODE + "0", CODE[:-1] + "_", CODE + " " * (LONGEST_PASTED_CODE - 31)],
+    ["", "-" * 32, CODE[:-1] + " ", CODE + "0", CODE[:-1] + "_", CODE.ljust(201)],
 )
 def test_what_else_is_no_code_is_refused(pasted: str) -> None:
     with pytest.raises(InvalidArgumentError):
         parse(CodeValues, pb.ActivateRequest(activation_code=pasted))
+
+
+def test_200_characters_are_the_longest_that_is_read_as_a_code() -> None:
+    assert parse(CodeValues, pb.ActivateRequest(activation_code=CODE.ljust(200))).activation_code == CODE

@@ -78,6 +78,32 @@ def test_a_bad_setting_stops_the_start_and_is_named_and_never_repeated(
     assert len(value) < 7 or value not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", 1, 525_600),
+        ("ACCOUNT_FEED_KEEP_HOURS", 1, 8760),
+        ("MAX_STREAMS", 1, 20_000),
+        ("HASHING_THREADS", 1, 256),
+        ("HASHING_QUEUE", 1, 4000),
+        ("HASHING_QUEUE_PER_NETWORK", 1, 1000),
+        ("SIGN_IN_LIMIT_PER_ACCOUNT", 1, 1000),
+        ("SIGN_IN_LIMIT_UNKNOWN_NETWORKS", 1, 100_000),
+        ("SIGN_IN_LIMIT_PER_ADDRESS", 1, 100_000),
+        ("SIGN_INS_PER_ACCOUNT", 1, 100_000),
+        ("REGISTRATION_LIMIT_PER_ADDRESS", 1, 1_000_000),
+    ],
+)
+def test_a_number_has_bounds(monkeypatch: pytest.MonkeyPatch, name: str, least: int, most: int) -> None:
+    for taken in (least, most):
+        monkeypatch.setenv(name, str(taken))
+        assert getattr(load(IdentitySettings), name.lower()) == taken
+    for refused in (least - 1, most + 1):
+        monkeypatch.setenv(name, str(refused))
+        with pytest.raises(SystemExit):
+            load(IdentitySettings)
+
+
 def test_a_missing_secret_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -289,7 +289,7 @@ def test_a_step_that_was_begun_too_often_is_not_begun_again() -> None:
 def test_a_step_that_is_postponed_is_not_counted() -> None:
     state = rules.postponed(confirmed(attempt=3), NOW, LIMITS).state
     assert (state.step, state.attempt, state.in_flight) == (Step.FINISH, 2, False)
-    assert due_in(state) == LIMITS.slowest_poll_seconds
+    assert due_in(state) == 5
 
 
 def test_a_login_that_reaches_nobody_ends_as_unreachable_at_its_first_deadline() -> None:
