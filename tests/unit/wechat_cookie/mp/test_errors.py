@@ -42,3 +42,5 @@ def test_only_a_request_that_never_left_is_certainly_not_processed() -> None:
     assert errors.AnswerTimeoutError().maybe_processed
     assert errors.DroppedError().maybe_processed
     assert errors.BadAnswerError("empty").maybe_processed
+    assert errors.HttpStatusError(502).maybe_processed
+    assert errors.BadAnswerError("empty").transient
