@@ -102,16 +102,18 @@ def watching(gateway: Gateway) -> Iterator[Callable[[str], http.client.HTTPConne
 
     gateway.services["wechat_cookie"].answers["WatchLogin"] = events
     with ExitStack() as stack:
-        stack.callback(over.set)
 
         def watch(token: str) -> http.client.HTTPConnection:
             connection, response = _open(gateway, WATCH, token)
             stack.callback(connection.close)
+            # To its end, so that the service has released the stream before the next test.
+            stack.callback(response.read)
             assert response.status == 200
             _event(response)
             return connection
 
         yield watch
+        over.set()
 
 
 def assert_too_many_streams(answer: requests.Response) -> None:
@@ -127,7 +129,12 @@ def test_the_ninth_stream_of_an_account_is_429_until_one_of_the_eight_ends(
     assert_too_many_streams(gateway.get(WATCH))
     watching(OTHER_TOKENS[0])
     streams[0].close()
-    wait_until(lambda: gateway.get(WATCH, stream=True).status_code == 200, "there is room for another")
+
+    def has_room() -> bool:
+        with gateway.get(WATCH, stream=True) as answer:
+            return answer.status_code == 200
+
+    wait_until(has_room, "there is room for another")
 
 
 def test_errors_keep_their_shape_while_all_streams_of_a_service_are_taken(
