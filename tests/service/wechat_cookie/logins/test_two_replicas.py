@@ -27,6 +27,7 @@ PATIENT = replace(QUICK, lease_seconds=25.0)
 GET_QR = "/cgi-bin/scanloginqrcode?action=getqrcode"
 
 
+@pytest.mark.long
 def test_sixty_logins_over_two_replicas_each_end_once(cluster: Cluster, phone: EmulatorControl) -> None:
     replicas = [cluster.replica(PATIENT) for _ in range(2)]
     stories = [replicas[number % 2].account().start() for number in range(60)]

@@ -12,6 +12,7 @@ from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.errors import reason_of
+from services.wechat_cookie.composition import WeChatCookie
 from tests.service.identity.replicas import Account
 from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
 from tests.support.waiting import wait_until
@@ -29,8 +30,19 @@ def with_emulator(emulator: RunningEmulator, **others: object) -> dict[str, obje
     return {"wechat_base_url": emulator.base_url, "wechat_ca_file": emulator.ca_file, **others}
 
 
+def callback_stub(surroundings: Surroundings, replica: WeChatCookie) -> pb_grpc.WeChatCookieServiceStub:
+    """A stub whose streams report their end although they are not read, unlike those of the services' channels."""
+    tls = surroundings.certificates["gateway"]
+    pem = (tls.ca_file.read_bytes(), tls.key_file.read_bytes(), tls.certificate_file.read_bytes())
+    options = (("grpc.ssl_target_name_override", "wechat_cookie"),)
+    address = f"127.0.0.1:{replica.server.port}"
+    channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(*pem), options)
+    surroundings.held.callback(channel.close)
+    return pb_grpc.WeChatCookieServiceStub(channel)
+
+
 class Flood:
-    """WatchLogins of one login, opened without waiting for any of them."""
+    """WatchLogins of one login, opened without waiting for any of them. `stub` is a callback_stub()."""
 
     def __init__(self, stub: pb_grpc.WeChatCookieServiceStub, account: Account, key: str, many: int) -> None:
         self._lock = threading.Lock()
@@ -65,7 +77,7 @@ def test_the_streams_of_one_account_keep_nobody_from_logging_in(
     ann, bob = identity.active_account("ann"), identity.active_account("bob")
     replica = surroundings.start(identity.address, **with_emulator(emulator))
     stub = surroundings.stub(replica, "gateway")
-    flood = Flood(stub, ann, begin(stub, ann).login_key, many)
+    flood = Flood(callback_stub(surroundings, replica), ann, begin(stub, ann).login_key, many)
     start = time.monotonic()
     answer = begin(surroundings.stub(replica, "gateway"), bob)
     assert answer.status == "pending"
@@ -87,7 +99,7 @@ def test_a_stream_beyond_the_replicas_bound_is_refused_although_all_threads_of_s
     ann, bob = identity.active_account("ann"), identity.active_account("bob")
     replica = surroundings.start(identity.address, **with_emulator(emulator, max_streams=4))
     stub = surroundings.stub(replica, "gateway")
-    flood = Flood(stub, ann, begin(stub, ann).login_key, 8)
+    flood = Flood(callback_stub(surroundings, replica), ann, begin(stub, ann).login_key, 8)
     wait_until(lambda: flood.refused == 4, "half of them are refused")
     with pytest.raises(grpc.RpcError) as refused:
         begin(stub, bob)
