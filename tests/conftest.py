@@ -8,14 +8,13 @@ pytest_plugins = ["tests.support.certificates", "tests.support.postgres"]
 
 # Proofs that take more than their share of the six minutes of `make test`: `make prove` runs them.
 LONG = (
-    "chaos",
-    "crashes",
     "console/test_administration.py",
     "console/test_audit_log.py",
     "console/test_looks.py",
     "console/test_policy.py",
     "console/test_scanning.py",
     "console/test_signing_in.py",
+    "proofs",
     "service/deploy/test_lifecycle.py",
     "service/deploy/test_rotating_cookie_keys.py",
     "service/identity/test_feed_model.py",
@@ -32,6 +31,8 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folder = Path(__file__).parent
+    if missing := [path for path in LONG if not (folder / path).exists()]:
+        raise pytest.UsageError(f"these long tests have moved: {', '.join(missing)}")
     for item in items:
         if item.path.relative_to(folder).as_posix().startswith(LONG):
             item.add_marker(pytest.mark.long)
