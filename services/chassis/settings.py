@@ -83,7 +83,11 @@ def problems(error: ValidationError) -> list[str]:
     """Returns a line for each invalid setting, with its name and without its value."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     named = [
-        ("_".join(part for part in one["loc"] if isinstance(part, str)).upper(), one["msg"]) for one in found
+        (
+            "_".join(part for part in one["loc"] if isinstance(part, str)).upper(),
+            one["msg"].removeprefix("Value error, "),
+        )
+        for one in found
     ]
     return [
         f"bad setting {name}: {message}" if name else f"bad setting: {message}" for name, message in named
