@@ -16,7 +16,7 @@ LONG = (
     "console/test_signing_in.py",
     "proofs",
     "service/deploy/test_lifecycle.py",
-    "service/deploy/test_rotating_cookie_keys.py",
+    "service/deploy/test_cookie_key_rotation.py",
     "service/identity/test_feed_model.py",
     "service/identity/test_sign_in_timing.py",
     "whole_stack/test_client_outlives_replicas.py",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fastmp.cli.application import application
 
 COMMAND = [sys.executable, "-m", "fastmp.cli"]
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Program:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
         self.written += [done.stdout, done.stderr]

@@ -15,7 +15,7 @@ import pyte
 import zxingcpp
 from PIL import Image
 
-from tests.cli.program import COMMAND, PATIENCE_SECONDS, Program
+from tests.cli.program import COMMAND, TIMEOUT_SECONDS, Program
 from tests.support.waiting import wait_until
 
 # Of each module, so that the reader has something to look at.
@@ -73,7 +73,7 @@ class Terminal:
 
     def wait_for_end(self) -> int:
         """The exit code, after everything that was written has been read."""
-        code = self.process.wait(PATIENCE_SECONDS)
+        code = self.process.wait(TIMEOUT_SECONDS)
         self._reader.join()
         return code
 

@@ -153,18 +153,20 @@ def test_a_full_house_is_waited_out_only_when_coming_back(
         next(stream)
 
 
-def test_patience_ends_when_nobody_comes_back(client: WeChatCookieClient, replica: Replica) -> None:
+def test_a_stream_fails_after_the_timeout_without_any_event(
+    client: WeChatCookieClient, replica: Replica
+) -> None:
     def stop(request: pb.WatchLoginRequest) -> Iterator[pb.LoginEvent]:
         if request.after_sequence == 0:
             yield event(1)
         raise ReplicaStoppingError
 
     replica.answers["WatchLogin"] = stop
-    impatient = Reattachment(first_seconds=0.01, longest_seconds=0.05, patience_seconds=0.5)
+    short = Reattachment(first_seconds=0.01, longest_seconds=0.05, patience_seconds=0.5)
     seen: list[int] = []
     begin = time.monotonic()
     with (
-        client.watch_login(KEY, reattachment=impatient) as stream,
+        client.watch_login(KEY, reattachment=short) as stream,
         pytest.raises(UnavailableError) as caught,
     ):
         seen.extend(item.sequence for item in stream)

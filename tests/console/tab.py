@@ -10,8 +10,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request
 
 from tests.whole_stack.people import Person
 
-PATIENCE_MILLISECONDS = 15_000
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+TIMEOUT_MILLISECONDS = 15_000
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
 # Chromium reports each answer of 400 and more; what the page makes of it is tested where it belongs.
 REFUSALS = "Failed to load resource"
@@ -37,7 +37,7 @@ class Tab:
         self.url = url
         # What went wrong in the page, and requests to anywhere but the gateway.
         self.complaints: list[str] = []
-        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
         context.add_init_script(WATCH_POLICY)
         context.add_init_script(WATCH_STATUS)
         context.on("request", self._look_at_request)
@@ -124,7 +124,7 @@ class Tab:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Waits for a condition without starving the browser's events."""
-        for _ in range(PATIENCE_MILLISECONDS // 50):
+        for _ in range(TIMEOUT_MILLISECONDS // 50):
             if condition():
                 return
             self.page.wait_for_timeout(50)

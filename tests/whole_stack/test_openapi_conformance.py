@@ -24,7 +24,7 @@ SETTINGS = Path(__file__).with_name("schemathesis.toml")
 HASHING = ("/auth/login", "/auth/register", "/auth/password", "/admin/users", "/admin/users/{user_id}")
 # SETTINGS leaves out the first, schemathesis by itself what it reads the document from.
 NEVER_CALLED = ("/auth/logout", "/openapi.json")
-PATIENCE_SECONDS = 900
+TIMEOUT_SECONDS = 900
 
 
 def caller(people: People, kind: str) -> Person | None:
@@ -77,7 +77,7 @@ def conformance(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -27,7 +27,7 @@ from services.identity.tables import accounts
 from services.identity.tables import audit as identity_audit
 from tests.service.activation.bare_redemption import bare_claims
 from tests.service.activation.replicas import running
-from tests.service.activation.test_delivery import make_jobs_due, waiting_jobs
+from tests.service.activation.test_entitlements import make_jobs_due, waiting_jobs
 from tests.service.activation.test_identity_port import Real
 from tests.service.identity import replicas as real
 from tests.support.audit_key import AUDIT_KEY

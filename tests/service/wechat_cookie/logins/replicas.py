@@ -125,14 +125,14 @@ class Cluster:
         base_url: str | None = None,
         threads: LoginThreads | None = None,
         begin_seconds: float = 13.0,
-        **patience: float | str,
+        **mp_settings: float | str,
     ) -> Replica:
-        """One more replica, started. `patience` changes MpSettings."""
+        """One more replica, started. `mp_settings` changes MpSettings."""
         ca_file = self.emulator.ca_file
         settings = MpSettings(
             base_url=base_url or self.emulator.base_url,
             ca_file=Path(ca_file) if ca_file else None,
-            **patience,  # type: ignore[arg-type]
+            **mp_settings,  # type: ignore[arg-type]
         )
         client = self.stack.enter_context(make_client(settings))
         database = Database(self.url, pool_size=16)

@@ -1,4 +1,4 @@
-"""Two emulators, over TLS and in plain, and clients with short patience."""
+"""Two emulators, over TLS and in plain, and clients with short timeouts."""
 
 import random
 import time

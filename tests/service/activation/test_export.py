@@ -258,8 +258,8 @@ def test_a_client_that_stops_reading_is_cut_off(
 ) -> None:
     fill(database, MANY)
     address = identity.address
-    with running(database_url, certificates, address, current_clock, export_stall_seconds=0.2) as impatient:
-        stream = export(impatient, admin)
+    with running(database_url, certificates, address, current_clock, export_stall_seconds=0.2) as strict:
+        stream = export(strict, admin)
         next(stream)
         wait_until(lambda: copies_running(database) == 0)
 
