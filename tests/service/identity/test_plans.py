@@ -41,6 +41,8 @@ FILL_BESIDE = [
 TABLES = "accounts|account_changes|account_activations|known_networks|sign_in_attempts"
 # Pages that an index holds in their very order.
 IN_ORDER = {"ListUsers", "ListUsers by token", "ListUsers by role"}
+# How many calls have it depends on whether the machine is too busy for the caller's principal to be trusted for long.
+AUTHENTICATION = re.compile(r"FROM account_feed JOIN accounts")
 FULL_READ = re.compile(f"Seq Scan on ({TABLES})\\b")
 
 
@@ -77,7 +79,10 @@ def recorded() -> Iterator[list[tuple[str, Any]]]:
 
 
 class Calls:
-    """Every unary RPC once, and how many statements it needs. One account each for what changes it."""
+    """Every unary RPC once, and how many statements it needs besides the caller's authentication.
+
+    One account each for what changes it.
+    """
 
     def __init__(self, callers: Callers, admin: Account) -> None:
         self._callers = callers
@@ -101,10 +106,10 @@ class Calls:
             7,
             lambda: stub.Login(pb.LoginRequest(email=first.email, password="wrong password")),
         )
-        yield "GetMe", 1, lambda: stub.GetMe(pb.GetMeRequest(), metadata=first.bearer)
+        yield "GetMe", 0, lambda: stub.GetMe(pb.GetMeRequest(), metadata=first.bearer)
         change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password="another one")
         yield "ChangePassword", 9, lambda: stub.ChangePassword(change, metadata=first.bearer)
-        yield "Logout", 4, lambda: stub.Logout(pb.LogoutRequest(), metadata=second.bearer)
+        yield "Logout", 3, lambda: stub.Logout(pb.LogoutRequest(), metadata=second.bearer)
         for name, most, request in (
             ("ListUsers", 2, pb.ListUsersRequest()),
             ("ListUsers by token", 2, pb.ListUsersRequest(page_token=page)),
@@ -120,7 +125,7 @@ class Calls:
         yield "UpdateUser", 4, lambda: stub.UpdateUser(demoted, metadata=admin)
         internal = self._callers.activation
         asked = pb.AuthenticateRequest(token=self._admin.token)
-        yield "Authenticate", 1, lambda: internal.Authenticate(asked)
+        yield "Authenticate", 0, lambda: internal.Authenticate(asked)
         known = pb.GetPrincipalsRequest(account_ids=[first.id, second.id, str(uuid.uuid4())])
         yield "GetPrincipals", 1, lambda: internal.GetPrincipals(known)
         given = pb.ApplyActivationRequest(
@@ -142,7 +147,9 @@ def test_each_call_makes_as_few_statements_as_it_needs(callers: Callers, admin: 
     for name, statements, call in Calls(callers, admin).everything():
         with recorded() as seen, suppress(grpc.RpcError):
             call()
-        counts[name], expected[name] = len(seen), statements
+        counts[name] = len([text for text, _ in seen if not AUTHENTICATION.search(text)])
+        expected[name] = statements
+        assert len(seen) - counts[name] <= 1, name
     assert counts == expected
 
 
