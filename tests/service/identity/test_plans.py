@@ -41,7 +41,7 @@ FILL_BESIDE = [
 TABLES = "accounts|account_changes|account_activations|known_networks|sign_in_attempts"
 # Pages that an index holds in their very order.
 IN_ORDER = {"ListUsers", "ListUsers by token", "ListUsers by role"}
-# How many calls have it depends on whether the machine is too busy for the caller's principal to be trusted for long.
+# Depends on the load: a busy machine does not trust the cached principal of the caller for long.
 AUTHENTICATION = re.compile(r"FROM account_feed JOIN accounts")
 FULL_READ = re.compile(f"Seq Scan on ({TABLES})\\b")
 
