@@ -156,7 +156,9 @@ def test_everything_that_the_services_record_has_words_and_can_be_asked_for() ->
         service: {
             action
             for path in (SERVICES / service).rglob("*.py")
-            for action in re.findall(r'\bEvent\(\s*"(\w+)"', path.read_text("utf-8"))
+            for action in re.findall(
+                r'\b(?:Event\(\s*|action(?:: str)? ?= ?)"(\w+)"', path.read_text("utf-8")
+            )
         }
         for service in offered
     }

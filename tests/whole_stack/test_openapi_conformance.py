@@ -1,7 +1,8 @@
 """The running gateway does what /openapi.json says: schemathesis makes calls from it and judges the answers.
 
 Status codes, content types and bodies are among those described, nothing is a server's fault, what a schema rules
-out is refused, no operation that asks for a token does without. schemathesis.toml says what is left out, and why.
+out is refused, no operation that asks for a token does without. schemathesis.toml and schemathesis_hooks.py
+say what is left out, and why.
 """
 
 import json
@@ -20,6 +21,7 @@ from tests.whole_stack.people import People, Person
 
 PROGRAM = Path(sys.executable).with_name("st")
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 # Hashing takes a fifth of a second a call: these are left to the long run.
 HASHING = ("/auth/login", "/auth/register", "/auth/password", "/admin/users", "/admin/users/{user_id}")
 # SETTINGS leaves out the first, schemathesis by itself what it reads the document from.
@@ -59,7 +61,7 @@ def settings(person: Person | None, exists: dict[str, str]) -> str:
     more = [f"[dictionaries.{name}]\nvalues = [{json.dumps(value)}]" for name, value in exists.items()]
     if person is not None:
         more.append(f'[auth.openapi.bearer]\nbearer = "{person.token}"')
-    return "\n".join([SETTINGS.read_text("utf-8"), *more])
+    return "\n".join([f"hooks = {json.dumps(str(HOOKS))}", SETTINGS.read_text("utf-8"), *more])
 
 
 def conformance(

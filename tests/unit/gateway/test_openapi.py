@@ -1,12 +1,15 @@
 """The OpenAPI document says what the protos say."""
 
+import re
 from typing import Any
 
+import grpc
 import pytest
 from openapi_spec_validator import validate
 
 from gateway.contract import Contract
 from gateway.openapi import document
+from gateway.openapi.comments import comments_of
 from gateway.openapi.constraints import constraints_of
 
 
@@ -110,8 +113,19 @@ def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> 
             _operation(described, "get", path)["responses"]["403"]["description"]
             == "Reasons: `ADMIN_REQUIRED`"
         )
+    assert (
+        "`TOO_MANY_LOGINS`, `LOGIN_STARTS_THROTTLED`, `TOO_MANY_STREAMS`"
+        in (_operation(described, "get", "/cookie/get")["responses"]["429"]["description"])
+    )
     login = _operation(described, "post", "/auth/login")["responses"]
     assert login["401"]["description"] == "Reasons: `WRONG_CREDENTIALS`"
+
+
+def test_every_code_that_a_call_fails_with_has_its_reasons_in_parentheses() -> None:
+    # CANCELLED is also a reason, why a login fails.
+    codes = "|".join(code.name for code in grpc.StatusCode if code is not grpc.StatusCode.CANCELLED)
+    for name, comment in comments_of(Contract.load().files).items():
+        assert not re.search(rf"[Ff]ails? with ({codes})\b(?! \()", comment), name
 
 
 @pytest.mark.parametrize(

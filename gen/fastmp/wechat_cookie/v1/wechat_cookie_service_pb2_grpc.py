@@ -218,9 +218,9 @@ class WeChatCookieServiceServicer:
     def BeginLogin(self, request, context):
         """Starts a login and answers when the QR code is available, or could not be obtained.
 
-        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS if the caller has too many
+        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS if the caller has too many
         running logins, LOGIN_STARTS_THROTTLED if the caller, or all callers through the same egress to WeChat, started too
-        many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting.
+        many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

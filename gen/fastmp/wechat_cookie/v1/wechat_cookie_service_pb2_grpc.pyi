@@ -90,9 +90,9 @@ class WeChatCookieServiceStub:
     BeginLogin: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.BeginLoginRequest, _wechat_cookie_service_pb2.BeginLoginResponse]
     """Starts a login and answers when the QR code is available, or could not be obtained.
 
-    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS if the caller has too many
+    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS if the caller has too many
     running logins, LOGIN_STARTS_THROTTLED if the caller, or all callers through the same egress to WeChat, started too
-    many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting.
+    many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting).
     """
     PollLogin: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.PollLoginRequest, _wechat_cookie_service_pb2.PollLoginResponse]
     """Returns the state of a login of the caller. Reads only.
@@ -220,9 +220,9 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     BeginLogin: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.BeginLoginRequest, _wechat_cookie_service_pb2.BeginLoginResponse]  # type: ignore[assignment]
     """Starts a login and answers when the QR code is available, or could not be obtained.
 
-    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS if the caller has too many
+    Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS if the caller has too many
     running logins, LOGIN_STARTS_THROTTLED if the caller, or all callers through the same egress to WeChat, started too
-    many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting.
+    many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting).
     """
     PollLogin: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.PollLoginRequest, _wechat_cookie_service_pb2.PollLoginResponse]  # type: ignore[assignment]
     """Returns the state of a login of the caller. Reads only.
@@ -352,9 +352,9 @@ class WeChatCookieServiceServicer:
     ) -> _typing.Union[_wechat_cookie_service_pb2.BeginLoginResponse, _abc.Awaitable[_wechat_cookie_service_pb2.BeginLoginResponse]]:
         """Starts a login and answers when the QR code is available, or could not be obtained.
 
-        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED: TOO_MANY_LOGINS if the caller has too many
+        Not idempotent: each call starts a login. Fails with RESOURCE_EXHAUSTED (TOO_MANY_LOGINS if the caller has too many
         running logins, LOGIN_STARTS_THROTTLED if the caller, or all callers through the same egress to WeChat, started too
-        many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting.
+        many within an hour, TOO_MANY_STREAMS if too many of its calls are waiting).
         """
 
     def PollLogin(
