@@ -15,7 +15,10 @@ _ERROR: Schema = {
     "description": "An error of the gateway or a service. Programs look at `reason` of the ErrorInfo in `details`.",
     "properties": {
         "code": {"type": "integer", "format": "int32", "description": "google.rpc.Code."},
-        "message": {"type": "string", "description": "For people, in Chinese."},
+        "message": {
+            "type": "string",
+            "description": "For people, in Chinese, or in English if Accept-Language prefers it.",
+        },
         "details": {
             "type": "array",
             "description": "google.rpc.ErrorInfo first; further google.rpc types after it.",

@@ -11,6 +11,7 @@ from fastmp.access.v1 import access_pb2
 from services.chassis.errors import DomainError
 from services.chassis.identity.principals import Principal
 from services.chassis.identity.statuses import ACTIVE, EXPIRED
+from services.chassis.language import Localized
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class AccountNotActivatedError(DomainError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACCOUNT_NOT_ACTIVATED"
-    message = "账号尚未激活，请先使用激活码激活"
+    message = Localized(
+        "账号尚未激活，请先使用激活码激活",
+        "The account is not activated; redeem an activation code first",
+    )
 
 
 class ActivationExpiredError(DomainError):
@@ -39,7 +43,10 @@ class ActivationExpiredError(DomainError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ACTIVATION_EXPIRED"
-    message = "账号已过期，请使用新的激活码续期"
+    message = Localized(
+        "账号已过期，请使用新的激活码续期",
+        "The account's access has expired; redeem a new activation code",
+    )
 
 
 class AdminRequiredError(DomainError):
@@ -47,7 +54,7 @@ class AdminRequiredError(DomainError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "ADMIN_REQUIRED"
-    message = "需要管理员权限"
+    message = Localized("需要管理员权限", "Only an admin may do this")
 
 
 class CallerNotAllowedError(DomainError):
@@ -55,7 +62,7 @@ class CallerNotAllowedError(DomainError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "CALLER_NOT_ALLOWED"
-    message = "该调用方无权访问此接口"
+    message = Localized("该调用方无权访问此接口", "This caller may not call this method")
 
 
 def rule_of(method: MethodDescriptor) -> AccessRule:

@@ -11,6 +11,7 @@ from functools import cached_property
 import grpc
 
 from services.chassis.identity.principals import Principal
+from services.chassis.language import Language, preferred
 from services.chassis.mutual_tls import peer_name
 
 # Outside any call, and for callers without a deadline, outgoing work is still bounded.
@@ -54,6 +55,11 @@ class Call:
         # grpc writes a peer as ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000.
         address = self.connection.peer().partition(":")[2].rpartition(":")[0]
         return address.replace("%5B", "").replace("%5D", "")
+
+    @cached_property
+    def language(self) -> Language:
+        """The language of messages to the caller, by the metadata `accept-language`."""
+        return preferred(last_value(self.metadata, "accept-language"))
 
 
 def last_value(metadata: Metadata, key: str) -> str:

@@ -16,18 +16,20 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from services.chassis.language import Language, Localized
+
 DOMAIN = "fastmp"
 
 
 class DomainError(Exception):
     """Base of the errors that the contract names. Subclasses set `code`, `reason` and `message`.
 
-    `message` is for people, in Chinese, without implementation details. `metadata` is for programs.
+    `message` is for people, without implementation details. `metadata` is for programs.
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
-    message: ClassVar[str] = "服务内部错误"
+    message: ClassVar[Localized] = Localized("服务内部错误", "Internal error")
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -35,17 +37,21 @@ class DomainError(Exception):
         return {}
 
     @property
-    def details(self) -> tuple[Message, ...]:
-        """Further google.rpc details, sent beside the ErrorInfo."""
+    def text(self) -> Localized:
+        """What callers read: `message`, or a text that also names the error's values."""
+        return self.message
+
+    def details(self, _language: Language) -> tuple[Message, ...]:
+        """Returns further google.rpc details, sent beside the ErrorInfo, with their texts in the language."""
         return ()
 
 
 @dataclass(frozen=True)
 class FieldViolation:
-    """An invalid field of a request, and why it is invalid."""
+    """An invalid field of a request, and a sentence that names it and says what is expected."""
 
     field: str
-    description: str
+    description: Localized
 
 
 @dataclass(eq=False)
@@ -55,13 +61,21 @@ class InvalidArgumentError(DomainError):
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
     violations: tuple[FieldViolation, ...] = ()
-    message = "请求参数有误"
+    message = Localized("请求参数有误", "The request is not valid")
 
     @property
-    def details(self) -> tuple[Message, ...]:
+    def text(self) -> Localized:
+        if not self.violations:
+            return self.message
+        sentences = [violation.description for violation in self.violations]
+        return Localized("；".join(one.zh for one in sentences), "; ".join(one.en for one in sentences))
+
+    def details(self, language: Language) -> tuple[Message, ...]:
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in self.violations
+            error_details_pb2.BadRequest.FieldViolation(
+                field=violation.field, description=violation.description.in_language(language)
+            )
+            for violation in self.violations
         ]
         return (error_details_pb2.BadRequest(field_violations=violations),)
 
@@ -73,15 +87,14 @@ class ThrottledError(DomainError):
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "THROTTLED"
     retry_after: datetime.timedelta = field(default_factory=lambda: datetime.timedelta(seconds=1))
-    message = "请求过于频繁，请稍后再试"
+    message = Localized("请求过于频繁，请稍后再试", "Too many requests; try again later")
 
     @property
     def retry_seconds(self) -> int:
         """`retry_after` in whole seconds, at least one."""
         return max(1, math.ceil(self.retry_after.total_seconds()))
 
-    @property
-    def details(self) -> tuple[Message, ...]:
+    def details(self, _language: Language) -> tuple[Message, ...]:
         return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=self.retry_seconds)),)
 
 
@@ -90,7 +103,7 @@ class DatabaseUnavailableError(DomainError):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DATABASE_UNAVAILABLE"
-    message = "数据库暂时不可用，请稍后再试"
+    message = Localized("数据库暂时不可用，请稍后再试", "The database is not available; try again later")
 
 
 class ConflictError(DomainError):
@@ -98,14 +111,17 @@ class ConflictError(DomainError):
 
     code = grpc.StatusCode.ABORTED
     reason = "CONFLICT"
-    message = "操作冲突，请重试"
+    message = Localized("操作冲突，请重试", "The operation conflicted with another one; try again")
 
 
-def to_status(error: DomainError, request_id: str) -> status_pb2.Status:
-    """Returns the google.rpc.Status of an error: ErrorInfo, the error's own details and the request id."""
+def to_status(error: DomainError, request_id: str, language: Language) -> status_pb2.Status:
+    """Returns the google.rpc.Status of an error: ErrorInfo, the error's own details and the request id.
+
+    The message and the texts in the details are in `language`.
+    """
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
-    status = status_pb2.Status(code=_number(error.code), message=error.message)
-    for detail in (info, *error.details, error_details_pb2.RequestInfo(request_id=request_id)):
+    status = status_pb2.Status(code=_number(error.code), message=error.text.in_language(language))
+    for detail in (info, *error.details(language), error_details_pb2.RequestInfo(request_id=request_id)):
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)

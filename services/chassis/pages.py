@@ -6,10 +6,12 @@ import datetime
 import uuid
 from dataclasses import dataclass
 
-from services.chassis.errors import FieldViolation, InvalidArgumentError
+from services.chassis.language import Localized
+from services.chassis.violations import invalid
 
 LARGEST_PAGE = 200
 DEFAULT_PAGE = 50
+NOT_A_TOKEN = Localized("不是此列表返回的翻页标记", "must be a next_page_token of this list")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -35,5 +37,4 @@ def position_of(token: str) -> Position:
         microseconds, row = int.from_bytes(raw[:8], "big"), uuid.UUID(bytes=raw[8:])
         return Position(EPOCH + datetime.timedelta(microseconds=microseconds), row)
     except (binascii.Error, ValueError, OverflowError):
-        violation = FieldViolation("page_token", "is not a next_page_token of this list")
-        raise InvalidArgumentError(violations=(violation,)) from None
+        raise invalid("page_token", NOT_A_TOKEN) from None

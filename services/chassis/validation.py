@@ -10,7 +10,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from services.chassis.errors import FieldViolation, InvalidArgumentError
+from services.chassis.errors import InvalidArgumentError
+from services.chassis.language import Localized
+from services.chassis.violations import InvalidValueError, invalid, violation_of
 
 
 class Values(BaseModel):
@@ -25,7 +27,7 @@ ValuesT = TypeVar("ValuesT", bound=Values)
 def _without_control_characters(text: str) -> str:
     # PostgreSQL cannot store NUL, and no field of the contract needs the others.
     if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("must not contain control characters")
+        raise InvalidValueError(Localized("不能包含控制字符", "must not contain control characters"))
     return text
 
 
@@ -35,12 +37,35 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 def _uuid_of(value: object) -> uuid.UUID:
     # uuid.UUID() also accepts braces, URNs, and digits without hyphens.
     if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise ValueError("must be a UUID")
+        raise InvalidValueError(Localized("应为 UUID", "must be a UUID"))
     return uuid.UUID(value)
 
 
 Id = Annotated[uuid.UUID, BeforeValidator(_uuid_of)]
 Text = Annotated[str, AfterValidator(_without_control_characters)]
+
+
+def matching(pattern: str, expected: Localized) -> AfterValidator:
+    """Returns a validator of texts that match `pattern` whole; `expected` says so to people, as in violation()."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise InvalidValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+ActivationCodeText = Annotated[
+    str,
+    matching(
+        "[0-9a-fA-F]{32}",
+        Localized("应为 32 个字符，只含数字和字母 a–f", "must be 32 characters, only digits and letters a–f"),
+    ),
+    # The database has lower case only.
+    AfterValidator(str.lower),
+]
 
 
 def parse(model: type[ValuesT], request: Message) -> ValuesT:
@@ -54,8 +79,7 @@ def parse(model: type[ValuesT], request: Message) -> ValuesT:
     except ValidationError as error:
         raise InvalidArgumentError(
             violations=tuple(
-                FieldViolation(".".join(str(part) for part in problem["loc"]), problem["msg"])
-                for problem in error.errors(include_input=False, include_url=False)
+                violation_of(problem) for problem in error.errors(include_input=False, include_url=False)
             )
         ) from None
 
@@ -79,5 +103,7 @@ def _datetime(field: str, timestamp: Timestamp) -> datetime.datetime:
     try:
         return timestamp.ToDatetime(tzinfo=datetime.UTC)
     except (ValueError, OverflowError):
-        violation = FieldViolation(field, "must be a time between year 1 and year 9999")
-        raise InvalidArgumentError(violations=(violation,)) from None
+        expected = Localized(
+            "应为公元 1 年到 9999 年之间的时间", "must be a time between year 1 and year 9999"
+        )
+        raise invalid(field, expected) from None

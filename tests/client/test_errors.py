@@ -15,7 +15,9 @@ from fastmp.client import (
     WeChatCookieClient,
 )
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.chassis.errors import DomainError, FieldViolation, InvalidArgumentError
+from services.chassis.errors import DomainError, InvalidArgumentError
+from services.chassis.language import Localized
+from services.chassis.violations import violation
 from services.wechat_cookie.cookies.errors import CookieNotFoundError, CookieUnusableError
 from services.wechat_cookie.logins.errors import TooManyLoginsError
 from tests.client.conftest import Replica
@@ -41,8 +43,8 @@ def test_the_reason_and_the_message_are_the_services(refuse: Callable[[Exception
     error = refuse(CookieNotFoundError())
     assert type(error) is NotFoundError
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "COOKIE_NOT_FOUND")
-    assert error.message == CookieNotFoundError.message
-    assert str(error) == f"COOKIE_NOT_FOUND: {CookieNotFoundError.message}"
+    assert error.message == CookieNotFoundError.message.zh
+    assert str(error) == f"COOKIE_NOT_FOUND: {CookieNotFoundError.message.zh}"
     assert error.request_id
     assert error.retry_after is None
 
@@ -54,9 +56,9 @@ def test_a_throttled_caller_learns_when_to_come_back(refuse: Callable[[Exception
 
 
 def test_a_bad_request_names_its_fields(refuse: Callable[[Exception], FastMPError]) -> None:
-    error = refuse(InvalidArgumentError((FieldViolation("token", "must be digits"),)))
+    error = refuse(InvalidArgumentError((violation("token", Localized("应为数字", "must be digits")),)))
     assert type(error) is InvalidRequestError
-    assert error.violations == {"token": "must be digits"}
+    assert error.violations == {"token": "公众号编号应为数字"}
 
 
 def test_further_facts_come_along(refuse: Callable[[Exception], FastMPError]) -> None:

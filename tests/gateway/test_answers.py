@@ -8,7 +8,9 @@ from google.api import httpbody_pb2
 from fastmp.activation.v1 import activation_service_pb2 as activation_pb
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as cookie_pb
-from services.chassis.errors import FieldViolation, InvalidArgumentError, ThrottledError
+from services.chassis.errors import InvalidArgumentError, ThrottledError
+from services.chassis.language import Localized
+from services.chassis.violations import violation
 from tests.gateway.conftest import Gateway
 from tests.gateway.error_shape import RETRY_INFO, assert_error
 
@@ -60,7 +62,7 @@ def test_path_query_and_body_arrive_as_fields(gateway: Gateway) -> None:
 
 def test_a_service_error_keeps_its_reason_details_and_message(gateway: Gateway) -> None:
     def refuse(*_: object) -> None:
-        raise InvalidArgumentError((FieldViolation("email", "格式不正确"),))
+        raise InvalidArgumentError((violation("email", Localized("格式不正确", "must be an address")),))
 
     gateway.services["identity"].answers["Register"] = refuse
     body = assert_error(gateway.post("/auth/register", json={}), 400, 3, "INVALID_ARGUMENT")

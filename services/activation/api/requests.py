@@ -4,18 +4,18 @@ import unicodedata
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
-    StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
 from services.activation.codes.listing import Filter
 from services.chassis.identity.statuses import ActivationStatus
+from services.chassis.language import Localized
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
-from services.chassis.validation import Text, Values
+from services.chassis.validation import ActivationCodeText, Text, Values
+from services.chassis.violations import InvalidValueError
 
 LONGEST_PASTED_CODE = 200
 # Spaces, line breaks, control characters, zero-width characters and dashes; U+2212 is the minus sign.
@@ -34,14 +34,8 @@ def _without_ignored_characters(code: object) -> object:
     )
 
 
-# Case-insensitive; the database has lower case only. Spaces, zero-width characters and dashes, which come
-# with a pasted code, are ignored.
-ActivationCode = Annotated[
-    str,
-    BeforeValidator(_without_ignored_characters),
-    StringConstraints(pattern="^[0-9a-fA-F]{32}$"),
-    AfterValidator(str.lower),
-]
+# Spaces, zero-width characters and dashes, which come with a pasted code, are ignored.
+ActivationCode = Annotated[ActivationCodeText, BeforeValidator(_without_ignored_characters)]
 ValidDays = Annotated[int, Field(ge=1, le=3650)]
 LARGEST_PAGE_TOKEN = 64
 
@@ -76,7 +70,7 @@ class ListCodesValues(FilterValues):
     @classmethod
     def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
         if token is not None and values.data.get("page") is not None:
-            raise ValueError("must not be sent together with page")
+            raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
         return token
 
 

@@ -12,6 +12,7 @@ from services.activation.tables import activation_codes
 from services.chassis.errors import DomainError
 from services.chassis.identity.feed_follower import BATCH
 from services.chassis.identity.statuses import PENDING, effective_status
+from services.chassis.language import Localized
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
@@ -47,7 +48,7 @@ class CodeNotFoundError(DomainError):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "CODE_NOT_FOUND"
-    message = "激活码不存在"
+    message = Localized("激活码不存在", "There is no such activation code")
 
 
 class CodeBoundError(DomainError):
@@ -55,7 +56,10 @@ class CodeBoundError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_BOUND"
-    message = "激活码已被账号使用，不能恢复为未使用"
+    message = Localized(
+        "激活码已被账号使用，不能恢复为未使用",
+        "An account has used the activation code, so it cannot become unused again",
+    )
 
 
 def get(connection: Connection | DirectConnection, activation_code: str) -> Code:

@@ -14,6 +14,7 @@ from services.activation.codes.listing import NEWEST_FIRST, Filter, conditions, 
 from services.activation.tables import activation_codes
 from services.chassis.errors import ThrottledError
 from services.chassis.identity.statuses import EXPIRED
+from services.chassis.language import Localized
 from services.chassis.postgres.database import Database, driver_connection
 
 BLOCK_BYTES = 128 * 1024
@@ -33,7 +34,7 @@ class ExportsBusyError(ThrottledError):
     """The limit of concurrent exports is reached."""
 
     reason = "EXPORTS_BUSY"
-    message = "正在进行的导出过多，请稍后再试"
+    message = Localized("正在进行的导出过多，请稍后再试", "Too many exports are running; try again later")
 
 
 @dataclass(frozen=True)

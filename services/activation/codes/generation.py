@@ -15,6 +15,7 @@ from services.activation.codes.iso_time import iso_text
 from services.activation.tables import generation_requests
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import PENDING
+from services.chassis.language import Localized
 from services.chassis.postgres.database import driver_connection
 
 ID_BYTES = 16
@@ -35,7 +36,7 @@ class RequestIdReusedError(DomainError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "REQUEST_ID_REUSED"
-    message = "该 request_id 已用于另一个请求"
+    message = Localized("该 request_id 已用于另一个请求", "This request_id was used for a different request")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from services.activation.tables import activation_codes
 from services.chassis.errors import ConflictError, DomainError
 from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 from services.chassis.jobs.queue import Jobs
+from services.chassis.language import Localized
 
 APPLY_ACTIVATION = "fastmp:apply_activation"
 # The job is a fallback; the delay lets the call itself apply the claim.
@@ -45,7 +46,7 @@ class CodeRevokedError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_REVOKED"
-    message = "激活码已被作废"
+    message = Localized("激活码已被作废", "The activation code has been revoked")
 
 
 class CodeExpiredError(DomainError):
@@ -53,7 +54,7 @@ class CodeExpiredError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_EXPIRED"
-    message = "激活码已过期"
+    message = Localized("激活码已过期", "The activation code has expired")
 
 
 class CodeAlreadyUsedError(DomainError):
@@ -61,7 +62,7 @@ class CodeAlreadyUsedError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "CODE_ALREADY_USED"
-    message = "激活码已被使用"
+    message = Localized("激活码已被使用", "The activation code has already been used")
 
 
 @dataclass(frozen=True)

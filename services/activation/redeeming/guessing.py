@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_
 
 from services.chassis.errors import ThrottledError
+from services.chassis.language import Localized
 from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
 
@@ -27,7 +28,7 @@ class ActivationThrottledError(ThrottledError):
     """Too many wrong codes within the window."""
 
     reason = "ACTIVATION_THROTTLED"
-    message = "激活尝试过于频繁，请稍后再试"
+    message = Localized("激活尝试过于频繁，请稍后再试", "Too many attempts to activate; try again later")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,17 @@ from services.chassis.audit.actors import Emails, emails_of_actors
 from services.chassis.audit.listing import page
 from services.chassis.audit.tables import AuditTables
 from services.chassis.audit.verifying import Anchor, Verification
-from services.chassis.errors import FieldViolation, InvalidArgumentError
-from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.language import Localized
+from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE, NOT_A_TOKEN
 from services.chassis.postgres.database import Database
-from services.chassis.validation import Text, Values, parse
+from services.chassis.validation import Text, Values, matching, parse
+from services.chassis.violations import invalid
 
 LARGEST_POSITION = 2**63 - 1
+_DIGEST = Localized(
+    "应为 64 个字符，只含数字和字母 a–f", "must be 64 characters, only digits and letters a–f"
+)
+_TOGETHER = Localized("应与核对位置（anchor_position）同时给出", "goes together with anchor_position")
 Filter = Annotated[Text, Field(min_length=1, max_length=254)]
 
 
@@ -38,7 +43,7 @@ class VerifyValues(Values):
 
     after_position: Annotated[int, Field(ge=0, le=LARGEST_POSITION)] = 0
     anchor_position: Annotated[int, Field(ge=1, le=LARGEST_POSITION)] | None = None
-    anchor_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    anchor_digest: Annotated[str, matching("[0-9a-f]{64}", _DIGEST)] | None = None
 
 
 class AuditRpcs:
@@ -86,8 +91,7 @@ class AuditReader:
     def verify(self, values: VerifyValues) -> pb.VerifyAuditLogResponse:
         """Returns the verdict on up to 100,000 entries. Raises InvalidArgumentError if the anchor is incomplete."""
         if (values.anchor_position is None) != (values.anchor_digest is None):
-            violation = FieldViolation("anchor_digest", "goes together with anchor_position")
-            raise InvalidArgumentError(violations=(violation,))
+            raise invalid("anchor_digest", _TOGETHER)
         anchor = None
         if values.anchor_position is not None and values.anchor_digest is not None:
             anchor = Anchor(values.anchor_position, bytes.fromhex(values.anchor_digest))
@@ -111,8 +115,7 @@ class AuditReader:
 
 def _position(token: str) -> int:
     if not (token.isascii() and token.isdecimal() and int(token) <= LARGEST_POSITION):
-        violation = FieldViolation("page_token", "is not a next_page_token of this list")
-        raise InvalidArgumentError(violations=(violation,))
+        raise invalid("page_token", NOT_A_TOKEN)
     return int(token)
 
 

@@ -19,6 +19,7 @@ from services.chassis.identity.principals import (
     TokenRevokedError,
     UnauthenticatedError,
 )
+from services.chassis.language import Localized
 from services.chassis.mutual_tls import TlsFiles
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +35,10 @@ class IdentityUnavailableError(DomainError):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "IDENTITY_UNAVAILABLE"
-    message = "账号服务暂时不可用，请稍后再试"
+    message = Localized(
+        "账号服务暂时不可用，请稍后再试",
+        "The account service is not available; try again later",
+    )
 
 
 def identity_channel(addresses: str, tls: TlsFiles) -> grpc.Channel:

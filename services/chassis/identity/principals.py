@@ -17,6 +17,7 @@ from cachetools import LRUCache
 
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ACTIVE, ADMIN_ROLE, effective_status
+from services.chassis.language import Localized
 
 # Slightly more than two heartbeats of the feed, every 300 ms; together with the feed's own delay below one second.
 TRUST_SECONDS = 0.7
@@ -67,28 +68,28 @@ class UnauthenticatedError(DomainError):
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "TOKEN_INVALID"
-    message = "登录凭证无效，请重新登录"
+    message = Localized("登录凭证无效，请重新登录", "The access token is not valid; sign in again")
 
 
 class TokenMissingError(UnauthenticatedError):
     """The call has no `Authorization: Bearer …`."""
 
     reason = "TOKEN_MISSING"
-    message = "请先登录"
+    message = Localized("请先登录", "Sign in first")
 
 
 class TokenExpiredError(UnauthenticatedError):
     """The token has expired."""
 
     reason = "TOKEN_EXPIRED"
-    message = "登录已过期，请重新登录"
+    message = Localized("登录已过期，请重新登录", "The access token has expired; sign in again")
 
 
 class TokenRevokedError(UnauthenticatedError):
     """The token was revoked by a logout, a new password or the deletion of its account."""
 
     reason = "TOKEN_REVOKED"
-    message = "登录已失效，请重新登录"
+    message = Localized("登录已失效，请重新登录", "The access token has been revoked; sign in again")
 
 
 class AccountRevokedError(DomainError):
@@ -96,7 +97,10 @@ class AccountRevokedError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCOUNT_REVOKED"
-    message = "账号已被停用，无法使用激活码"
+    message = Localized(
+        "账号已被停用，无法使用激活码",
+        "The account has been revoked, so it cannot use an activation code",
+    )
 
 
 class Authenticator(Protocol):

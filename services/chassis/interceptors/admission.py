@@ -11,6 +11,7 @@ import grpc
 from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
 from services.chassis.interceptors import Handler, Method, around
+from services.chassis.language import Localized
 
 RETRY_AFTER = datetime.timedelta(seconds=2)
 
@@ -19,7 +20,7 @@ class TooManyStreamsError(ThrottledError):
     """The account, or this replica, has the maximum number of waiting calls."""
 
     reason = "TOO_MANY_STREAMS"
-    message = "当前连接数过多，请稍后再试"
+    message = Localized("当前连接数过多，请稍后再试", "Too many connections are open; try again later")
 
 
 class Admission:

@@ -9,6 +9,7 @@ import grpc
 from services.chassis import context as calls
 from services.chassis.errors import DomainError
 from services.chassis.interceptors import Handler, Method, around
+from services.chassis.language import Localized
 
 
 class DeadlineExceededError(DomainError):
@@ -16,7 +17,7 @@ class DeadlineExceededError(DomainError):
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "DEADLINE_EXCEEDED"
-    message = "请求超时"
+    message = Localized("请求超时", "The request took too long")
 
 
 class Deadline:

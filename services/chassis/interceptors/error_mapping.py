@@ -40,8 +40,9 @@ class ErrorMapping:
 
 
 def _abort(context: grpc.ServicerContext, error: DomainError) -> None:
-    calls.current().refused_with = error.code
-    status: Any = rpc_status.to_status(to_status(error, calls.request_id()))
+    call = calls.current()
+    call.refused_with = error.code
+    status: Any = rpc_status.to_status(to_status(error, call.request_id, call.language))
     if isinstance(error, ThrottledError):
         # For REST: a refusal without initial metadata is one block of headers, which the gateway converts. With
         # initial metadata, which are sent before it, the gateway would begin a stream's answer with 200.

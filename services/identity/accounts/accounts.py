@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ADMIN_ROLE, PENDING, USER_ROLE
+from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
@@ -24,7 +25,7 @@ class EmailTakenError(DomainError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "EMAIL_TAKEN"
-    message = "该邮箱已被注册"
+    message = Localized("该邮箱已被注册", "This e-mail is already registered")
 
 
 class AccountNotFoundError(DomainError):
@@ -32,7 +33,7 @@ class AccountNotFoundError(DomainError):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACCOUNT_NOT_FOUND"
-    message = "账号不存在"
+    message = Localized("账号不存在", "There is no such account")
 
 
 class LastAdminError(DomainError):
@@ -40,7 +41,7 @@ class LastAdminError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "LAST_ADMIN"
-    message = "不能删除或降级最后一个管理员"
+    message = Localized("不能删除或降级最后一个管理员", "The last admin cannot be deleted or demoted")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
 from services.chassis.identity.principals import AccountRevokedError
 from services.chassis.identity.statuses import ACTIVE, PENDING, REVOKED
+from services.chassis.language import Localized
 from services.identity.accounts.accounts import AccountNotFoundError
 from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
 from services.identity.tables import account_activations, accounts
@@ -39,7 +40,7 @@ class ActivationClearedError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACTIVATION_CLEARED"
-    message = "激活码已被删除"
+    message = Localized("激活码已被删除", "The activation code has been deleted")
 
 
 class ActivationAppliedElsewhereError(DomainError):
@@ -47,7 +48,7 @@ class ActivationAppliedElsewhereError(DomainError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ACTIVATION_APPLIED_ELSEWHERE"
-    message = "激活码已被其他账号使用"
+    message = Localized("激活码已被其他账号使用", "Another account has used the activation code")
 
 
 @dataclass(frozen=True)

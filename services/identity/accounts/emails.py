@@ -5,20 +5,23 @@ import unicodedata
 import idna
 from email_validator import EmailNotValidError, validate_email
 
+from services.chassis.language import Localized
+from services.chassis.violations import InvalidValueError
+
 LONGEST = 254
 
 
 def checked_email(email: str) -> str:
     """Returns `email` if it is an address by RFC 5321 and 5322 (RFC 6531 outside ASCII).
 
-    Raises ValueError, whose message does not contain the address. Sends no DNS queries. Addresses under .test are
+    Raises InvalidValueError, which does not contain the address. Sends no DNS queries. Addresses under .test are
     valid: no one can own them, and they are used to try the product out.
     """
     try:
         # Strict: the local part has at most 64 characters.
         validate_email(email, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
-        raise ValueError("must be an e-mail address") from None
+        raise InvalidValueError(Localized("格式不正确", "must be an e-mail address")) from None
     return email
 
 

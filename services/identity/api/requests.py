@@ -3,11 +3,13 @@
 import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from services.chassis.identity.statuses import USER_ROLE, ActivationStatus, Role
+from services.chassis.language import Localized
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
-from services.chassis.validation import Id, Text, Values
+from services.chassis.validation import ActivationCodeText, Id, Text, Values
+from services.chassis.violations import InvalidValueError
 from services.identity.accounts.emails import LONGEST, checked_email
 
 MOST_PRINCIPALS = 1000
@@ -16,7 +18,6 @@ SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
 Password = Annotated[Text, Field(max_length=128)]
 NewPassword = Annotated[Text, Field(min_length=6, max_length=128)]
-ActivationCode = Annotated[str, Field(pattern="^[0-9A-Fa-f]{32}$"), AfterValidator(str.lower)]
 
 
 class RegisterValues(Values):
@@ -44,11 +45,12 @@ class ListUsersValues(Values):
     size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = DEFAULT_PAGE
     page_token: SomeText | None = None
 
-    @model_validator(mode="after")
-    def _one_way_to_ask(self) -> "ListUsersValues":
-        if self.page is not None and self.page_token is not None:
-            raise ValueError("page and page_token exclude each other")
-        return self
+    @field_validator("page_token")
+    @classmethod
+    def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
+        if token is not None and values.data.get("page") is not None:
+            raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
+        return token
 
 
 class AccountValues(Values):
@@ -86,10 +88,10 @@ class WatchAccountsValues(Values):
 
 class ApplyActivationValues(Values):
     account_id: Id
-    activation_code: ActivationCode
+    activation_code: ActivationCodeText
     expired_time: datetime.datetime
     redeemed_time: datetime.datetime | None = None
 
 
 class ClearActivationValues(Values):
-    activation_code: ActivationCode
+    activation_code: ActivationCodeText

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from services.chassis.errors import DomainError
+from services.chassis.language import Localized
 from services.identity.tables import account_changes, account_feed
 
 CHANGED = "changed"
@@ -40,7 +41,10 @@ class FeedPrunedError(DomainError):
 
     code = grpc.StatusCode.OUT_OF_RANGE
     reason = "FEED_PRUNED"
-    message = "变更记录已不再保留，请重新同步"
+    message = Localized(
+        "变更记录已不再保留，请重新同步",
+        "These changes are no longer kept; synchronise again",
+    )
 
 
 @dataclass(frozen=True)

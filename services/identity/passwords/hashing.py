@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from services.chassis.errors import ThrottledError
+from services.chassis.language import Localized
 from services.identity.passwords import hashes
 from services.identity.passwords.hashes import (
     CHECKSUM_BYTES,
@@ -34,7 +35,7 @@ class HashingBusyError(ThrottledError):
     """Too many callers are waiting for a hash, in total or of the same network, or the wait timed out."""
 
     reason = "HASHING_BUSY"
-    message = "系统繁忙，请稍后再试"
+    message = Localized("系统繁忙，请稍后再试", "The system is busy; try again later")
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, update
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
+from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import network_of
 from services.identity.accounts import known_networks
@@ -27,7 +28,7 @@ class WrongCredentialsError(DomainError):
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "WRONG_CREDENTIALS"
-    message = "邮箱或密码错误"
+    message = Localized("邮箱或密码错误", "Wrong e-mail or password")
 
 
 _ISSUED_AT = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)

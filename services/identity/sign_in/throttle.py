@@ -10,6 +10,7 @@ import datetime
 
 from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
+from services.chassis.language import Localized
 from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
 from services.identity.settings import IdentitySettings
@@ -23,14 +24,14 @@ class SignInThrottledError(ThrottledError):
     """Too many wrong passwords, or too many sign-ins, within the window."""
 
     reason = "SIGN_IN_THROTTLED"
-    message = "登录尝试过于频繁，请稍后再试"
+    message = Localized("登录尝试过于频繁，请稍后再试", "Too many attempts to sign in; try again later")
 
 
 class RegistrationThrottledError(ThrottledError):
     """Too many accounts were registered from this network within the window."""
 
     reason = "REGISTRATION_THROTTLED"
-    message = "注册过于频繁，请稍后再试"
+    message = Localized("注册过于频繁，请稍后再试", "Too many registrations; try again later")
 
 
 class SignInThrottle:

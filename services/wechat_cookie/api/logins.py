@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import BeginValues, KeyValues, WatchValues
 from services.wechat_cookie.cookies.messages import to_message
 from services.wechat_cookie.logins.account_logins import AccountLogins, LoginView
+from services.wechat_cookie.logins.messages import in_language
+from services.wechat_cookie.logins.rules import wording
 
 # Unary methods that wait like streams, and count as such for the server's admission.
 WAITING_PATHS = frozenset({"/fastmp.wechat_cookie.v1.WeChatCookieService/BeginLogin"})
@@ -48,7 +51,7 @@ class LoginRpcs:
         view = logins.view(calls.caller_id(), key)
         return pb.BeginLoginResponse(
             status=view.status,
-            message=view.message,
+            message=wording.in_language(view.message, calls.current().language),
             qrcode_base64=_base64(view.qr_image) if wanted.inline_qr else None,
             login_key=key,
         )
@@ -81,13 +84,15 @@ class LoginRpcs:
         with self._logins.account_logins.watch(calls.caller(), key) as watch:
             # False if the caller has already cancelled the call.
             if context.add_callback(watch.close):
-                yield from watch.events(after)
+                translated = functools.partial(in_language, language=calls.current().language)
+                # Unlike a loop, map() does not keep an event, with its QR code, while it waits for the next.
+                yield from map(translated, watch.events(after))
 
 
 def _poll_response(view: LoginView, now: datetime.datetime) -> pb.PollLoginResponse:
     return pb.PollLoginResponse(
         status=view.status,
-        message=view.message,
+        message=wording.in_language(view.message, calls.current().language),
         stage=view.stage,
         qrcode_base64=_base64(view.qr_image),
         cookie=None if view.cookie is None else to_message(view.cookie, now),

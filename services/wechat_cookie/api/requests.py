@@ -4,11 +4,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.chassis.validation import Id, Text, Values
+from services.chassis.language import Localized
+from services.chassis.validation import Id, Text, Values, matching
+from services.chassis.violations import InvalidValueError
 
+_ONE_OWNER = Localized("owner_id 和 owner_email 应只给出一个", "give either owner_id or owner_email")
+_HEX_DIGITS = Localized(
+    "应为 32 个字符，只含数字和字母 a–f", "must be 32 characters, only digits and letters a–f"
+)
 # The token is used as a folder's name, so it has ASCII digits only: \d would allow those of other scripts.
-Token = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
-LoginKey = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Token = Annotated[str, matching("[0-9]{1,20}", Localized("应为 1 到 20 位数字", "must be 1 to 20 digits"))]
+LoginKey = Annotated[str, matching("[0-9a-f]{32}", _HEX_DIGITS)]
 
 
 class BeginValues(Values):
@@ -47,7 +53,7 @@ class AcquireValues(Values):
     @model_validator(mode="after")
     def _names_an_owner(self) -> Self:
         if (self.owner_id is None) == (self.owner_email is None):
-            raise ValueError("one of owner_id and owner_email must be given")
+            raise InvalidValueError(_ONE_OWNER)
         return self
 
 

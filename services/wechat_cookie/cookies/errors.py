@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import grpc
 
 from services.chassis.errors import DomainError, ThrottledError
+from services.chassis.language import Localized
 
 
 class CookieNotFoundError(DomainError):
@@ -14,7 +15,10 @@ class CookieNotFoundError(DomainError):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "COOKIE_NOT_FOUND"
-    message = "没有找到该公众号登录，请重新扫码登录"
+    message = Localized(
+        "没有找到该公众号登录，请重新扫码登录",
+        "There is no such official account's login; scan again",
+    )
 
 
 class AvatarNotFoundError(DomainError):
@@ -22,7 +26,7 @@ class AvatarNotFoundError(DomainError):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "AVATAR_NOT_FOUND"
-    message = "该公众号没有头像"
+    message = Localized("该公众号没有头像", "This official account has no avatar")
 
 
 class OwnedByAnotherAccountError(DomainError):
@@ -30,7 +34,10 @@ class OwnedByAnotherAccountError(DomainError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "OWNED_BY_ANOTHER_ACCOUNT"
-    message = "该公众号登录已属于其他账号"
+    message = Localized(
+        "该公众号登录已属于其他账号",
+        "This official account's login belongs to another account",
+    )
 
 
 class OwnerDeletedError(DomainError):
@@ -38,7 +45,7 @@ class OwnerDeletedError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ACCESS_ENDED"
-    message = "账号已被删除"
+    message = Localized("账号已被删除", "The account has been deleted")
 
 
 class OwnerNotActiveError(DomainError):
@@ -46,7 +53,7 @@ class OwnerNotActiveError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "OWNER_NOT_ACTIVE"
-    message = "该账号未激活或已过期"
+    message = Localized("该账号未激活或已过期", "The account is not activated, or its access has expired")
 
 
 @dataclass(eq=False)
@@ -57,7 +64,10 @@ class CookieUnusableError(DomainError):
     reason = "COOKIE_UNUSABLE"
     health: str
     cooling_until: datetime.datetime | None = None
-    message = "该公众号登录已失效或正在冷却"
+    message = Localized(
+        "该公众号登录已失效或正在冷却",
+        "This official account's login is dead or cooling down",
+    )
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -72,11 +82,14 @@ class AcquisitionNotFoundError(DomainError):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "ACQUISITION_NOT_FOUND"
-    message = "没有找到该领取记录"
+    message = Localized("没有找到该领取记录", "There is no such hand-out")
 
 
 class CookieChangesThrottledError(ThrottledError):
     """The account has chosen, or deleted, the maximum number of cookies within an hour."""
 
     reason = "COOKIE_CHANGES_THROTTLED"
-    message = "一小时内更改公众号登录过多，请稍后再试"
+    message = Localized(
+        "一小时内更改公众号登录过多，请稍后再试",
+        "Too many changes of logins within an hour; try again later",
+    )

@@ -3,6 +3,7 @@
 import datetime
 
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.language import Language
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.messages import to_message as cookie_message
 from services.wechat_cookie.logins.rules import wording
@@ -37,6 +38,16 @@ def to_message(
     return message
 
 
+def in_language(message: pb.LoginEvent, language: Language) -> pb.LoginEvent:
+    """Returns the event with its text in `language`; events are stored, and streamed up to here, in Chinese."""
+    match message.WhichOneof("event"):
+        case "progress":
+            message.progress.message = wording.in_language(message.progress.message, language)
+        case "failure":
+            message.failure.message = wording.in_language(message.failure.message, language)
+    return message
+
+
 def is_last(message: pb.LoginEvent) -> bool:
     """Returns whether this event is the last of its login."""
     return message.WhichOneof("event") in {"success", "failure"}
@@ -45,7 +56,7 @@ def is_last(message: pb.LoginEvent) -> bool:
 def access_ended(login_id: str, sequence: int, now: datetime.datetime) -> pb.LoginEvent:
     """Returns the last event of a stream whose caller has lost access, also if the login continues."""
     reason = Reason.ACCESS_ENDED
-    event = Failed(reason, wording.REASONS[reason], reason not in wording.NOT_RETRYABLE)
+    event = Failed(reason, wording.REASONS[reason].zh, reason not in wording.NOT_RETRYABLE)
     return to_message(event, login_id, sequence, now, None)
 
 

@@ -16,7 +16,6 @@ from services.chassis import context as calls
 from services.chassis import telemetry
 from services.chassis.errors import (
     DomainError,
-    FieldViolation,
     InvalidArgumentError,
     ThrottledError,
     reason_of,
@@ -24,6 +23,8 @@ from services.chassis.errors import (
 from services.chassis.grpc_server.server import Pool, interceptors
 from services.chassis.identity.principals import Principal
 from services.chassis.interceptors.metrics import Metrics
+from services.chassis.language import Localized
+from services.chassis.violations import violation
 from tests.service.chassis.conftest import NOW, Running
 from tests.support.waiting import wait_until
 
@@ -35,7 +36,7 @@ BEARER = (("authorization", "Bearer t"),)
 class TakenError(DomainError):
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "EMAIL_TAKEN"
-    message = "邮箱已被注册"
+    message = Localized("邮箱已被注册", "This e-mail is taken")
 
 
 def refusal(call: Any, *arguments: Any, **options: Any) -> Any:
@@ -95,10 +96,39 @@ def test_a_domain_error_arrives_with_code_reason_message_and_request_id(running:
 
 def test_bad_input_names_the_fields(running: Running) -> None:
     running.servicer.do = raising(
-        InvalidArgumentError(violations=(FieldViolation("email", "is no address"),))
+        InvalidArgumentError(violations=(violation("email", Localized("格式不正确", "must be an address")),))
     )
     found = details(refusal(running.stub().Register, pb.RegisterRequest()))
     assert [violation.field for violation in found["BadRequest"].field_violations] == ["email"]
+
+
+def test_messages_are_in_the_language_of_the_call(running: Running) -> None:
+    running.servicer.do = raising(TakenError())
+    register = running.stub().Register
+    english = refusal(register, pb.RegisterRequest(), metadata=(("accept-language", "en-GB, zh;q=0.5"),))
+    assert details(english)["message"] == "This e-mail is taken"
+    chinese = refusal(register, pb.RegisterRequest(), metadata=(("accept-language", "zh-CN, en;q=0.5"),))
+    assert details(chinese)["message"] == "邮箱已被注册"
+    assert reason_of(english) == reason_of(chinese) == "EMAIL_TAKEN"
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["email: must be given", "password: at least 6 characters"]),
+        ("zh", ["邮箱不能缺少", "密码至少 6 个字符"]),
+    ],
+)
+def test_the_sentences_about_fields_are_the_message(
+    running: Running, language: str, sentences: list[str]
+) -> None:
+    expected = Localized("至少 {count} 个字符", "at least {count} characters").with_values(count=6)
+    missing = violation("email", Localized("不能缺少", "must be given"))
+    running.servicer.do = raising(InvalidArgumentError((missing, violation("password", expected))))
+    metadata = (("accept-language", language),)
+    found = details(refusal(running.stub().Register, pb.RegisterRequest(), metadata=metadata))
+    assert [one.description for one in found["BadRequest"].field_violations] == sentences
+    assert found["message"] == ("; " if language == "en" else "；").join(sentences)
 
 
 def test_a_throttled_caller_is_told_when_to_come_back(running: Running) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import InvalidArgumentError
+from services.chassis.language import Localized
 from services.chassis.validation import Id, Text, Values, parse
 
 
@@ -25,7 +26,7 @@ class UpdateUser(Values):
     expired_time: object = None
 
 
-def violations(request: pb.ListUsersRequest) -> dict[str, str]:
+def violations(request: pb.ListUsersRequest) -> dict[str, Localized]:
     with pytest.raises(InvalidArgumentError) as refusal:
         parse(ListUsers, request)
     return {violation.field: violation.description for violation in refusal.value.violations}

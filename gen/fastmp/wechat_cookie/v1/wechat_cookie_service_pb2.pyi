@@ -125,7 +125,7 @@ class BeginLoginResponse(_message.Message):
     status: _builtins.str
     """"pending" or "failed"."""
     message: _builtins.str
-    """For people, in Chinese."""
+    """For people, in the language of the call that reads it."""
     qrcode_base64: _builtins.str
     """The QR code's picture, base64. Left out if not requested or not available."""
     login_key: _builtins.str
@@ -181,7 +181,7 @@ class PollLoginResponse(_message.Message):
     status: _builtins.str
     """"pending", "success" or "failed"."""
     message: _builtins.str
-    """For people, in Chinese."""
+    """For people, in the language of the call that reads it."""
     stage: _builtins.str
     """One of the stages above."""
     qrcode_base64: _builtins.str
@@ -409,7 +409,7 @@ class LoginProgress(_message.Message):
     stage: _builtins.str
     """One of the stages above."""
     message: _builtins.str
-    """For people, in Chinese."""
+    """For people, in the language of the call that reads it."""
     def __init__(
         self,
         *,
@@ -471,7 +471,7 @@ class LoginFailure(_message.Message):
     reason: _builtins.str
     """One of the reasons above."""
     message: _builtins.str
-    """For people, in Chinese."""
+    """For people, in the language of the call that reads it."""
     retryable: _builtins.bool
     """Whether starting a new login immediately may succeed."""
     def __init__(

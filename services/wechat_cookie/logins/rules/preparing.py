@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import replace
 
+from services.chassis.language import Localized
 from services.wechat_cookie.logins.rules import wording
 from services.wechat_cookie.logins.rules.events import QrShown
 from services.wechat_cookie.logins.rules.outcomes import QrFetched
@@ -48,6 +49,8 @@ def replace_cancelled(state: LoginState, now: datetime.datetime, limits: LoginLi
     return _replace(replace(state, refresh_count=0), wording.QR_CANCELLED_REPLACING, now, limits)
 
 
-def _replace(state: LoginState, message: str, now: datetime.datetime, limits: LoginLimits) -> Transition:
+def _replace(
+    state: LoginState, message: Localized, now: datetime.datetime, limits: LoginLimits
+) -> Transition:
     event, at_stage = progress(Stage.PREPARING, message)
     return write(state, event, **at_stage, **claim_now(Step.REPLACE_QR, now, limits))

@@ -4,6 +4,7 @@ import datetime
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.chassis.language import Localized
 from services.wechat_cookie.logins.rules import wording
 from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, Succeeded
 from services.wechat_cookie.logins.rules.outcomes import Described
@@ -37,9 +38,9 @@ def write(state: LoginState, *events: Event, **changes: Any) -> Transition:
     return Transition(after, events)
 
 
-def progress(stage: Stage, message: str | None = None) -> tuple[Progressed, dict[str, Any]]:
+def progress(stage: Stage, message: Localized | None = None) -> tuple[Progressed, dict[str, Any]]:
     """Returns the event of reaching `stage` and the corresponding changes of the state."""
-    text = message or wording.STAGES[stage]
+    text = (message or wording.STAGES[stage]).zh
     return Progressed(stage, text), {"stage": stage, "message": text}
 
 
@@ -83,7 +84,7 @@ def backing_off(state: LoginState, now: datetime.datetime, limits: LoginLimits) 
 
 def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:
     """Returns the transition that ends the login without a cookie."""
-    message = wording.failure(reason, state.failed_part)
+    message = wording.failure(reason, state.failed_part).zh
     event = Failed(reason, message, reason not in wording.NOT_RETRYABLE)
     return write(state, event, stage=Stage.FAILED, reason=reason, message=message, **_ended(now))
 
@@ -95,7 +96,7 @@ def failed_by(state: LoginState, error: MpError, now: datetime.datetime) -> Tran
 
 def succeeded(state: LoginState, now: datetime.datetime) -> Transition:
     """Returns the transition that ends the login with its cookie."""
-    changes = {"stage": Stage.SUCCEEDED, "message": wording.STAGES[Stage.SUCCEEDED]}
+    changes = {"stage": Stage.SUCCEEDED, "message": wording.STAGES[Stage.SUCCEEDED].zh}
     return write(state, Succeeded(), **changes, **_ended(now))
 
 

@@ -86,10 +86,11 @@ class Story:
 class Caller:
     stub: pb_grpc.WeChatCookieServiceStub
     token: str
+    language: str = ""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.token}"),)
+        return (("authorization", f"Bearer {self.token}"), ("accept-language", self.language))
 
     def start(self, request_id: str = "") -> Story:
         metadata = (*self.metadata, ("x-request-id", request_id))

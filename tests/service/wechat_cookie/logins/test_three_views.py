@@ -30,6 +30,20 @@ def test_begin_login_answers_with_the_qr_code_at_once(ann: Caller, phone: Emulat
     assert polled.qrcode_base64 == begun.qrcode_base64
 
 
+def test_each_view_is_in_the_language_of_its_call(ann: Caller, phone: EmulatorControl) -> None:
+    english = replace(ann, language="en")
+    story = ann.start()
+    assert story.until_stage("waiting_for_scan").progress.message == "请用微信扫描二维码"
+    watched = english.watch(story.key)
+    assert watched.until_stage("waiting_for_scan").progress.message == "Scan the QR code with WeChat"
+    assert english.poll(story.key).message == "Scan the QR code with WeChat"
+    assert ann.poll(story.key).message == "请用微信扫描二维码"
+    ann.cancel(story.key)
+    assert watched.to_end().failure.message == "The login was cancelled"
+    assert story.to_end().failure.message == "登录已取消"
+    assert english.begin().message == "Scan the QR code with WeChat"
+
+
 def test_begin_login_leaves_the_picture_out_when_asked_to(ann: Caller) -> None:
     begun = ann.begin(inline_qr=False)
     assert not begun.HasField("qrcode_base64")

@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+from services.chassis.language import Language
 from services.wechat_cookie.logins.rules import wording
 from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.mp import errors
@@ -26,12 +27,25 @@ def test_the_reasons_are_those_of_the_contract() -> None:
     assert listed_after("Reasons of a failure, a closed list:") == [reason.value for reason in Reason]
 
 
-def test_every_stage_and_reason_has_a_chinese_sentence() -> None:
+def test_every_stage_and_reason_has_a_sentence_in_each_language() -> None:
     assert set(wording.STAGES) == set(Stage)
     assert set(wording.REASONS) == set(Reason)
     for sentence in (*wording.STAGES.values(), *wording.REASONS.values()):
-        assert re.search(r"[\u4e00-\u9fff]{3}", sentence)
-        assert not re.search(r"[A-Za-z]{4}", sentence)
+        assert re.search(r"[\u4e00-\u9fff]{3}", sentence.zh)
+        assert not re.search(r"[A-Za-z]{4}", sentence.zh)
+        assert wording.in_language(sentence.zh, Language.ENGLISH) == sentence.en
+
+
+def test_a_stored_failure_that_names_its_part_is_read_in_english() -> None:
+    stored = wording.failure(Reason.WECHAT_UNREACHABLE, "dns").zh
+    assert wording.in_language(stored, Language.ENGLISH) == (
+        "WeChat cannot be reached (its name cannot be resolved); check the network and try again"
+    )
+    assert wording.in_language(stored, Language.CHINESE) == stored
+
+
+def test_a_message_of_another_release_is_read_as_it_is_stored() -> None:
+    assert wording.in_language("旧版本的消息", Language.ENGLISH) == "旧版本的消息"
 
 
 def test_every_error_of_the_client_has_a_reason_in_the_list() -> None:

@@ -59,7 +59,7 @@ def test_the_first_qr_code_is_shown_and_polled_for() -> None:
     state = transition.state
     assert transition.events == (
         QrShown(QR.image, QR.url, later(302), 0),
-        Progressed(Stage.WAITING_FOR_SCAN, wording.STAGES[Stage.WAITING_FOR_SCAN]),
+        Progressed(Stage.WAITING_FOR_SCAN, wording.STAGES[Stage.WAITING_FOR_SCAN].zh),
     )
     assert (state.step, due_in(state, later(2)), state.in_flight) == (Step.ASK, LIMITS.poll_seconds, False)
     assert (state.version, state.last_sequence, state.cookies) == (2, 3, QR.cookies)
@@ -78,7 +78,7 @@ def test_nothing_new_on_the_phone_writes_nothing(status: int) -> None:
 )
 def test_a_scan_is_told_once(status: int, accounts: int, stage: Stage) -> None:
     transition = applied(waiting(), ask(status, acct_size=accounts))
-    assert transition.events == (Progressed(stage, wording.STAGES[stage]),)
+    assert transition.events == (Progressed(stage, wording.STAGES[stage].zh),)
     assert rules.after(transition.state, ask(status, acct_size=accounts), later(2), LIMITS) is None
 
 
@@ -159,7 +159,7 @@ def test_the_session_is_saved_with_the_write_that_tells_of_it() -> None:
     transition = applied(confirmed(), FINISHED)
     state = transition.state
     assert transition.session is FINISHED
-    assert transition.events == (Progressed(Stage.SAVING, wording.STAGES[Stage.SAVING]),)
+    assert transition.events == (Progressed(Stage.SAVING, wording.STAGES[Stage.SAVING].zh),)
     assert (state.step, state.in_flight, state.cookies, state.token) == (
         Step.DESCRIBE,
         True,

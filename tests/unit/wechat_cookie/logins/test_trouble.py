@@ -40,10 +40,10 @@ def test_a_long_run_of_failures_is_told_once_and_so_is_its_end() -> None:
     state = waiting(failing_since=NOW, claim_seconds=LIMITS.slowest_poll_seconds)
     assert rules.after(state, UNREACHABLE, later(59), LIMITS) is None
     reported = applied(state, UNREACHABLE, later(60))
-    assert reported.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.HARD_TO_REACH),)
+    assert reported.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.HARD_TO_REACH.zh),)
     assert rules.after(reported.state, UNREACHABLE, later(200), LIMITS) is None
     back = applied(reported.state, ask(0), later(201))
-    assert back.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.STAGES[Stage.WAITING_FOR_SCAN]),)
+    assert back.events == (Progressed(Stage.WAITING_FOR_SCAN, wording.STAGES[Stage.WAITING_FOR_SCAN].zh),)
     assert (back.state.failing_since, back.state.failure_told) == (None, False)
     assert back.state.claim_seconds == LIMITS.poll_seconds
 
@@ -142,7 +142,7 @@ def test_an_unreachable_wechat_is_told_with_the_part_of_the_way_that_failed(
 def test_a_deadline_without_any_failure_names_no_part_of_the_way() -> None:
     [event] = end_of(rules.overdue(begun(), later(LIMITS.preparing_seconds))).events
     assert isinstance(event, Failed)
-    assert event.message == wording.REASONS[Reason.WECHAT_UNREACHABLE]
+    assert event.message == wording.REASONS[Reason.WECHAT_UNREACHABLE].zh
 
 
 def end_of(transition: Transition | None) -> Transition:
