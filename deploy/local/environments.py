@@ -46,6 +46,7 @@ class Environments:
             environment["IDENTITY_ADDRESS"] = ",".join(self.topology.addresses("identity"))
         if replica.service == "identity":
             environment.update(self._token_settings())
+            environment["PUBLIC_URL"] = self._public_url()
         if replica.service == "wechat_cookie":
             environment.update(self._wechat_settings())
         return environment
@@ -83,6 +84,13 @@ class Environments:
             "TLS_CERTIFICATE_FILE": str(files.certificate_file),
             "TLS_KEY_FILE": str(files.key_file),
         }
+
+    def _public_url(self) -> str:
+        if self.settings.public_url is not None:
+            return self.settings.public_url
+        # The names in a certificate are not known here; an empty setting makes links relative to the gateway.
+        has_tls = self.inherited.get("GATEWAY_TLS_CERTIFICATE_FILE")
+        return "" if has_tls else f"http://127.0.0.1:{self.topology.port('GATEWAY_PORT')}"
 
     def _token_settings(self) -> dict[str, str]:
         given = self.settings.jwt_secret

@@ -38,6 +38,8 @@ class LocalSettings(BaseSettings):
     wechat_cookie_database_url: str | None = Field(default=None, repr=False)
     jwt_secret: SecretStr | None = None
     access_token_expire_minutes: str = "1440"  # noqa: S105 - a duration
+    # The gateway's address as users reach it; by default, its address on this machine.
+    public_url: str | None = None
     cookie_keys: SecretStr | None = None
     wechat_base_url: str = "https://mp.weixin.qq.com"
     wechat_ca_file: Path | None = None

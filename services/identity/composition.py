@@ -22,7 +22,7 @@ from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.attempts import Attempts
 from services.chassis.throttling.client_networks import caller_network
-from services.identity.accounts import accounts, known_networks
+from services.identity.accounts import accounts, known_networks, password_links
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.transactions import AccountTransactions
@@ -34,6 +34,7 @@ from services.identity.passwords.hashing import HashingTurns, PasswordHasher, Pa
 from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.authentication import TokenAuthentication
+from services.identity.sign_in.password_reset import PasswordReset
 from services.identity.sign_in.sign_in import SignIn
 from services.identity.sign_in.throttle import REGISTRATION_WINDOW, SIGN_IN_WINDOW, SignInThrottle
 from services.identity.sign_in.tokens import Tokens
@@ -42,7 +43,7 @@ from services.identity.tables import attempts, audit
 PACKAGE = "services.identity"
 HASHING_PATHS = frozenset(
     f"/fastmp.identity.v1.IdentityService/{method}"
-    for method in ("Register", "Login", "ChangePassword", "CreateUser", "UpdateUser")
+    for method in ("Register", "Login", "ChangePassword", "ResetPassword", "CreateUser", "UpdateUser")
 )
 
 
@@ -69,6 +70,7 @@ class Identity:
             {
                 "account_feed": partial(prune_feed, self._database, keep, now),
                 "known_networks": partial(known_networks.prune, self._database, now),
+                "password_links": partial(password_links.prune, self._database, now),
                 # The window of registrations is longer than that of sign-ins.
                 "sign_in_attempts": registrations.purge,
             }
@@ -114,6 +116,9 @@ class Identity:
                 database=self._database,
                 activations=Activations(transactions),
                 administration=self.administration,
+                password_reset=PasswordReset(
+                    self._database, transactions, passwords, throttle, settings.public_url or ""
+                ),
                 sign_in=SignIn(self._database, transactions, passwords, throttle, tokens),
                 throttle=throttle,
                 authentication=authentication,

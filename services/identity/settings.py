@@ -1,6 +1,7 @@
 """Identity's settings, read from the environment."""
 
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -16,6 +17,16 @@ def usable_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
+
+
+def _origin(url: str) -> str:
+    # Links lead to this address, so whatever is not plainly an origin is refused.
+    if url and _ORIGIN.fullmatch(url) is None:
+        raise ValueError("must be http:// or https:// with a host, and a port if it is not the usual one")
+    return url.rstrip("/")
 
 
 class IdentitySettings(ServiceSettings):
@@ -43,6 +54,8 @@ class IdentitySettings(ServiceSettings):
     sign_ins_per_account: int = Field(default=60, ge=1, le=100_000)
     # Registrations by client network within an hour.
     registration_limit_per_address: int = Field(default=1000, ge=1, le=1_000_000)
+    # The gateway's address as users reach it, for links: scheme://host or scheme://host:port.
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
     # For the command ensure-admin only.
     admin_email: Annotated[str, AfterValidator(checked_email)] | None = Field(
         default=None, max_length=LONGEST

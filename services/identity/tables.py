@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -133,6 +134,19 @@ known_networks = Table(
     Column("network", Text, primary_key=True),
     Column("last_used", DateTime(timezone=True), nullable=False),
     Index("known_networks_last_used_idx", "last_used"),
+)
+
+# With which a password is set once; see services.identity.sign_in.password_reset. At most one for each account.
+password_links = Table(
+    "password_links",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("ticket_digest", LargeBinary, nullable=False, unique=True),
+    # The admin. Not a foreign key: if the admin is deleted, the link no longer works.
+    Column("created_by", Uuid, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expire_time", DateTime(timezone=True), nullable=False),
+    Index("password_links_expire_time_idx", "expire_time"),
 )
 
 audit = audit_tables(metadata)

@@ -263,6 +263,8 @@ export const en = {
   "audit_action.signed_out": "Signed out everywhere",
   "audit_action.password_changed": "Password changed",
   "audit_action.password_reset": "Password reset by an operator",
+  "audit_action.password_link_created": "Password link created",
+  "audit_action.password_reset_with_link": "Password reset with a link",
   "audit_action.activation_applied": "Account activated",
   "audit_action.activation_cleared": "Activation taken back",
   "audit_action.codes_generated": "Codes generated",

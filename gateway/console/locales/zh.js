@@ -251,6 +251,8 @@ export const zh = {
   "audit_action.signed_out": "在所有设备上退出",
   "audit_action.password_changed": "修改密码",
   "audit_action.password_reset": "运维重置密码",
+  "audit_action.password_link_created": "生成重设密码链接",
+  "audit_action.password_reset_with_link": "用链接重设密码",
   "audit_action.activation_applied": "账户激活",
   "audit_action.activation_cleared": "收回激活",
   "audit_action.codes_generated": "生成激活码",

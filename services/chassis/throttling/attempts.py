@@ -113,6 +113,9 @@ class Attempts:
         counting = columns.bucket == any_(bindparam("counting", type_=ARRAY(LargeBinary)))
         self._count = update(table).where(is_this, counting).values(is_open=False)
         self._forget = delete(table).where(is_this, not_(counting))
+        self._forgive = delete(table).where(
+            columns.bucket == any_(bindparam("buckets", type_=ARRAY(LargeBinary))), not_(columns.is_open)
+        )
         self._purge = delete(table).where(columns.started_at <= bindparam("before"))
 
     @contextlib.contextmanager
@@ -159,6 +162,13 @@ class Attempts:
         with self._database.reading() as connection:
             for _, found in self._full(connection, buckets, now):
                 raise refusal(retry_after=found.oldest + self._window - now)
+
+    def forgive(self, connection: Connection, keys: Sequence[bytes]) -> None:
+        """Forgets the attempts that count in the buckets of these keys, in the transaction of `connection`.
+
+        Attempts whose outcome is still unknown are kept.
+        """
+        connection.execute(self._forgive, {"buckets": list(keys)})
 
     def has_room(
         self, key: ColumnElement[bytes], limit: int, now: ColumnElement[datetime.datetime]

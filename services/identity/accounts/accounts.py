@@ -15,6 +15,7 @@ from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ADMIN_ROLE, PENDING, USER_ROLE
 from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
+from services.identity.accounts import password_links
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
 from services.identity.tables import account_activations, account_feed, accounts
@@ -102,6 +103,7 @@ END_TOKENS: Mapping[Any, Any] = {
 }
 
 _BY_ID = select(*COLUMNS).where(accounts.c.id == bindparam("account_id"))
+_LOCK = select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True)
 _BY_EMAIL = select(*COLUMNS).where(accounts.c.email_key == bindparam("key"))
 _INSERT = insert(accounts).on_conflict_do_nothing(index_elements=[accounts.c.email_key]).returning(*COLUMNS)
 _DELETE = delete(accounts).where(accounts.c.id == bindparam("account_id"))
@@ -130,6 +132,11 @@ def get(connection: Connection, account_id: uuid.UUID) -> Account:
     if row is None:
         raise AccountNotFoundError
     return Account(*row)
+
+
+def lock(connection: Connection, account_id: uuid.UUID) -> bool:
+    """Locks the account until the transaction ends, against changes and deletion. Returns whether it exists."""
+    return connection.execute(_LOCK, {"account_id": account_id}).one_or_none() is not None
 
 
 def find_by_email(connection: Connection, email: str) -> Account | None:
@@ -181,10 +188,12 @@ def change(
     account_id: uuid.UUID,
     new: AccountUpdate,
     action: str = "account_changed",
+    actor: str | None = None,
 ) -> Account:
-    """Sets the new values; a password ends all tokens. `action` is that of the audit entry. Idempotent.
+    """Sets the new values; a password ends all tokens and the password link. Idempotent.
 
-    Raises AccountNotFoundError, or LastAdminError if no admin would be left.
+    `action` and `actor` are those of the audit entry; without an actor, it is the caller. Raises
+    AccountNotFoundError, or LastAdminError if no admin would be left.
     """
     values = new.values()
     if not values:
@@ -202,7 +211,9 @@ def change(
     if row is None:
         raise AccountNotFoundError
     transaction.changed(account_id)
-    transaction.record(Event(action, str(account_id), details=new.audit_details()))
+    if new.password_hash is not None:
+        password_links.drop(transaction.connection, account_id)
+    transaction.record(Event(action, str(account_id), details=new.audit_details(), actor=actor))
     return Account(*row)
 
 

@@ -13,6 +13,7 @@ from services.identity.accounts.listing import AccountPage
 from services.identity.feed.changes import Change
 from services.identity.feed.watch import Heartbeat
 from services.identity.sign_in.authentication import principal_of
+from services.identity.sign_in.password_reset import PasswordLink
 
 
 def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
@@ -40,6 +41,13 @@ def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datet
     )
     if page.next_position is not None:
         message.next_page_token = page_token(page.next_position)
+    return message
+
+
+def password_link(link: PasswordLink) -> pb.CreatePasswordLinkResponse:
+    """Returns the answer of CreatePasswordLink."""
+    message = pb.CreatePasswordLinkResponse(url=link.url)
+    message.expire_time.FromDatetime(link.expire_time)
     return message
 
 

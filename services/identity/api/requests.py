@@ -37,6 +37,11 @@ class ChangePasswordValues(Values):
     new_password: NewPassword
 
 
+class ResetPasswordValues(Values):
+    ticket: Annotated[Text, Field(max_length=128)]
+    new_password: NewPassword
+
+
 class ListUsersValues(Values):
     email: SomeText | None = None
     role: Role | None = None

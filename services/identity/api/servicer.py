@@ -23,6 +23,7 @@ from services.identity.accounts.listing import AccountFilter
 from services.identity.api import messages, requests
 from services.identity.feed.watch import FeedWatches
 from services.identity.sign_in.authentication import TokenAuthentication, principal_of
+from services.identity.sign_in.password_reset import PasswordReset
 from services.identity.sign_in.sign_in import SignIn
 from services.identity.sign_in.throttle import SignInThrottle
 
@@ -36,6 +37,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         activations: Activations,
         administration: Administration,
         sign_in: SignIn,
+        password_reset: PasswordReset,
         throttle: SignInThrottle,
         authentication: TokenAuthentication,
         watches: FeedWatches,
@@ -46,6 +48,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         self._activations = activations
         self._administration = administration
         self._sign_in = sign_in
+        self._password_reset = password_reset
         self._throttle = throttle
         self._authentication = authentication
         self._watches = watches
@@ -78,6 +81,13 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
             calls.caller_id(), values.old_password, values.new_password, calls.current().client_address
         )
         return pb.ChangePasswordResponse(status="ok")
+
+    def ResetPassword(
+        self, request: pb.ResetPasswordRequest, _context: grpc.ServicerContext
+    ) -> pb.ResetPasswordResponse:
+        values = parse(requests.ResetPasswordValues, request)
+        self._password_reset.reset(values.ticket, values.new_password, calls.current().client_address)
+        return pb.ResetPasswordResponse(status="ok")
 
     def ListUsers(self, request: pb.ListUsersRequest, _context: grpc.ServicerContext) -> pb.ListUsersResponse:
         values = parse(requests.ListUsersValues, request)
@@ -113,6 +123,12 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         values = parse(requests.AccountValues, request)
         self._administration.remove(values.user_id)
         return pb.DeleteUserResponse(status="ok")
+
+    def CreatePasswordLink(
+        self, request: pb.CreatePasswordLinkRequest, _context: grpc.ServicerContext
+    ) -> pb.CreatePasswordLinkResponse:
+        values = parse(requests.AccountValues, request)
+        return messages.password_link(self._password_reset.create_link(values.user_id, calls.caller_id()))
 
     def Authenticate(
         self, request: pb.AuthenticateRequest, _context: grpc.ServicerContext

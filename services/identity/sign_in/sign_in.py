@@ -11,7 +11,7 @@ from services.chassis.errors import DomainError
 from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import network_of
-from services.identity.accounts import known_networks
+from services.identity.accounts import known_networks, password_links
 from services.identity.accounts.accounts import END_TOKENS
 from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
@@ -151,5 +151,6 @@ def _set_password(transaction: AccountTransaction, found: Credentials, replaceme
     }
     if transaction.connection.execute(_SET_PASSWORD, values).rowcount == 0:
         raise WrongCredentialsError
+    password_links.drop(transaction.connection, found.account_id)
     transaction.changed(found.account_id)
     transaction.record(Event("password_changed", str(found.account_id)))

@@ -1,4 +1,4 @@
-"""The limits on wrong passwords, sign-ins and registrations.
+"""The limits on wrong passwords, sign-ins, registrations and tickets of password links.
 
 Wrong passwords are counted by client network, by account and network, and by account over all networks at which it
 is not known. So guesses from other networks never lock out an owner at a known network, and at a new network only
@@ -8,11 +8,14 @@ if they come from many addresses. An e-mail without an account is limited in the
 import contextlib
 import datetime
 
+from sqlalchemy import Connection
+
 from services.chassis import context as calls
 from services.chassis.errors import ThrottledError
 from services.chassis.language import Localized
 from services.chassis.throttling.attempts import Attempts, Bucket, bucket_key
 from services.chassis.throttling.client_networks import network_of
+from services.identity.accounts.emails import email_key
 from services.identity.settings import IdentitySettings
 
 SIGN_IN_WINDOW = datetime.timedelta(minutes=15)
@@ -34,6 +37,13 @@ class RegistrationThrottledError(ThrottledError):
     message = Localized("注册过于频繁，请稍后再试", "Too many registrations; try again later")
 
 
+class PasswordResetThrottledError(ThrottledError):
+    """Too many tickets from this network did not work within the window."""
+
+    reason = "PASSWORD_RESET_THROTTLED"
+    message = "尝试过于频繁，请稍后再试"
+
+
 class SignInThrottle:
     """Applies the limits. Thread-safe."""
 
@@ -52,21 +62,48 @@ class SignInThrottle:
         SignInThrottledError without running the block if a limit is reached.
         """
         limits = self._settings
-        pair = Bucket(bucket_key("account at network", account, network), limits.sign_in_limit_per_account)
+        pair = Bucket(_pair_key(account, network), limits.sign_in_limit_per_account)
         by_network = bucket_key("network", network)
         if is_known_network:
             # A wrong password is counted for the network, but the network's limit does not lock out the owner.
             wrong_guesses = [pair, Bucket(by_network, UNLIMITED)]
         else:
-            elsewhere = Bucket(bucket_key("account", account), limits.sign_in_limit_unknown_networks)
+            elsewhere = Bucket(_account_key(account), limits.sign_in_limit_unknown_networks)
             wrong_guesses = [pair, elsewhere, Bucket(by_network, limits.sign_in_limit_per_address)]
         sign_ins = [Bucket(bucket_key("signed in at network", account, network), limits.sign_ins_per_account)]
         return self._sign_ins.attempt(
             wrong_guesses, sign_ins, wrong, SignInThrottledError, calls.remaining_time()
         )
 
+    def reset(self, network: str, wrong: type[Exception]) -> contextlib.AbstractContextManager[None]:
+        """Runs the block as the use of a ticket, which is a wrong one if it raises `wrong`.
+
+        Raises PasswordResetThrottledError without running the block if the limit of `network` is reached.
+        """
+        key = bucket_key("password reset at network", network)
+        bucket = Bucket(key, self._settings.sign_in_limit_per_address)
+        return self._sign_ins.attempt(
+            [bucket], [], wrong, PasswordResetThrottledError, calls.remaining_time()
+        )
+
+    def forgive(self, connection: Connection, email: str, network: str) -> None:
+        """Forgets the wrong passwords counted for an account, at `network` and over all unknown networks.
+
+        The network's own count, which is for all accounts, stays.
+        """
+        account = email_key(email)
+        self._sign_ins.forgive(connection, [_pair_key(account, network), _account_key(account)])
+
     def registration(self, address: str) -> None:
         """Counts a registration from the IP address `address`. Raises RegistrationThrottledError."""
         limit = self._settings.registration_limit_per_address
         bucket = Bucket(bucket_key("registration", network_of(address)), limit)
         self._registrations.count([bucket], RegistrationThrottledError)
+
+
+def _pair_key(account: str, network: str) -> bytes:
+    return bucket_key("account at network", account, network)
+
+
+def _account_key(account: str) -> bytes:
+    return bucket_key("account", account)

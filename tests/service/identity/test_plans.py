@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, text
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.postgres.database import Database
-from tests.service.identity.replicas import PASSWORD, Account, Callers, sign_up
+from tests.service.identity.replicas import PASSWORD, Account, Callers, sign_in, sign_up
 
 # With a few rows PostgreSQL rightly reads them all. The whole million takes its time, and is for `make prove`.
 ROWS = [30_000, pytest.param(1_000_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
@@ -34,11 +34,13 @@ FILL_BESIDE = [
     text("""INSERT INTO known_networks SELECT id, '192.0.2.0/24', now() FROM accounts"""),
     text("""INSERT INTO sign_in_attempts SELECT gen_random_uuid(), sha256(n::text::bytea),
         now() - n * interval '1 millisecond', false FROM generate_series(1, :rows) AS n"""),
+    text("""INSERT INTO password_links SELECT id, sha256(email::bytea), id, now(), now() + interval '1 day'
+        FROM accounts"""),
     text("""INSERT INTO account_changes SELECT sequence + n, gen_random_uuid(), 'changed', now()
         FROM account_feed, generate_series(1, :rows) AS n"""),
     text("UPDATE account_feed SET sequence = sequence + :rows"),
 ]
-TABLES = "accounts|account_changes|account_activations|known_networks|sign_in_attempts"
+TABLES = "accounts|account_changes|account_activations|known_networks|sign_in_attempts|password_links"
 # Pages that an index holds in their very order.
 IN_ORDER = {"ListUsers", "ListUsers by token", "ListUsers by role"}
 # Depends on the load: a busy machine does not trust the cached principal of the caller for long.
@@ -108,7 +110,14 @@ class Calls:
         )
         yield "GetMe", 0, lambda: stub.GetMe(pb.GetMeRequest(), metadata=first.bearer)
         change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password="another one")
-        yield "ChangePassword", 9, lambda: stub.ChangePassword(change, metadata=first.bearer)
+        yield "ChangePassword", 10, lambda: stub.ChangePassword(change, metadata=first.bearer)
+        link = stub.CreatePasswordLink(pb.CreatePasswordLinkRequest(user_id=second.id), metadata=admin)
+        ticket = link.url.rpartition("/")[2]
+        new_link = pb.CreatePasswordLinkRequest(user_id=first.id)
+        yield "CreatePasswordLink", 3, lambda: stub.CreatePasswordLink(new_link, metadata=admin)
+        reset = pb.ResetPasswordRequest(ticket=ticket, new_password="by link")
+        yield "ResetPassword", 12, lambda: stub.ResetPassword(reset)
+        second = sign_in(self._callers, second.id, second.email, "by link")
         yield "Logout", 3, lambda: stub.Logout(pb.LogoutRequest(), metadata=second.bearer)
         for name, most, request in (
             ("ListUsers", 2, pb.ListUsersRequest()),

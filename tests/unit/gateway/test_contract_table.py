@@ -19,6 +19,8 @@ TABLE = {
     ("GET", "/auth/me", "GetMe", "SIGNED_IN"),
     ("POST", "/auth/logout", "Logout", "SIGNED_IN"),
     ("POST", "/auth/password", "ChangePassword", "SIGNED_IN"),
+    ("POST", "/auth/password/reset", "ResetPassword", "PUBLIC"),
+    ("POST", "/admin/users/{user_id}/password-link", "CreatePasswordLink", "ADMIN"),
     ("GET", "/admin/users", "ListUsers", "ADMIN"),
     ("GET", "/admin/users/{user_id}", "GetUser", "ADMIN"),
     ("POST", "/admin/users", "CreateUser", "ADMIN"),

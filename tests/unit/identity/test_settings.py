@@ -122,3 +122,34 @@ def test_a_random_secret_is_taken_and_not_shown(monkeypatch: pytest.MonkeyPatch,
     assert settings.jwt_secret.get_secret_value() == secret
     assert secret not in repr(settings)
     assert "pass@" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("https://fastmp.example", "https://fastmp.example"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("https://[::1]:8443", "https://[::1]:8443"),
+        ("", ""),
+    ],
+)
+def test_the_public_url_is_an_origin(monkeypatch: pytest.MonkeyPatch, url: str, taken: str) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    assert load(IdentitySettings).public_url == taken
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("fastmp.example", "ftp://fastmp.example", "https://", "https://a b", "//fastmp.example"),
+        *("https://user@fastmp.example", "https://fastmp.example/console", "https://fastmp.example?x"),
+        *("https://fastmp.example#x", "https://fastmp.example\n", "javascript:alert(1)"),
+    ],
+)
+def test_what_is_no_origin_is_no_public_url(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    with pytest.raises(SystemExit):
+        load(IdentitySettings)
+    assert "bad setting PUBLIC_URL" in capsys.readouterr().err

@@ -67,6 +67,11 @@ class IdentityServiceStub:
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/ResetPassword',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/ListUsers',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.SerializeToString,
@@ -91,6 +96,11 @@ class IdentityServiceStub:
                 '/fastmp.identity.v1.IdentityService/DeleteUser',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserResponse.FromString,
+                _registered_method=True)
+        self.CreatePasswordLink = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/CreatePasswordLink',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkResponse.FromString,
                 _registered_method=True)
         self.Authenticate = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/Authenticate',
@@ -185,6 +195,16 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetPassword(self, request, context):
+        """Sets a new password with the ticket of a password link, and revokes every token of the account issued so far.
+
+        Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
+        that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsers(self, request, context):
         """Lists accounts, newest first. Reads only.
 
@@ -225,6 +245,17 @@ class IdentityServiceServicer:
         """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
         A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePasswordLink(self, request, context):
+        """Creates a link with which its holder sets a new password for the account, once and within 24 hours.
+
+        Not idempotent: the link replaces the account's previous one. It also stops working when the password changes in
+        another way, and when the admin who created it is deleted or no longer an admin.
+        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -332,6 +363,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ChangePasswordRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ChangePasswordResponse.SerializeToString,
             ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.SerializeToString,
+            ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.FromString,
@@ -356,6 +392,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.DeleteUser,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserResponse.SerializeToString,
+            ),
+            'CreatePasswordLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePasswordLink,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkResponse.SerializeToString,
             ),
             'Authenticate': grpc.unary_unary_rpc_method_handler(
                     servicer.Authenticate,
@@ -546,6 +587,33 @@ class IdentityService:
             _registered_method=True)
 
     @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/ResetPassword',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListUsers(request,
             target,
             options=(),
@@ -670,6 +738,33 @@ class IdentityService:
             '/fastmp.identity.v1.IdentityService/DeleteUser',
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserRequest.SerializeToString,
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DeleteUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePasswordLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/CreatePasswordLink',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.CreatePasswordLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

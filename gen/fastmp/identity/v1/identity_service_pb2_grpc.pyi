@@ -66,6 +66,12 @@ class IdentityServiceStub:
     Not idempotent: a retry fails, because the old password has changed.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ResetPasswordRequest, _identity_service_pb2.ResetPasswordResponse]
+    """Sets a new password with the ticket of a password link, and revokes every token of the account issued so far.
+
+    Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
+    that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]
     """Lists accounts, newest first. Reads only.
 
@@ -89,6 +95,13 @@ class IdentityServiceStub:
     """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
     A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+    """
+    CreatePasswordLink: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreatePasswordLinkRequest, _identity_service_pb2.CreatePasswordLinkResponse]
+    """Creates a link with which its holder sets a new password for the account, once and within 24 hours.
+
+    Not idempotent: the link replaces the account's previous one. It also stops working when the password changes in
+    another way, and when the admin who created it is deleted or no longer an admin.
+    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND).
     """
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_service_pb2.AuthenticateResponse]
     """Returns the account of an access token, and its present rights. Reads only.
@@ -173,6 +186,12 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Not idempotent: a retry fails, because the old password has changed.
     Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ResetPasswordRequest, _identity_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    """Sets a new password with the ticket of a password link, and revokes every token of the account issued so far.
+
+    Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
+    that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+    """
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Reads only.
 
@@ -196,6 +215,13 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
     A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+    """
+    CreatePasswordLink: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreatePasswordLinkRequest, _identity_service_pb2.CreatePasswordLinkResponse]  # type: ignore[assignment]
+    """Creates a link with which its holder sets a new password for the account, once and within 24 hours.
+
+    Not idempotent: the link replaces the account's previous one. It also stops working when the password changes in
+    another way, and when the admin who created it is deleted or no longer an admin.
+    Fails with NOT_FOUND (ACCOUNT_NOT_FOUND).
     """
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.AuthenticateRequest, _identity_service_pb2.AuthenticateResponse]  # type: ignore[assignment]
     """Returns the account of an access token, and its present rights. Reads only.
@@ -303,6 +329,17 @@ class IdentityServiceServicer:
         Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
+    def ResetPassword(
+        self,
+        request: _identity_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ResetPasswordResponse, _abc.Awaitable[_identity_service_pb2.ResetPasswordResponse]]:
+        """Sets a new password with the ticket of a password link, and revokes every token of the account issued so far.
+
+        Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
+        that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+        """
+
     def ListUsers(
         self,
         request: _identity_service_pb2.ListUsersRequest,
@@ -350,6 +387,18 @@ class IdentityServiceServicer:
         """Deletes an account. The other services delete its activation codes, cookies and their folders by the account feed.
 
         A retry answers NOT_FOUND. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (LAST_ADMIN).
+        """
+
+    def CreatePasswordLink(
+        self,
+        request: _identity_service_pb2.CreatePasswordLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.CreatePasswordLinkResponse, _abc.Awaitable[_identity_service_pb2.CreatePasswordLinkResponse]]:
+        """Creates a link with which its holder sets a new password for the account, once and within 24 hours.
+
+        Not idempotent: the link replaces the account's previous one. It also stops working when the password changes in
+        another way, and when the admin who created it is deleted or no longer an admin.
+        Fails with NOT_FOUND (ACCOUNT_NOT_FOUND).
         """
 
     def Authenticate(
