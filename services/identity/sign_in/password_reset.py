@@ -9,6 +9,7 @@ import grpc
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
+from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import network_of
 from services.identity.accounts import accounts, password_links
@@ -29,7 +30,10 @@ class PasswordLinkInvalidError(DomainError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "PASSWORD_LINK_INVALID"
-    message = "链接无效或已失效，请联系管理员重新获取"
+    message = Localized(
+        "链接无效或已失效，请联系管理员重新获取",
+        "The link is not valid or no longer works; ask an administrator for a new one",
+    )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class PasswordResetThrottledError(ThrottledError):
     """Too many tickets from this network did not work within the window."""
 
     reason = "PASSWORD_RESET_THROTTLED"
-    message = "尝试过于频繁，请稍后再试"
+    message = Localized("尝试过于频繁，请稍后再试", "Too many attempts; try again later")
 
 
 class SignInThrottle:
