@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
+.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -13,6 +13,10 @@ help: ## Show this list
 run: ## Start everything in the foreground; Ctrl-C stops it
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local
+
+try: ## Run everything with an emulated WeChat, accounts to use, and a page that plays the phone
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m deploy.trial
 
 demo: ## Walk from register to a scanned cookie, against an emulated WeChat
 	$(DEVELOPMENT)

@@ -14,6 +14,7 @@ LONG = (
     "console/test_policy.py",
     "console/test_scanning.py",
     "console/test_signing_in.py",
+    "console/test_trial.py",
     "proofs",
     "service/deploy/test_lifecycle.py",
     "service/deploy/test_cookie_key_rotation.py",

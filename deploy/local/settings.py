@@ -30,6 +30,7 @@ class LocalSettings(BaseSettings):
     identity_metrics_port: Port = 9151
     activation_metrics_port: Port = 9152
     wechat_cookie_metrics_port: Port = 9153
+    phone_port: Port = 8090
 
     fastmp_state_dir: Path = Path("var")
     # Validated by the services, so that the message about a bad one is the same everywhere.

@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help=f"turns the control API on, as does the environment's {TOKEN_VARIABLE}",
     )
+    parser.add_argument(
+        "--phone-port", type=int, metavar="PORT", help="serves a page that plays the phone on loopback"
+    )
     parser.add_argument("--scan-after", type=float, metavar="SECONDS", help="scan each QR by itself")
     parser.add_argument("--confirm-after", type=float, metavar="SECONDS", help="confirm each scan by itself")
     parser.add_argument(
@@ -68,7 +71,7 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
             token = arguments.control_token_file.read_text().strip()
     except OSError as error:
         parser.error(str(error))
-    return Serving(arguments.host, arguments.port, tls, token, knobs, arguments.seed)
+    return Serving(arguments.host, arguments.port, tls, token, knobs, arguments.seed, arguments.phone_port)
 
 
 async def _serve_until_signal(settings: Serving) -> None:

@@ -10,11 +10,10 @@ from deploy.wechat_emulator.accounts import AccountConflictError
 from deploy.wechat_emulator.control import TOKEN_HEADER
 from deploy.wechat_emulator.fault_spec import Fault
 from deploy.wechat_emulator.login import PhoneError
-from deploy.wechat_emulator.phone import PHONE_ACTS
+from deploy.wechat_emulator.phone import act, report
 from deploy.wechat_emulator.reports import (
     AccountReport,
     CountersReport,
-    LoginReport,
     SessionReport,
     as_json,
 )
@@ -44,7 +43,7 @@ class ControlSide:
         self._open_connections = open_connections
         self._routes: dict[tuple[str, str], Callable[[Any], Answer]] = {
             ("GET", "/logins"): self._logins,
-            ("POST", "/login"): lambda body: as_json(self._report(body["login"])),
+            ("POST", "/login"): lambda body: as_json(report(state, body["login"])),
             ("POST", "/login/knobs"): self._set_login_knobs,
             ("GET", "/asks"): self._asks,
             ("GET", "/counters"): self._counters,
@@ -77,31 +76,13 @@ class ControlSide:
 
     def _answer(self, method: str, path: str, body: Answer) -> Answer:
         if path.startswith("/phone/"):
-            return self._phone(path.removeprefix("/phone/"), body)
+            return as_json(act(self._state, path.removeprefix("/phone/"), body))
         if (method, path) not in self._routes:
             raise NotKnownError("the control API has no such call")
         return self._routes[method, path](body)
 
-    def _report(self, key: str) -> LoginReport:
-        login = self._state.find_login(key)
-        return LoginReport(
-            login.uuid,
-            login.ticket,
-            login.stage,
-            login.status,
-            login.account.name if login.account else None,
-            login.qr_codes,
-            login.asks,
-            self._state.clock.true_monotonic(),
-        )
-
-    def _phone(self, act: str, body: Answer) -> Answer:
-        login = self._state.find_login(body["login"])
-        PHONE_ACTS[act](self._state, login, body)
-        return as_json(self._report(login.uuid))
-
     def _logins(self, _: Answer) -> Answer:
-        return {"logins": [as_json(self._report(uuid)) for uuid in self._state.logins]}
+        return {"logins": [as_json(report(self._state, uuid)) for uuid in self._state.logins]}
 
     def _asks(self, _: Answer) -> Answer:
         return {"asks": {uuid: list(login.ask_times) for uuid, login in self._state.logins.items()}}

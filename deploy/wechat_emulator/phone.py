@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.wechat_emulator.login import Login
+from deploy.wechat_emulator.reports import LoginReport
 from deploy.wechat_emulator.state import WeChatState
 
 
@@ -52,3 +53,30 @@ PHONE_ACTS: dict[str, Callable[[WeChatState, Login, dict[str, Any]], None]] = {
     "raw_status": _raw_status,
     "approval": _approval,
 }
+
+
+def act(state: WeChatState, name: str, body: dict[str, Any]) -> LoginReport:
+    """Carries out the action `name` on the login `body["login"]` and returns its state afterwards.
+
+    Raises KeyError for an unknown action or a missing detail, NotKnownError for an unknown login, PhoneError if the
+    login does not allow the action now.
+    """
+    login = state.find_login(body["login"])
+    PHONE_ACTS[name](state, login, body)
+    return report(state, login.uuid)
+
+
+def report(state: WeChatState, key: str) -> LoginReport:
+    """Returns the state of the login with this uuid, QR ticket or URL. Raises as WeChatState.find_login does."""
+    login = state.find_login(key)
+    return LoginReport(
+        login.uuid,
+        login.ticket,
+        login.stage,
+        login.status,
+        login.account.name if login.account else None,
+        login.acct_size,
+        login.qr_codes,
+        login.asks,
+        state.clock.true_monotonic(),
+    )

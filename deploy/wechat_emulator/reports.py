@@ -22,6 +22,7 @@ class LoginReport:
     stage: Stage
     status: int
     account: str | None
+    acct_size: int
     qr_codes: int
     asks: int
     at: float

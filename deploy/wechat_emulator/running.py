@@ -39,7 +39,12 @@ class RunningEmulator:
 
 @contextmanager
 def running_emulator(
-    *, tls: bool = True, knobs: Knobs | None = None, seed: int | None = None, port: int = 0
+    *,
+    tls: bool = True,
+    knobs: Knobs | None = None,
+    seed: int | None = None,
+    port: int = 0,
+    phone_port: int | None = None,
 ) -> Iterator[RunningEmulator]:
     """Runs an emulator in a thread with its own event loop until the block ends.
 
@@ -50,7 +55,12 @@ def running_emulator(
         files = make_throwaway_ca(Path(folder), datetime.datetime.now(datetime.UTC)) if tls else None
         context = server_context(files.certificate, files.key) if files else None
         settings = Serving(
-            port=port, tls=context, control_token=control_token, knobs=knobs or Knobs(), seed=seed
+            port=port,
+            tls=context,
+            control_token=control_token,
+            knobs=knobs or Knobs(),
+            seed=seed,
+            phone_port=phone_port,
         )
         ca_file = str(files.ca) if files else None
         with (

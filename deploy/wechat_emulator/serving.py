@@ -4,7 +4,7 @@ import random
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -12,9 +12,11 @@ from aiohttp import web
 from deploy.wechat_emulator.clock import Clock
 from deploy.wechat_emulator.control_handlers import ControlSide
 from deploy.wechat_emulator.knobs import Knobs
+from deploy.wechat_emulator.phone_page.handlers import PhonePage
 from deploy.wechat_emulator.state import WeChatState
 from deploy.wechat_emulator.wechat_side import WeChatSide
 
+LOOPBACK = "127.0.0.1"
 # A benchmark opens a thousand connections concurrently; the usual queue of 128 would drop some of their SYNs.
 _BACKLOG = 4096
 _KEEPALIVE_SECONDS = 600.0
@@ -25,23 +27,24 @@ _SHUTDOWN_SECONDS = 0.5
 class Serving:
     """The settings of the server.
 
-    Port 0 is chosen by the system. Without `tls` it serves plain HTTP, without a token no control API. A `seed`
-    makes uuids, tickets and tokens reproducible.
+    Port 0 is chosen by the system. Without `tls` it serves plain HTTP, without a token no control API, without
+    `phone_port` no page that plays the phone. A `seed` makes uuids, tickets and tokens reproducible.
     """
 
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 0
     tls: ssl.SSLContext | None = None
     control_token: str | None = field(default=None, repr=False)
     knobs: Knobs = field(default_factory=Knobs)
     seed: int | None = None
+    phone_port: int | None = None
 
 
 @asynccontextmanager
 async def serving(settings: Serving) -> AsyncIterator[str]:
     """Serves on the running loop until the block ends; yields the base URL when it accepts connections.
 
-    Raises OSError if the port is in use.
+    The phone's page is on loopback, over plain HTTP. Raises OSError if a port is in use.
     """
     state = WeChatState(settings.knobs, Clock(time.monotonic, time.time), random.Random(settings.seed))
     app = web.Application()
@@ -60,11 +63,20 @@ async def serving(settings: Serving) -> AsyncIterator[str]:
         app.router.add_route("*", "/_emulator/{path:.*}", control.handle)
     wechat = WeChatSide(state, secure=settings.tls is not None)
     app.router.add_route("*", "/{path:.*}", wechat.handle)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=settings.tls, backlog=_BACKLOG)
-        await site.start()
-        port = runner.addresses[0][1]
+    async with AsyncExitStack() as running:
+        port = await _listen(running, runner, settings.host, settings.port, settings.tls)
+        if settings.phone_port is not None:
+            page = web.AppRunner(
+                PhonePage(state).application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
+            )
+            await _listen(running, page, LOOPBACK, settings.phone_port, None)
         yield f"{'https' if settings.tls else 'http'}://{settings.host}:{port}"
-    finally:
-        await runner.cleanup()
+
+
+async def _listen(
+    running: AsyncExitStack, runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None
+) -> int:
+    await runner.setup()
+    running.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, host, port, ssl_context=tls, backlog=_BACKLOG).start()
+    return int(runner.addresses[0][1])

@@ -46,7 +46,7 @@ def default_of(name: str) -> str:
     """As the document writes it; where programs differ, the usual one comes first."""
     by_program = fields()[name]
     # The local stack passes its own on, and the gateway reads a service's port only if no address is set.
-    others = {"local stack"} | (
+    others = ({"local stack"} if len(by_program) > 1 else set()) | (
         {"gateway"} if name.endswith("_PORT") and not name.startswith("GATEWAY") else set()
     )
     if name == "IDENTITY_ADDRESS":
