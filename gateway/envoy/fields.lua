@@ -9,15 +9,6 @@ local INT64 = 2 ^ 63
 -- In place of a field's name.
 local MALFORMED = {}
 
-local WRONG = {
-  unknown = "没有这个字段",
-  string = "应为字符串",
-  boolean = "应为 true 或 false",
-  int32 = "应为 32 位整数",
-  int64 = "应为 64 位整数",
-  time = "应为带时区的 RFC 3339 时间，例如 2026-01-02T03:04:05Z",
-}
-
 -- The values that the transcoder accepts for a boolean in a query.
 local BOOLEANS = {}
 for word in ("true t yes y 1 false f no n 0"):gmatch("%w+") do
@@ -164,7 +155,9 @@ end
 local function refuse(handle, name, kind)
   -- The name comes from the caller and is inserted into JSON.
   local shown = name:sub(1, LONGEST_NAME):gsub("[^%w_.$-]", "?")
-  local body = string.format(refusal, shown, WRONG[kind], shown, WRONG[kind], handle:headers():get("x-request-id"))
+  local language = language_of(handle)
+  local sentence = string.format(sentences[kind][language], shown)
+  local body = string.format(refusal, sentence, shown, sentence, handle:headers():get("x-request-id"))
   handle:streamInfo():dynamicMetadata():set(answered_namespace, answered_key, true)
   handle:respond({[":status"] = "400", ["content-type"] = "application/json"}, body)
 end

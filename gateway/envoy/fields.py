@@ -10,7 +10,9 @@ from gateway.contract import Contract, Rpc
 from gateway.envoy import filter_names
 from gateway.envoy.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, MALFORMED_REQUEST
 from gateway.envoy.extensions import Config, extension, typed
+from gateway.envoy.language import LANGUAGE_SCRIPT, by_language
 from gateway.envoy.route_names import route_name
+from services.chassis.language import Language, Localized
 
 _SCRIPT = Path(__file__).with_name("fields.lua")
 # The kinds that fields.lua knows.
@@ -20,6 +22,18 @@ _KINDS = {
     FieldDescriptorProto.TYPE_INT32: "int32",
     FieldDescriptorProto.TYPE_INT64: "int64",
 }
+# What is wrong with a field, by the kind that it should have; %s is its name.
+_SENTENCES: Mapping[str, Localized] = {
+    "unknown": Localized("没有 %s 这个字段", "%s: no such field"),
+    "string": Localized("%s 应为文字", "%s: must be text"),
+    "boolean": Localized("%s 应为 true 或 false", "%s: must be true or false"),
+    "int32": Localized("%s 应为整数，最大 2147483647", "%s: must be a whole number, at most 2147483647"),
+    "int64": Localized("%s 应为整数", "%s: must be a whole number"),
+    "time": Localized(
+        "%s 应为带时区的时间，例如 2026-01-02T03:04:05Z",
+        "%s: must be a time with its zone, such as 2026-01-02T03:04:05Z",
+    ),
+}
 _TIME = ".google.protobuf.Timestamp"
 
 
@@ -28,7 +42,7 @@ def fields_filter(contract: Contract) -> Config:
 
     Raises ValueError if a request has a field of a type that the check does not support.
     """
-    script = _settings(contract) + _SCRIPT.read_text("utf-8")
+    script = _settings(contract) + LANGUAGE_SCRIPT + _SCRIPT.read_text("utf-8")
     filter_ = extension(
         filter_names.FIELDS,
         "envoy.extensions.filters.http.lua.v3.Lua",
@@ -56,6 +70,7 @@ def _settings(contract: Contract) -> str:
         "body_fields": _table(bodies),
         "query_fields": _table(queries),
         "refusal": f"[==[{json.dumps(_refusal(), ensure_ascii=False)}]==]",
+        "sentences": f"{{{', '.join(f'{kind} = {_sentence(text)}' for kind, text in _SENTENCES.items())}}}",
         "answered_namespace": f'"{ANSWERED_NAMESPACE}"',
         "answered_key": f'"{ANSWERED_KEY}"',
     }
@@ -84,9 +99,13 @@ def _table(kinds: Mapping[str, Mapping[str, str]]) -> str:
     return f"{{{', '.join(rows)}}}"
 
 
+def _sentence(text: Localized) -> str:
+    return by_language({language: text.in_language(language) for language in Language})
+
+
 def _refusal() -> Config:
-    reply = MALFORMED_REQUEST.body(request_id="%s")
+    reply = MALFORMED_REQUEST.body(Language.CHINESE, request_id="%s")
     info, request = reply["details"]
     violation = {"field": "%s", "description": "%s"}
     bad_request = {"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": [violation]}
-    return {"code": reply["code"], "message": "请求格式有误：%s %s", "details": [info, bad_request, request]}
+    return {"code": reply["code"], "message": "%s", "details": [info, bad_request, request]}

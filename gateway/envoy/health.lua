@@ -42,7 +42,7 @@ local function states_now(handle, now)
   return remembered.states
 end
 
-local function answer(states, request_id)
+local function answer(states, language, request_id)
   local listed, failed = {}, {}
   for index, part in ipairs(parts) do
     listed[index] = string.format('"%s":"%s"', part.name, states[index] and "ok" or "unavailable")
@@ -56,12 +56,12 @@ local function answer(states, request_id)
     return 200, string.format('{"status":"ok",%s}', common)
   end
   local names = table.concat(failed, ", ")
-  return 503, string.format('{"status":"unavailable",%s,%s}', common, string.format(unavailable, names, names, request_id))
+  return 503, string.format('{"status":"unavailable",%s,%s}', common, string.format(unavailable[language], names, names, request_id))
 end
 
 function envoy_on_request(handle)
   local now = tonumber(handle:timestampString(EnvoyTimestampResolution.MILLISECOND))
-  local status, body = answer(states_now(handle, now), handle:headers():get("x-request-id"))
+  local status, body = answer(states_now(handle, now), language_of(handle), handle:headers():get("x-request-id"))
   handle:streamInfo():dynamicMetadata():set(answered_namespace, answered_key, true)
   handle:respond({[":status"] = tostring(status), ["content-type"] = "application/json"}, body)
 end

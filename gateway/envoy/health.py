@@ -9,8 +9,10 @@ from gateway.envoy import filter_names
 from gateway.envoy.clusters import operations_cluster_name
 from gateway.envoy.error_replies import ANSWERED_KEY, ANSWERED_NAMESPACE, ErrorReply
 from gateway.envoy.extensions import Config, extension, typed
+from gateway.envoy.language import LANGUAGE_SCRIPT, by_language
 from gateway.envoy.rate_limits import health_limits
 from gateway.settings import GatewaySettings
+from services.chassis.language import Language, Localized
 
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 _SCRIPT = Path(__file__).with_name("health.lua")
@@ -21,7 +23,7 @@ REMEMBER_MILLISECONDS = 1000
 
 def health_filter(services: Iterable[str], environment: str) -> Config:
     """Returns the filter, disabled unless a route enables it."""
-    script = _settings(services, environment) + _SCRIPT.read_text("utf-8")
+    script = _settings(services, environment) + LANGUAGE_SCRIPT + _SCRIPT.read_text("utf-8")
     filter_ = extension(filter_names.HEALTH, _LUA, default_source_code={"inline_string": script})
     return {**filter_, "disabled": True}
 
@@ -39,13 +41,13 @@ def _settings(services: Iterable[str], environment: str) -> str:
         for one in services
     )
     about = _members({"name": "FastMP", "version": VERSION, "env": environment})
-    failure = ErrorReply(503, 14, "PART_UNAVAILABLE", "部分服务暂不可用：%s").body(
-        {"parts": "%s"}, request_id="%s"
-    )
+    message = Localized("部分服务暂不可用：%s", "Parts of the service are not available: %s")
+    failure = ErrorReply(503, 14, "PART_UNAVAILABLE", message)
+    bodies = {language: failure.body(language, {"parts": "%s"}, request_id="%s") for language in Language}
     lines = {
         "parts": f"{{{parts}}}",
         "about": f"[==[{about}]==]",
-        "unavailable": f"[==[{_members(failure)}]==]",
+        "unavailable": by_language({language: _members(body) for language, body in bodies.items()}),
         "answered_namespace": f'"{ANSWERED_NAMESPACE}"',
         "answered_key": f'"{ANSWERED_KEY}"',
         "timeout_milliseconds": str(TIMEOUT_MILLISECONDS),

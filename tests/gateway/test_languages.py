@@ -1,0 +1,81 @@
+"""Errors over REST are in the language that Accept-Language prefers, whoever makes them; reasons are the same."""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from services.chassis.errors import ThrottledError
+from services.chassis.language import Language, preferred
+from tests.gateway.conftest import Gateway
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+ENGLISH = (
+    "en",
+    "EN-us",
+    "en-GB,en;q=0.9,zh;q=0.1",
+    "fr, de;q=0.8, ,en;q=0.5",
+    "en ;q=0.5, zh-CN;q=0.1",
+    "e, z, en",
+)
+NOT_ENGLISH = ("", "zh", "zh-CN,zh;q=0.9,en;q=0.8", "fr", "*", "fil, eng", "x-en", "fr,zh-TW,en")
+# Of the gateway itself: by its local replies, by its Lua filters.
+MADE_BY_THE_GATEWAY = (
+    ("GET", "/nowhere", None, "PATH_NOT_FOUND"),
+    ("GET", "/auth/me?x=1", None, "MALFORMED_REQUEST"),
+    ("POST", "/auth/login", b"{", "MALFORMED_REQUEST"),
+    ("POST", "/auth/login", b"x" * 2_000_000, "REQUEST_TOO_LARGE"),
+    ("GET", "/admin/users?page=one", None, "MALFORMED_REQUEST"),
+    ("POST", "/auth/login", b'{"unknown": 1}', "MALFORMED_REQUEST"),
+)
+
+
+def _body(answer: requests.Response, reason: str) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
+    assert body["details"][0]["reason"] == reason, body
+    return body
+
+
+@pytest.mark.parametrize(("method", "path", "content", "reason"), MADE_BY_THE_GATEWAY)
+def test_the_gateways_own_errors(
+    gateway: Gateway, method: str, path: str, content: bytes | None, reason: str
+) -> None:
+    for header, is_english in [(ENGLISH[0], True), (NOT_ENGLISH[0], False)]:
+        answer = gateway.envoy.call(method, path, data=content, headers={"accept-language": header})
+        assert bool(CHINESE.search(_body(answer, reason)["message"])) is not is_english
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/admin/users?page=one"])
+def test_the_first_of_the_two_languages_decides(gateway: Gateway, path: str) -> None:
+    for header in (*ENGLISH, *NOT_ENGLISH):
+        message = gateway.get(path, headers={"accept-language": header}).json()["message"]
+        assert bool(CHINESE.search(message)) is (header not in ENGLISH), header
+        # The services choose the same.
+        assert preferred(header) is (Language.ENGLISH if header in ENGLISH else Language.CHINESE), header
+
+
+def test_a_wrong_field_is_a_sentence(gateway: Gateway) -> None:
+    sentences = {
+        language: gateway.get("/admin/users?page=one", headers={"accept-language": language}).json()[
+            "message"
+        ]
+        for language in ("zh", "en")
+    }
+    assert sentences == {
+        "zh": "page 应为整数，最大 2147483647",
+        "en": "page: must be a whole number, at most 2147483647",
+    }
+
+
+def test_a_services_error(gateway: Gateway) -> None:
+    def refuse(*_: object) -> None:
+        raise ThrottledError
+
+    gateway.services["identity"].answers["Login"] = refuse
+    for header, message in (
+        ("en-US,en;q=0.9", "Too many requests; try again later"),
+        ("zh-CN,en;q=0.5", "请求过于频繁，请稍后再试"),
+    ):
+        answer = gateway.post("/auth/login", json={}, headers={"accept-language": header})
+        assert _body(answer, "THROTTLED")["message"] == message
