@@ -1,12 +1,17 @@
 /** The console's messages in the tab's language. */
 
 import { en } from "./locales/en.js";
+import { enAccounts } from "./locales/en-accounts.js";
 import { enProblems } from "./locales/en-problems.js";
 import { zh } from "./locales/zh.js";
+import { zhAccounts } from "./locales/zh-accounts.js";
 import { zhProblems } from "./locales/zh-problems.js";
 import { language } from "./preferences.js";
 
-const DICTIONARIES = { zh: { ...zh, ...zhProblems }, en: { ...en, ...enProblems } };
+const DICTIONARIES = {
+  zh: { ...zh, ...zhAccounts, ...zhProblems },
+  en: { ...en, ...enAccounts, ...enProblems },
+};
 const TAGS = { zh: "zh-CN", en: "en" };
 
 /** Returns the message for `key`, with each {name} replaced from `values`. */

@@ -6,6 +6,7 @@ import { languageTag, t } from "./i18n.js";
 import { PAGES } from "./pages.js";
 import { setLanguage } from "./preferences.js";
 import { shell } from "./shell.js";
+import { isPasswordLink, newPasswordView } from "./views/new-password.js";
 import { signInView } from "./views/sign-in.js";
 import { closeDialogs } from "./widgets/dialogs.js";
 import { clearNotices } from "./widgets/notices.js";
@@ -71,7 +72,7 @@ export class Router {
       }
       if (leaving.signal.aborted) return;
     }
-    const page = session.token ? this.#page() : { name: "sign_in", view: signInView };
+    const page = this.#page();
     const notice = this.#notice;
     this.#notice = "";
     const content = page.view(this.app, leaving.signal, notice);
@@ -84,6 +85,8 @@ export class Router {
   }
 
   #page() {
+    if (isPasswordLink()) return { name: "new_password", view: newPasswordView };
+    if (!this.app.session.token) return { name: "sign_in", view: signInView };
     const wanted = PAGES.find((page) => location.hash === `#/${page.name}`);
     return wanted && (!wanted.adminOnly || this.app.session.isAdmin) ? wanted : PAGES[0];
   }

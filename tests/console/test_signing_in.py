@@ -198,3 +198,46 @@ def test_an_address_outside_ascii_registers_and_signs_in(tab: Tab) -> None:
     tab.button("注册并登录").click()
     expect(tab.navigation).to_be_visible()
     expect(tab.page.get_by_role("banner")).to_contain_text(email)
+
+
+def test_a_password_link_leads_from_the_admin_to_a_new_password(
+    open_tab: Callable[..., Tab], people: People
+) -> None:
+    person, new = people.pending(), f" {secrets.token_urlsafe(12)} "
+    office = open_tab()
+    office.enter(people.admin, "users")
+    office.row(person.email).get_by_role("button", name="编辑").click()
+    office.agree("重设密码链接")
+    office.agree("生成链接")
+    link = office.dialog.get_by_label("链接", exact=True).input_value()
+    office.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    office.agree("复制链接")
+    assert office.page.evaluate("navigator.clipboard.readText()") == link
+    ticket = link.rpartition("/")[2]
+    assert link == f"{office.url}/#/new-password/{ticket}"
+
+    tab = open_tab()
+    expect(tab.page.get_by_text("忘记密码？请联系管理员")).to_be_visible()
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.goto(link)
+    expect(tab.heading).to_have_text("设置新密码")
+    # The ticket stays neither in the address bar nor in the history, and is sent to no server in a URL.
+    assert ticket not in tab.page.url
+    tab.button("设置密码").click()
+    expect(tab.field("新密码")).to_be_focused()
+    tab.field("显示密码").check()
+    tab.field("新密码").fill(new)
+    tab.button("设置密码").click()
+    expect(tab.page.get_by_text("密码已设置，请用新密码登录")).to_be_visible()
+    assert not [url for url in asked if ticket in url]
+    sign_in(tab, person.email, new)
+    expect(tab.navigation).to_be_visible()
+
+    used = open_tab()
+    used.page.goto(link)
+    used.field("新密码").fill("another one")
+    used.button("设置密码").click()
+    expect(used.alert).to_contain_text("请向管理员索取新的链接")
+    used.page.reload()
+    expect(used.page.get_by_text("请重新打开管理员给您的链接")).to_be_visible()

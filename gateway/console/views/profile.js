@@ -5,6 +5,7 @@ import { t } from "../i18n.js";
 import { badge } from "../widgets/badges.js";
 import { confirm } from "../widgets/dialogs.js";
 import { emailField, field, form } from "../widgets/forms.js";
+import { newPasswordFields } from "../widgets/new-password.js";
 import { notify } from "../widgets/notices.js";
 
 export function profileView(app) {
@@ -38,15 +39,7 @@ function passwordCard(app) {
       autocomplete: "current-password",
       ...password,
     }),
-    field({
-      name: "new_password",
-      label: t("profile.new_password"),
-      autocomplete: "new-password",
-      minlength: 6,
-      hint: t("field.password_hint"),
-      wrong: t("field.password_hint"),
-      ...password,
-    }),
+    ...newPasswordFields({ name: "new_password", label: t("profile.new_password") }),
   ];
   const act = async ({ email, old_password, new_password }, made) => {
     const remember = app.session.isRemembered;

@@ -3,6 +3,7 @@
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
 import { emailField, field, form } from "../widgets/forms.js";
+import { newPasswordFields } from "../widgets/new-password.js";
 import { icon } from "../widgets/icons.js";
 
 /** Returns the page. `notice` is why the previous session ended: "expired", "signed_out", or "". */
@@ -51,23 +52,14 @@ function signingIn(app, show) {
     element("h2", {}, t("sign_in.title")),
     form({ fields, submit: t("sign_in.submit"), act }),
     other(t("sign_in.no_account"), t("sign_in.to_register"), () => show("register", true)),
+    element("p", { class: "aside" }, t("sign_in.forgot")),
   ];
 }
 
 function registering(app, show) {
   const fields = [
     email(),
-    field({
-      name: "password",
-      type: "password",
-      label: t("field.password"),
-      hint: t("field.password_hint"),
-      wrong: t("field.password_hint"),
-      autocomplete: "new-password",
-      required: true,
-      minlength: 6,
-      maxlength: 128,
-    }),
+    ...newPasswordFields({ name: "password", label: t("field.password") }),
   ];
   const act = async ({ email: address, password }) => {
     await app.api.post("/auth/register", { email: address, password });

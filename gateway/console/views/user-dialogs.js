@@ -6,6 +6,7 @@ import { confirm, openDialog } from "../widgets/dialogs.js";
 import { emailField, field, form } from "../widgets/forms.js";
 import { notify } from "../widgets/notices.js";
 import { choices, ROLES, STATUSES } from "./choices.js";
+import { passwordLink } from "./password-link.js";
 
 const PASSWORD = {
   name: "password",
@@ -59,6 +60,10 @@ export function editUser(app, user, changed) {
         wrong: t("field.password_hint"),
       }),
     ];
+    const openLink = () => {
+      close();
+      passwordLink(app, user);
+    };
     const act = async (values) => {
       const changes = changesOf(user, until, values);
       if (Object.keys(changes).length > 0) {
@@ -70,6 +75,17 @@ export function editUser(app, user, changed) {
     };
     return [
       element("p", { class: "muted break" }, user.email),
+      element(
+        "p",
+        {},
+        t("password_link.forgotten"),
+        " ",
+        element(
+          "button",
+          { type: "button", class: "link", on: { click: openLink } },
+          t("password_link.title"),
+        ),
+      ),
       form({ fields, submit: t("action.save"), extra: [cancelButton(close)], act }),
     ];
   });

@@ -106,7 +106,8 @@ function controlsOf(form) {
 function valuesOf(form) {
   const valueOf = (control) => {
     if (control.type === "checkbox") return control.checked;
-    return control.type === "password" ? control.value : control.value.trim();
+    const isAsTyped = control.type === "password" || "untrimmed" in control.dataset;
+    return isAsTyped ? control.value : control.value.trim();
   };
   return Object.fromEntries(controlsOf(form).map((control) => [control.name, valueOf(control)]));
 }
