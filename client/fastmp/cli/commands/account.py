@@ -1,4 +1,4 @@
-"""Commands for one's own account: register, sign in and out, show the account, redeem a code."""
+"""Commands for one's own account: register, sign in and out, show it, change the password, redeem a code."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -24,6 +24,7 @@ def add_to(application: typer.Typer) -> None:
     command(application, "login")(login)
     command(application, "logout")(logout)
     command(application, "whoami")(whoami)
+    command(application, "password")(password)
     command(application, "activate")(activate)
 
 
@@ -52,8 +53,7 @@ def logout(call: Invocation) -> None:
     """End every access token of the account, on every machine, and forget the one kept here."""
     with call.signed_in() as rest:
         _end_tokens(rest)
-    if call.profile is not None and call.given_token is None:
-        call.profiles.save(call.profile_name, replace(call.profile, token=None))
+    _forget_token(call)
     call.show({"status": "ok"}, "Signed out")
 
 
@@ -77,6 +77,31 @@ def whoami(call: Invocation) -> None:
     if ends := account.get("expired_time"):
         facts["until"] = f"{times.shown(ends)} ({times.left(ends, times.now())})"
     call.output.facts({**facts, "server": call.server, "profile": call.profile_name})
+
+
+def password(
+    call: Invocation,
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--password-stdin",
+            help="Read the present and the new password from standard input, a line each.",
+            show_default=False,
+        ),
+    ] = False,
+) -> None:
+    """Change the password. This ends every access token of the account; sign in again afterwards."""
+    with call.signed_in() as rest:
+        old = asking.password("Present password", from_stdin=password_stdin)
+        new = asking.password("New password (6 to 128 characters)", from_stdin=password_stdin, twice=True)
+        answer = rest.post("/auth/password", old_password=old, new_password=new)
+    _forget_token(call)
+    call.show(answer, "Password changed. Sign in again: fastmp login EMAIL")
+
+
+def _forget_token(call: Invocation) -> None:
+    if call.profile is not None and call.given_token is None:
+        call.profiles.save(call.profile_name, replace(call.profile, token=None))
 
 
 def activate(

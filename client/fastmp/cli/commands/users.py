@@ -37,6 +37,7 @@ def add_to(group: typer.Typer) -> None:
     command(group, "show")(show)
     command(group, "edit")(edit)
     command(group, "delete")(delete)
+    command(group, "password-link")(password_link)
 
 
 def list_users(
@@ -103,6 +104,18 @@ def delete(
             raise CommandError("nothing was deleted")
         answer = rest.delete(f"{PATH}/{account['id']}")
     call.show(answer, f"Deleted {account['email']}")
+
+
+def password_link(call: Invocation, user: Who) -> None:
+    """Make a link with which the account's holder sets a new password, once and within 24 hours."""
+    with call.signed_in() as rest:
+        account = _account(rest, user)
+        link = rest.post(f"{PATH}/{account['id']}/password-link")
+    # Without PUBLIC_URL the link is relative to the gateway.
+    url = call.server + link["url"] if link["url"].startswith("/") else link["url"]
+    call.show({**link, "url": url}, url)
+    until = times.shown(link["expire_time"])
+    call.output.note(f"For the holder of {account['email']} only: it works once, until {until}")
 
 
 def _account(rest: RestSession, user: str) -> dict[str, Any]:
