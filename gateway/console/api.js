@@ -1,5 +1,7 @@
 /** A client of the gateway's REST API, with its error format. */
 
+import { language } from "./preferences.js";
+
 const TYPES = "type.googleapis.com/google.rpc.";
 
 /** An error answer. `status` is the HTTP status, 0 if the gateway was not reached; `reason` is a reason of the contract. */
@@ -56,7 +58,7 @@ export class Api {
     );
     const search = new URLSearchParams(given).toString();
     const token = this.#session.token;
-    const headers = {};
+    const headers = { "Accept-Language": language() };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const options = { method, headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };

@@ -1,15 +1,13 @@
 /** Messages for errors: what happened, and what to do next. */
 
 import { knows, t } from "./i18n.js";
-import { language } from "./preferences.js";
 
-/** Returns `{text, next}` for a reason of the contract. `message` is the server's Chinese message; `next` may be "". */
+/** Returns `{text, next}` for a reason of the contract. `message` is the server's, in the page's language; `next` may be "". */
 export function wordsFor(reason, message = "") {
   if (knows(`reason.${reason}`)) {
     return { text: t(`reason.${reason}`), next: knows(`next.${reason}`) ? t(`next.${reason}`) : "" };
   }
-  const text = language() === "zh" && message ? message : t("problem.unknown", { reason });
-  return { text, next: t("problem.try_again") };
+  return { text: message || t("problem.unknown", { reason }), next: t("problem.try_again") };
 }
 
 /** Returns `{text, next}` for an ApiError or any other error. */

@@ -41,6 +41,16 @@ def test_a_cancel_on_the_phone_brings_a_new_code_and_the_page_says_so(
     assert "已在手机上取消登录，正在更换新的二维码" in scanning.sentences()
 
 
+def test_in_english_the_servers_sentences_are_english(scanning: Tab, wechat: EmulatorControl) -> None:
+    first = scanning.start_scan()
+    scanning.button("English").click()
+    expect(scanning.status).to_have_text("Scan the QR code with WeChat")
+    wechat.scan(first)
+    wechat.cancel(first)
+    said = "The login was cancelled on the phone; getting a new QR code"
+    scanning.until(lambda: said in scanning.sentences())
+
+
 @pytest.mark.parametrize(
     ("accounts", "sentence"), [(3, "请在手机上选择要登录的公众号"), (0, "请换一个微信号扫码")]
 )

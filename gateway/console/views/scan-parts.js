@@ -2,7 +2,6 @@
 
 import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
-import { language } from "../preferences.js";
 import { STEPS, canBeScanned, stepOf } from "../scan-progress.js";
 import { countdown, millisecondsLeft } from "../time.js";
 import { icon } from "../widgets/icons.js";
@@ -77,8 +76,8 @@ export function statusLine() {
   const words = element("p", { class: "scan-status", role: "status", "aria-live": "polite" });
   const show = (state) => {
     const known = t(state.isReplacing ? "stage.replacing" : `stage.${state.stage}`);
-    // The server's message is Chinese and says more, for example why a code is replaced.
-    const sentence = language() === "zh" && state.message ? state.message : known;
+    // The server's message says more, for example why a code is replaced.
+    const sentence = state.message || known;
     // Setting the same text again would make screen readers repeat it.
     if (words.textContent !== sentence) words.textContent = sentence;
   };
