@@ -7,8 +7,8 @@ repeated run does nothing unless a requirements file, this file or the Python ha
 # Python 3.7 and newer must be able to parse and import this file, so that it can print an error message.
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import shlex
@@ -32,6 +32,8 @@ def bootstrap(root: Path, layer: str) -> None:
 
     Idempotent, and safe to run in two processes concurrently. Raises BootstrapError if it fails.
     """
+    import fcntl  # noqa: PLC0415 - Windows does not have it, and never comes here.
+
     environment = root / ".venv"
     stamp = environment / STAMP
     with Path(__file__).open() as lock:
@@ -150,6 +152,10 @@ def main() -> int:
     if sys.version_info < OLDEST_PYTHON:
         found = f"{sys.executable} is {sys.version_info[0]}.{sys.version_info[1]}"
         print(f"FastMP needs Python 3.11 or newer, and {found}: make PYTHON=python3.x ...", file=sys.stderr)
+        return 1
+    if importlib.util.find_spec("fcntl") is None:
+        print(f"FastMP needs a Python with the module fcntl, and {sys.executable} has none.", file=sys.stderr)
+        print("It runs on Linux and macOS; on Windows, run it in WSL2: README.md, Windows.", file=sys.stderr)
         return 1
     try:
         bootstrap(Path(__file__).resolve().parent.parent, sys.argv[1])

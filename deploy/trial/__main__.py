@@ -16,6 +16,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.local.state_directory import StateDirectory
 from deploy.trial.accounts import make_accounts
+from deploy.trial.session import write_session
 
 FOLDER = "try"
 
@@ -59,6 +60,7 @@ def _announce(stack: LocalStack, ports: PortReservations) -> None:
     if admin is None:
         raise LocalStackError("the trial has no administrator")
     customer, code = make_accounts(stack.gateway_url, admin)
+    session = write_session(stack, admin.password)
     print(
         f"""
 The console          {stack.gateway_url}/
@@ -68,10 +70,16 @@ Account              {customer.email}, password {customer.password} (activated f
 Administrator        {admin.email}, password {admin.password}
 Activation code      {code} (30 days, for an account that you register)
 
-State, logs and certificates are in {stack.state_directory}; the next make try removes them.
+For the commands of the README, in another terminal:   . {_shown(session)}
+State, logs and certificates are in {_shown(stack.state_directory)}; the next make try removes them.
 FastMP is ready with an emulated WeChat: {stack.gateway_url} (Ctrl-C stops it)""",
         flush=True,
     )
+
+
+def _shown(path: Path) -> Path:
+    """Returns the path relative to the working directory, if it is below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

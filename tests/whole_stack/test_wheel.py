@@ -115,7 +115,7 @@ def test_the_examples_pass_a_strict_type_check(python: Path, examples: Path) -> 
     assert "no issues found in 3 source files" in checked
     # So does the program that the README shows.
     (shown,) = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+        r"^```python [\w.]+\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
     )
     (examples.parent / "shown.py").write_text(shown)
     run(str(python), "-m", "mypy", "--strict", "shown.py", cwd=examples.parent)

@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -155,3 +156,20 @@ def test_an_older_python_is_one_clear_line(
     error = capsys.readouterr().err
     assert "needs Python 3.11 or newer" in error
     assert error.count("\n") == 1
+
+
+def test_a_python_without_fcntl_is_told_what_is_missing_and_what_to_do(tmp_path: Path) -> None:
+    # As on Windows: the module cannot be found.
+    program = (
+        "import importlib.util, runpy, sys; find = importlib.util.find_spec;"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'fcntl' else find(name, *more);"
+        f"sys.argv = ['bootstrap.py', 'runtime'];"
+        f"runpy.run_path({str(ROOT / 'deploy' / 'bootstrap.py')!r}, run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "fcntl" in ended.stderr
+    assert "WSL2" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -3,9 +3,11 @@
 `compose_spec.schema.json` is the specification's own JSON schema (compose-spec/compose-spec, Apache-2.0).
 """
 
+import base64
 import datetime
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,10 +135,36 @@ def test_the_logs_of_every_container_are_bounded(compose: dict[str, Any]) -> Non
 
 
 def test_the_first_admin_is_made_before_the_gateway_lets_anyone_register(compose: dict[str, Any]) -> None:
-    published = [name for name, service in compose["services"].items() if "ports" in service]
-    assert published == ["gateway"]
+    # The others that are published require a client certificate.
+    published = {name for name, service in compose["services"].items() if "ports" in service}
+    assert published == {"gateway", *SERVICES}
     condition = compose["services"]["gateway"]["depends_on"]["first-admin"]
     assert condition == {"condition": "service_completed_successfully"}
+
+
+def test_what_is_published_is_on_loopback(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", ())]
+    assert len(ports) == 1 + len(SERVICES)
+    assert all(port.startswith("127.0.0.1:$") for port in ports)
+
+
+def test_the_readme_makes_every_secret_and_copies_a_certificate_that_is_there(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    """The commands of the README's section on Docker, those that need no Docker run in an empty folder."""
+    section = (ROOT / "README.md").read_text().partition("\n## Docker\n")[2]
+    making, using = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (tmp_path / "deploy" / "compose").mkdir(parents=True)
+    subprocess.run(["bash", "-e", "-c", making], cwd=tmp_path, check=True)
+    environment = tmp_path / "deploy" / "compose" / ".env"
+    made = dict(line.split("=", 1) for line in environment.read_text().splitlines())
+    assert set(made) == set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE.read_text()))
+    assert len(set(made.values())) == len(made)
+    assert all(len(value) >= 32 for value in made.values())
+    assert len(base64.urlsafe_b64decode(made["COOKIE_KEYS"])) == 32
+    assert environment.stat().st_mode & 0o077 == 0
+    service, folder = re.findall(r" cp ([\w-]+):(\S+) ", using)[0]
+    assert f"collector-certificate:{folder}" in compose["services"][service]["volumes"]
 
 
 def test_certificates_are_renewed_while_the_stack_runs(compose: dict[str, Any]) -> None:
