@@ -12,6 +12,7 @@ from services.activation.account_deletion import AccountDeletion
 from services.activation.api.servicer import ActivationServicer
 from services.activation.codes import codes
 from services.activation.codes.administration import CodeAdministration
+from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.codes.export import Exports
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
@@ -47,7 +48,8 @@ class Activation:
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         identity = IdentityClient(self._identity)
         authenticator = CachingAuthenticator(identity.authenticate, now)
-        self._audit = Auditing(self._database, audit, settings, now, emails_from(identity))
+        emails = emails_from(identity)
+        self._audit = Auditing(self._database, audit, settings, now, emails)
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)
@@ -86,6 +88,7 @@ class Activation:
                     now=now,
                     random_bytes=secrets.token_bytes,
                 ),
+                batches=BatchAdministration(self._database, self._audit.log, now, emails),
                 redemption=Redemption(
                     self._database, self._jobs, guessing, entitlements, self._audit.log, now
                 ),

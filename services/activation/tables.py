@@ -30,8 +30,8 @@ metadata = MetaData(
 )
 
 
-def _is_time(column: str) -> CheckConstraint:
-    return CheckConstraint(rf"{column} ~ '{PATTERN}'", name=f"activation_codes_{column}_format")
+def _is_time(column: str, table: str = "activation_codes") -> CheckConstraint:
+    return CheckConstraint(rf"{column} ~ '{PATTERN}'", name=f"{table}_{column}_format")
 
 
 activation_codes = Table(
@@ -47,6 +47,12 @@ activation_codes = Table(
     Column("valid_days", Integer, nullable=False),
     Column("create_time", IsoTime, nullable=False),
     Column("update_time", IsoTime, nullable=False),
+    # Null for codes that were generated before there were batches. Not a foreign key, which would be checked for
+    # each of 10,000 new codes.
+    Column("batch_id", Uuid),
+    # FROM_NOW or FROM_EXPIRY, and the time from which on a pending code cannot be redeemed; both as in the batch.
+    Column("days_from", Text(collation="C"), nullable=False, server_default="now"),
+    Column("redeem_before", IsoTime),
     CheckConstraint("activation_code ~ '^[0-9a-f]{32}$'", name="activation_codes_activation_code_format"),
     CheckConstraint(f"activation_status IN {STATUSES}", name="activation_codes_activation_status_known"),
     CheckConstraint("valid_days BETWEEN 1 AND 3650", name="activation_codes_valid_days_range"),
@@ -81,6 +87,21 @@ Index(
     _code.account_id,
     postgresql_where=_code.account_id.is_not(None),
 )
+# A batch's codes in the order of lists; their numbers by state are read from the index alone.
+Index(
+    "activation_codes_batch_newest_idx",
+    _code.batch_id,
+    _code.create_time.desc(),
+    _code.id.desc(),
+    postgresql_include=["activation_status", "expiry_date"],
+    postgresql_where=_code.batch_id.is_not(None),
+)
+# Finds the pending codes that can no longer be redeemed.
+Index(
+    "activation_codes_pending_redeem_before_idx",
+    _code.redeem_before,
+    postgresql_where=(_code.activation_status == PENDING) & _code.redeem_before.is_not(None),
+)
 # Trigrams find a part of an e-mail. Codes without an e-mail are not in the index.
 Index(
     "activation_codes_user_email_trgm_idx",
@@ -89,6 +110,22 @@ Index(
     postgresql_ops={"user_email": "gin_trgm_ops"},
     postgresql_where=_code.user_email.is_not(None),
 )
+
+# What one GenerateCodes made. A row stays when its codes are deleted.
+code_batches = Table(
+    "code_batches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("note", Text),
+    Column("valid_days", Integer, nullable=False),
+    Column("days_from", Text(collation="C"), nullable=False),
+    Column("redeem_before", IsoTime),
+    Column("create_time", IsoTime, nullable=False),
+    Column("admin_account_id", Uuid, nullable=False),
+    CheckConstraint("days_from IN ('now', 'expiry')", name="code_batches_days_from_known"),
+    *(_is_time(column, "code_batches") for column in ("redeem_before", "create_time")),
+)
+Index("code_batches_newest_idx", code_batches.c.create_time.desc(), code_batches.c.id.desc())
 
 # The number of codes is the sum of the deltas. Triggers write them, and merge those that no other
 # transaction has locked, so that the exact count of a million codes is cheap and no
@@ -110,6 +147,8 @@ generation_requests = Table(
     Column("create_time", IsoTime, nullable=False),
     # The first answer: 16 bytes of the id and 16 bytes of the code for each code; zeros for deleted ones.
     Column("codes", LargeBinary, nullable=False),
+    # Null for requests from before there were batches.
+    Column("batch_id", Uuid),
     CheckConstraint("octet_length(codes) = 32 * code_count", name="generation_requests_codes_whole"),
     Index("generation_requests_create_time_idx", "create_time"),
 )

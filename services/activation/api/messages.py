@@ -1,11 +1,15 @@
 """Conversion of results to messages."""
 
 import datetime
+import uuid
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
+from services.activation.codes.batches import CountedBatch
 from services.activation.codes.codes import Code
+from services.activation.codes.generation import Generated
+from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 
 
 def timestamp_of(time: datetime.datetime | None) -> Timestamp | None:
@@ -29,22 +33,56 @@ def message_of(code: Code, now: datetime.datetime) -> pb.Code:
         activation_time=timestamp_of(code.activation_time),
         create_time=timestamp_of(code.create_time),
         update_time=timestamp_of(code.update_time),
+        batch_id=_text(code.batch_id),
+        note=code.note,
+        days_from=code.days_from,
+        redeem_before=timestamp_of(code.redeem_before),
     )
 
 
-def new_codes(codes: list[Code]) -> pb.GenerateCodesResponse:
-    """Returns the response with the codes of one call, which have the same create_time."""
-    made = timestamp_of(codes[0].create_time if codes else None)
+def new_codes(made: Generated) -> pb.GenerateCodesResponse:
+    """Returns the response with the codes of one call, which have the same create_time and terms."""
+    first = made.codes[0] if made.codes else None
+    create_time = timestamp_of(first.create_time if first else None)
+    redeem_before = timestamp_of(first.redeem_before if first else None)
+    batch_id = _text(made.batch_id)
     return pb.GenerateCodesResponse(
+        batch_id=batch_id,
         codes=[
             pb.Code(
                 id=str(code.id),
                 activation_code=code.activation_code,
                 valid_days=code.valid_days,
                 activation_status=code.activation_status,
-                create_time=made,
-                update_time=made,
+                create_time=create_time,
+                update_time=create_time,
+                batch_id=batch_id,
+                note=code.note,
+                days_from=code.days_from,
+                redeem_before=redeem_before,
             )
-            for code in codes
-        ]
+            for code in made.codes
+        ],
     )
+
+
+def batch_of(counted: CountedBatch) -> pb.Batch:
+    """Returns the message of a batch."""
+    made, counts = counted.batch, counted.counts
+    return pb.Batch(
+        batch_id=str(made.id),
+        note=made.note,
+        valid_days=made.valid_days,
+        days_from=made.days_from,
+        redeem_before=timestamp_of(made.redeem_before),
+        create_time=timestamp_of(made.create_time),
+        created_by=counted.created_by,
+        pending=counts.get(PENDING, 0),
+        active=counts.get(ACTIVE, 0),
+        expired=counts.get(EXPIRED, 0),
+        revoked=counts.get(REVOKED, 0),
+    )
+
+
+def _text(id_: uuid.UUID | None) -> str | None:
+    return None if id_ is None else str(id_)

@@ -1,6 +1,8 @@
 """Validation of requests."""
 
+import datetime
 import unicodedata
+import uuid
 from typing import Annotated
 
 from pydantic import (
@@ -10,12 +12,14 @@ from pydantic import (
     field_validator,
 )
 
+from services.activation.codes.generation import Generation
 from services.activation.codes.listing import Filter
+from services.chassis.identity.access_days import FROM_NOW, DaysFrom
 from services.chassis.identity.statuses import ActivationStatus
 from services.chassis.language import Localized
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
-from services.chassis.validation import ActivationCodeText, Text, Values
-from services.chassis.violations import InvalidValueError
+from services.chassis.validation import ActivationCodeText, Id, Text, Values
+from services.chassis.violations import InvalidValueError, invalid
 
 LONGEST_PASTED_CODE = 200
 # Spaces, line breaks, control characters, zero-width characters and dashes; U+2212 is the minus sign.
@@ -36,8 +40,13 @@ def _without_ignored_characters(code: object) -> object:
 
 # Spaces, zero-width characters and dashes, which come with a pasted code, are ignored.
 ActivationCode = Annotated[ActivationCodeText, BeforeValidator(_without_ignored_characters)]
-ValidDays = Annotated[int, Field(ge=1, le=3650)]
+MOST_DAYS = 3650
+_IN_TIME = Localized(
+    f"应为将来的时间，最多 {MOST_DAYS} 天之后", f"must be in the future, at most {MOST_DAYS} days from now"
+)
+ValidDays = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 LARGEST_PAGE_TOKEN = 64
+PageToken = Annotated[Text, Field(min_length=1, max_length=LARGEST_PAGE_TOKEN)]
 
 
 class GenerateCodesValues(Values):
@@ -46,6 +55,17 @@ class GenerateCodesValues(Values):
     valid_days: ValidDays
     count: int = Field(ge=1, le=10_000)
     request_id: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    note: Annotated[Text, Field(max_length=200)] | None = None
+    days_from: DaysFrom = FROM_NOW
+    redeem_before: datetime.datetime | None = None
+
+    def generation(self, admin: uuid.UUID, now: datetime.datetime) -> Generation:
+        """Returns what to generate. Raises InvalidArgumentError if redeem_before is in the past or too far."""
+        before = self.redeem_before
+        if before is not None and not now < before <= now + datetime.timedelta(days=MOST_DAYS):
+            raise invalid("redeem_before", _IN_TIME)
+        note = self.note or None
+        return Generation(admin, self.valid_days, self.count, self.request_id, self.days_from, before, note)
 
 
 class FilterValues(Values):
@@ -53,10 +73,11 @@ class FilterValues(Values):
 
     status: ActivationStatus | None = None
     email: Annotated[Text, Field(max_length=254)] | None = None
+    batch_id: Id | None = None
 
     @property
     def filter(self) -> Filter:
-        return Filter(self.status, self.email or None)
+        return Filter(self.status, self.email or None, self.batch_id)
 
 
 class ListCodesValues(FilterValues):
@@ -64,7 +85,7 @@ class ListCodesValues(FilterValues):
 
     page: Annotated[int, Field(ge=1)] | None = None
     size: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE)
-    page_token: Annotated[Text, Field(min_length=1, max_length=LARGEST_PAGE_TOKEN)] | None = None
+    page_token: PageToken | None = None
 
     @field_validator("page_token")
     @classmethod
@@ -72,6 +93,19 @@ class ListCodesValues(FilterValues):
         if token is not None and values.data.get("page") is not None:
             raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
         return token
+
+
+class ListBatchesValues(Values):
+    """The values of a ListBatchesRequest."""
+
+    size: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE)
+    page_token: PageToken | None = None
+
+
+class BatchValues(Values):
+    """The values of requests that contain only a batch."""
+
+    batch_id: Id
 
 
 class CodeValues(Values):

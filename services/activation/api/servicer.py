@@ -9,16 +9,19 @@ from google.api.httpbody_pb2 import HttpBody
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation.api.messages import message_of, new_codes
+from services.activation.api.messages import batch_of, message_of, new_codes
 from services.activation.api.requests import (
+    BatchValues,
     CodeValues,
     FilterValues,
     GenerateCodesValues,
+    ListBatchesValues,
     ListCodesValues,
     UpdateCodeValues,
 )
 from services.activation.api.stalled_clients import cancelled_when_stalled
 from services.activation.codes.administration import CodeAdministration
+from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.redemption import Redemption
 from services.chassis.audit.api import AuditReader, AuditRpcs
@@ -37,6 +40,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     """Implements ActivationService, which the proto documents. `now` returns an aware datetime."""
 
     administration: CodeAdministration
+    batches: BatchAdministration
     redemption: Redemption
     deletion: CodeDeletion
     audit_reader: AuditReader
@@ -48,9 +52,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
         self, request: pb.GenerateCodesRequest, _context: grpc.ServicerContext
     ) -> pb.GenerateCodesResponse:
         values = parse(GenerateCodesValues, request)
-        return new_codes(
-            self.administration.generate(caller_id(), values.valid_days, values.count, values.request_id)
-        )
+        return new_codes(self.administration.generate(values.generation(caller_id(), self.now())))
 
     def ListCodes(self, request: pb.ListCodesRequest, _context: grpc.ServicerContext) -> pb.ListCodesResponse:
         values = parse(ListCodesValues, request)
@@ -91,6 +93,21 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
         return pb.ActivateResponse(
             email=given.email, activation_status=given.activation_status, expired_time=given.expired_time
         )
+
+    def ListBatches(
+        self, request: pb.ListBatchesRequest, _context: grpc.ServicerContext
+    ) -> pb.ListBatchesResponse:
+        values = parse(ListBatchesValues, request)
+        after = position_of(values.page_token) if values.page_token else None
+        found, following = self.batches.page(values.size, after)
+        return pb.ListBatchesResponse(
+            items=[batch_of(one) for one in found],
+            next_page_token=page_token(following) if following else None,
+        )
+
+    def RevokeBatch(self, request: pb.RevokeBatchRequest, _context: grpc.ServicerContext) -> pb.Batch:
+        values = parse(BatchValues, request)
+        return batch_of(self.batches.revoke(values.batch_id))
 
     def GetCode(self, request: pb.GetCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
         values = parse(CodeValues, request)

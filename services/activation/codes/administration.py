@@ -1,7 +1,6 @@
 """The admins' operations on activation codes, except deletion. Each change writes an audit entry."""
 
 import datetime
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from services.activation.codes import codes
 from services.activation.codes.codes import Code
 from services.activation.codes.export import Export, Exports
-from services.activation.codes.generation import Generation, generate
+from services.activation.codes.generation import Generated, Generation, generate
 from services.activation.codes.listing import Filter, Page, read_page
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.identity.statuses import REVOKED
@@ -30,15 +29,21 @@ class CodeAdministration:
     now: Callable[[], datetime.datetime]
     random_bytes: Callable[[int], bytes]
 
-    def generate(self, admin: uuid.UUID, valid_days: int, count: int, request_id: str | None) -> list[Code]:
+    def generate(self, wanted: Generation) -> Generated:
         """Generates codes, see generate(). Raises RequestIdReusedError."""
-        wanted = Generation(admin, valid_days, count, request_id)
         with self.database.transaction() as connection:
             made = generate(connection, wanted, self.now(), self.random_bytes)
             if made.is_new:
-                details = {"count": str(count), "valid_days": str(valid_days)}
-                self.audit.record(connection, Event("codes_generated", details=details))
-        return made.codes
+                # Not the note, in which an admin may write whom the codes are for.
+                details = {
+                    "count": str(wanted.count),
+                    "valid_days": str(wanted.valid_days),
+                    "days_from": wanted.days_from,
+                }
+                if wanted.redeem_before is not None:
+                    details["redeem_before"] = wanted.redeem_before.isoformat()
+                self.audit.record(connection, Event("codes_generated", str(made.batch_id), details=details))
+        return made
 
     def page(self, wanted: Filter, size: int, start: int | Position) -> Page:
         """See read_page()."""
@@ -47,8 +52,9 @@ class CodeAdministration:
 
     def export(self, wanted: Filter) -> AbstractContextManager[Export]:
         """See Exports.open()."""
+        batch = "" if wanted.batch_id is None else str(wanted.batch_id)
         with self.database.transaction() as connection:
-            self.audit.record(connection, Event("codes_exported"))
+            self.audit.record(connection, Event("codes_exported", batch))
         return self.exports.open(wanted, self.now())
 
     def get(self, activation_code: str) -> Code:

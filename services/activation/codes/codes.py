@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import grpc
 from sqlalchemy import Connection, bindparam, select, update
 
-from services.activation.tables import activation_codes
+from services.activation.tables import activation_codes, code_batches
 from services.chassis.errors import DomainError
+from services.chassis.identity.access_days import FROM_NOW
 from services.chassis.identity.feed_follower import BATCH
-from services.chassis.identity.statuses import PENDING, effective_status
+from services.chassis.identity.statuses import EXPIRED, PENDING, effective_status
 from services.chassis.language import Localized
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
@@ -33,13 +34,34 @@ class Code:
     activation_time: datetime.datetime | None
     create_time: datetime.datetime
     update_time: datetime.datetime
+    batch_id: uuid.UUID | None = None
+    # See services.chassis.identity.access_days.
+    days_from: str = FROM_NOW
+    # From then on a pending code cannot be redeemed; None means at any time.
+    redeem_before: datetime.datetime | None = None
+    # Of the batch.
+    note: str | None = None
 
     def status_at(self, now: datetime.datetime) -> str:
-        """Returns the status at `now`: an active code past its expiry_date is "expired"."""
+        """Returns the status at `now`: "expired" for an active code past its expiry_date, and if it is too late."""
+        if self.is_too_late(now):
+            return EXPIRED
         return effective_status(self.activation_status, self.expiry_date, now)
 
+    def is_too_late(self, now: datetime.datetime) -> bool:
+        """Returns whether the code was not redeemed before its redeem_before."""
+        is_over = self.redeem_before is not None and self.redeem_before <= now
+        return is_over and self.activation_status == PENDING
 
-COLUMNS = tuple(activation_codes.c[name] for name in Code.__dataclass_fields__)
+
+_note = (
+    select(code_batches.c.note)
+    .where(code_batches.c.id == activation_codes.c.batch_id)
+    .correlate(activation_codes)
+    .scalar_subquery()
+    .label("note")
+)
+COLUMNS = (*(activation_codes.c[name] for name in Code.__dataclass_fields__ if name != "note"), _note)
 _BY_CODE = DirectStatement(select(*COLUMNS).where(activation_codes.c.activation_code == bindparam("code")))
 
 

@@ -10,10 +10,13 @@ import grpc
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.activation.codes import batches
+from services.activation.codes.batches import Batch
 from services.activation.codes.codes import Code
 from services.activation.codes.iso_time import iso_text
-from services.activation.tables import generation_requests
+from services.activation.tables import code_batches, generation_requests
 from services.chassis.errors import DomainError
+from services.chassis.identity.access_days import FROM_NOW
 from services.chassis.identity.statuses import PENDING
 from services.chassis.language import Localized
 from services.chassis.postgres.database import driver_connection
@@ -26,7 +29,8 @@ _BLANK = bytes(PIECE_BYTES)
 # Spreadsheets would parse such a code as a number and save it as one.
 _NUMBER = re.compile("[0-9]+e?[0-9]*")
 _COPY = """
-COPY activation_codes (id, activation_code, activation_status, valid_days, create_time, update_time)
+COPY activation_codes (id, activation_code, activation_status, valid_days, create_time, update_time, batch_id,
+    days_from, redeem_before)
 FROM STDIN
 """
 
@@ -41,12 +45,18 @@ class RequestIdReusedError(DomainError):
 
 @dataclass(frozen=True)
 class Generation:
-    """An admin's request for `count` codes of `valid_days` each, idempotent by request_id."""
+    """An admin's request for `count` codes of `valid_days` each, idempotent by request_id.
+
+    `days_from` and `redeem_before` are as in Code; the note is at most 200 characters.
+    """
 
     admin_account_id: uuid.UUID
     valid_days: int
     count: int
     request_id: str | None = None
+    days_from: str = FROM_NOW
+    redeem_before: datetime.datetime | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class Generated:
     """Codes in the order of lists; `is_new` is false for the stored answer to a known request_id."""
 
     codes: list[Code]
+    # None for requests from before there were batches.
+    batch_id: uuid.UUID | None
     is_new: bool
 
 
@@ -69,11 +81,24 @@ def generate(
     wait for its answer. Raises RequestIdReusedError. `random_bytes` must be unpredictable.
     """
     drawn = draw(wanted.count, random_bytes)
-    if wanted.request_id is not None and not _insert_request(connection, wanted, drawn, now):
-        return Generated(_first_answer(connection, wanted), is_new=False)
-    codes = _codes(drawn, wanted.valid_days, now)
+    batch_id = uuid.UUID(bytes=random_bytes(ID_BYTES), version=4)
+    if wanted.request_id is not None and not _insert_request(connection, wanted, batch_id, drawn, now):
+        return _first_answer(connection, wanted)
+    batches.store(
+        connection,
+        Batch(
+            batch_id,
+            wanted.note,
+            wanted.valid_days,
+            wanted.days_from,
+            wanted.redeem_before,
+            now,
+            wanted.admin_account_id,
+        ),
+    )
+    codes = _codes(drawn, wanted, batch_id, now)
     _store(connection, codes)
-    return Generated(codes, is_new=True)
+    return Generated(codes, batch_id, is_new=True)
 
 
 def draw(count: int, random_bytes: Callable[[int], bytes]) -> bytes:
@@ -103,15 +128,31 @@ def blank_answers(connection: Connection, codes: Set[str], create_times: Set[dat
             connection.execute(blanked)
 
 
-def _first_answer(connection: Connection, wanted: Generation) -> list[Code]:
-    statement = select(generation_requests).where(generation_requests.c.request_id == wanted.request_id)
+def _first_answer(connection: Connection, wanted: Generation) -> Generated:
+    batch = code_batches.c
+    statement = (
+        select(generation_requests, batch.days_from, batch.redeem_before, batch.note)
+        .outerjoin(code_batches, batch.id == generation_requests.c.batch_id)
+        .where(generation_requests.c.request_id == wanted.request_id)
+    )
     row = connection.execute(statement).one()
-    if Generation(row.admin_account_id, row.valid_days, row.code_count, row.request_id) != wanted:
+    first = Generation(
+        row.admin_account_id,
+        row.valid_days,
+        row.code_count,
+        row.request_id,
+        row.days_from or FROM_NOW,
+        row.redeem_before,
+        row.note,
+    )
+    if first != wanted:
         raise RequestIdReusedError
-    return _codes(row.codes, row.valid_days, row.create_time)
+    return Generated(_codes(row.codes, first, row.batch_id, row.create_time), row.batch_id, is_new=False)
 
 
-def _insert_request(connection: Connection, wanted: Generation, drawn: bytes, now: datetime.datetime) -> bool:
+def _insert_request(
+    connection: Connection, wanted: Generation, batch_id: uuid.UUID, drawn: bytes, now: datetime.datetime
+) -> bool:
     # This waits if another transaction is inserting the same id.
     statement = (
         insert(generation_requests)
@@ -122,6 +163,7 @@ def _insert_request(connection: Connection, wanted: Generation, drawn: bytes, no
             code_count=wanted.count,
             create_time=now,
             codes=drawn,
+            batch_id=batch_id,
         )
         .on_conflict_do_nothing(index_elements=[generation_requests.c.request_id])
         .returning(generation_requests.c.request_id)
@@ -133,21 +175,29 @@ def _pieces(drawn: bytes) -> Iterator[bytes]:
     return (drawn[start : start + PIECE_BYTES] for start in range(0, len(drawn), PIECE_BYTES))
 
 
-def _codes(drawn: bytes, valid_days: int, time: datetime.datetime) -> list[Code]:
+def _codes(
+    drawn: bytes, wanted: Generation, batch_id: uuid.UUID | None, time: datetime.datetime
+) -> list[Code]:
     made = [
         (uuid.UUID(bytes=piece[:ID_BYTES], version=4), piece[ID_BYTES:].hex())
         for piece in _pieces(drawn)
         if piece != _BLANK
     ]
     made.sort(reverse=True)
-    return [Code(id_, code, valid_days, PENDING, None, None, None, None, time, time) for id_, code in made]
+    terms = (batch_id, wanted.days_from, wanted.redeem_before, wanted.note)
+    return [
+        Code(id_, code, wanted.valid_days, PENDING, None, None, None, None, time, time, *terms)
+        for id_, code in made
+    ]
 
 
 def _store(connection: Connection, codes: list[Code]) -> None:
-    time = iso_text(codes[0].create_time)
+    # All but their ids and texts is the same.
+    one = codes[0]
+    time = iso_text(one.create_time)
+    before = r"\N" if one.redeem_before is None else iso_text(one.redeem_before)
+    rest = f"{PENDING}\t{one.valid_days}\t{time}\t{time}\t{one.batch_id}\t{one.days_from}\t{before}\n"
     # UUIDs, hex digits and times need no escaping in the text format of COPY.
-    lines = [
-        f"{code.id}\t{code.activation_code}\t{PENDING}\t{code.valid_days}\t{time}\t{time}\n" for code in codes
-    ]
+    lines = [f"{code.id}\t{code.activation_code}\t{rest}" for code in codes]
     with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write("".join(lines))

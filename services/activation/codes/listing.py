@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,11 @@ NEWEST_FIRST = (_code.create_time.desc(), _code.id.desc())
 
 @dataclass(frozen=True)
 class Filter:
-    """Matches codes by their effective status, and by `email` as a part of the e-mail."""
+    """Matches codes by their effective status, by `email` as a part of the e-mail, and by their batch."""
 
     status: str | None = None
     email: str | None = None
+    batch_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ def conditions(wanted: Filter, now: datetime.datetime) -> list[ColumnElement[boo
     """Returns the filter as SQL."""
     found = []
     if wanted.status is not None:
-        found.append(_has_status(wanted.status, now))
+        found.append(has_status(wanted.status, now))
     if wanted.email:
         # Backslash is the default escape character of LIKE.
         pattern = re.sub(r"([\\%_])", r"\\\1", wanted.email)
         found.append(_code.user_email.ilike(f"%{pattern}%"))
+    if wanted.batch_id is not None:
+        found.append(_code.batch_id == wanted.batch_id)
     return found
 
 
@@ -76,19 +80,33 @@ def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.d
 
 
 def has_expired(now: datetime.datetime) -> ColumnElement[bool]:
-    """Returns SQL for whether an active code has expired at `now`."""
+    """Returns SQL for whether a code that is stored as active or pending reads as expired at `now`."""
+    too_late = and_(_code.activation_status == statuses.PENDING, _code.redeem_before <= _moment(now))
+    return or_(is_over(now), too_late)
+
+
+def is_over(now: datetime.datetime) -> ColumnElement[bool]:
+    """Returns SQL for whether the days of an active code have ended at `now`."""
     return and_(_code.activation_status == statuses.ACTIVE, _code.expiry_date <= _moment(now))
 
 
-def _has_status(status: str, now: datetime.datetime) -> ColumnElement[bool]:
+def has_status(status: str, now: datetime.datetime) -> ColumnElement[bool]:
+    """Returns SQL for whether a code has the effective status at `now`."""
     stored = _code.activation_status == status
     match status:
         case statuses.ACTIVE:
             return and_(stored, or_(_code.expiry_date > _moment(now), _code.expiry_date.is_(None)))
+        case statuses.PENDING:
+            return and_(stored, is_in_time(now))
         case statuses.EXPIRED:
             return or_(stored, has_expired(now))
         case _:
             return stored
+
+
+def is_in_time(now: datetime.datetime) -> ColumnElement[bool]:
+    """Returns SQL for whether `now` is before the code's redeem_before, if it has one."""
+    return or_(_code.redeem_before.is_(None), _code.redeem_before > _moment(now))
 
 
 def _moment(now: datetime.datetime) -> ColumnElement[str]:

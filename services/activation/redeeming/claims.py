@@ -18,6 +18,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
     type_coerce,
     update,
@@ -57,6 +58,14 @@ class CodeExpiredError(DomainError):
     message = Localized("激活码已过期", "The activation code has expired")
 
 
+class CodeTooLateError(DomainError):
+    """The code was not redeemed before its redeem_before."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CODE_TOO_LATE"
+    message = Localized("激活码已过兑换期限", "The time to redeem the activation code has passed")
+
+
 class CodeAlreadyUsedError(DomainError):
     """Another account has redeemed the code."""
 
@@ -91,6 +100,7 @@ class Claims:
             .where(
                 _code.activation_code == bindparam("wanted"),
                 _code.activation_status == PENDING,
+                or_(_code.redeem_before.is_(None), _code.redeem_before > _stored(now)),
                 guessing.has_guesses_left(
                     bindparam("by_account", type_=LargeBinary),
                     bindparam("by_address", type_=LargeBinary),
@@ -145,9 +155,11 @@ class Claims:
 def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> Claim:
     """Returns the claim that an earlier call of the account made on a code.
 
-    Raises CodeExpiredError, CodeRevokedError, CodeAlreadyUsedError, or ConflictError if the code has become
-    pending concurrently.
+    Raises CodeTooLateError, CodeExpiredError, CodeRevokedError, CodeAlreadyUsedError, or ConflictError if the code
+    has become pending concurrently.
     """
+    if code.is_too_late(now):
+        raise CodeTooLateError
     status = code.status_at(now)
     if status == EXPIRED:
         raise CodeExpiredError

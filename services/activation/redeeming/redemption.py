@@ -13,6 +13,7 @@ from services.activation.redeeming.claims import (
     CodeAlreadyUsedError,
     CodeExpiredError,
     CodeRevokedError,
+    CodeTooLateError,
     earlier_claim,
 )
 from services.activation.redeeming.entitlements import Entitlements
@@ -51,9 +52,9 @@ class Redemption:
         """Redeems a pending code for the account, whose client has the IP address `address`.
 
         Idempotent: a repeat by the same account returns the first answer. Raises AccountRevokedError,
-        CodeNotFoundError, CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError if an admin
-        changed the code concurrently, ActivationThrottledError instead of any of them after too many wrong
-        codes, TokenRevokedError if the account was deleted, and IdentityUnavailableError; then a job continues.
+        CodeNotFoundError, CodeRevokedError, CodeExpiredError, CodeTooLateError, CodeAlreadyUsedError, ConflictError
+        if an admin changed the code concurrently, ActivationThrottledError instead of any of them after too many
+        wrong codes, TokenRevokedError if the account was deleted, and IdentityUnavailableError; then a job goes on.
         """
         if account.activation_status == REVOKED:
             raise AccountRevokedError
@@ -74,7 +75,7 @@ class Redemption:
         except CodeNotFoundError:
             self._guessing.count(guesser)
             raise
-        except (CodeRevokedError, CodeExpiredError, CodeAlreadyUsedError, ConflictError):
+        except (CodeRevokedError, CodeExpiredError, CodeTooLateError, CodeAlreadyUsedError, ConflictError):
             # These errors reveal that the code exists, so they are not raised over the limit.
             self._guessing.check(guesser)
             raise

@@ -1,4 +1,4 @@
-"""The e-mails of the accounts in a page of the audit log, looked up when it is read."""
+"""The e-mails of the accounts in a list, such as the audit log's actors, looked up when it is read."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from services.chassis.identity.client import IdentityClient
 
 _log = structlog.get_logger(__name__)
 
-# If Identity takes longer, the audit log is returned without e-mails.
+# If Identity takes longer, the list is returned without e-mails.
 MOST_SECONDS = 2.0
 
 # Returns the e-mails of the accounts that exist among the ids given, by id. May raise DomainError.
@@ -21,15 +21,22 @@ Emails = Callable[[Sequence[str]], Mapping[str, str]]
 def emails_of_actors(entries: Collection[RowMapping], emails: Emails) -> Mapping[str, str]:
     """Returns the e-mails of the accounts that are actors of `entries`, by id.
 
+    As known_emails() does.
+    """
+    return known_emails({entry["actor"] for entry in entries if _is_account(entry["actor"])}, emails)
+
+
+def known_emails(ids: Collection[str], emails: Emails) -> Mapping[str, str]:
+    """Returns the e-mails of the accounts, by id.
+
     Those of deleted accounts are missing. If `emails` raises DomainError, all are.
     """
-    ids = sorted({entry["actor"] for entry in entries if _is_account(entry["actor"])})
     if not ids:
         return {}
     try:
-        return emails(ids)
+        return emails(sorted(ids))
     except DomainError as error:
-        _log.warning("audit_log_without_emails", reason=error.reason)
+        _log.warning("answer_without_emails", reason=error.reason)
         return {}
 
 

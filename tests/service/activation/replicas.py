@@ -35,12 +35,24 @@ class Replica:
     activation: Activation
     stub: pb_grpc.ActivationServiceStub
 
-    def generate(self, admin: Account, count: int = 1, valid_days: int = 30) -> list[pb.Code]:
-        request = pb.GenerateCodesRequest(valid_days=valid_days, count=count)
-        return list(self.stub.GenerateCodes(request, metadata=admin.bearer).codes)
+    def batch(
+        self, admin: Account, count: int = 1, valid_days: int = 30, **terms: object
+    ) -> pb.GenerateCodesResponse:
+        request = pb.GenerateCodesRequest(valid_days=valid_days, count=count, **terms)  # type: ignore[arg-type]
+        return self.stub.GenerateCodes(request, metadata=admin.bearer)
 
-    def new_code(self, admin: Account, valid_days: int = 30) -> str:
-        return self.generate(admin, 1, valid_days)[0].activation_code
+    def generate(self, admin: Account, count: int = 1, valid_days: int = 30) -> list[pb.Code]:
+        return list(self.batch(admin, count, valid_days).codes)
+
+    def new_code(self, admin: Account, valid_days: int = 30, **terms: object) -> str:
+        return self.batch(admin, 1, valid_days, **terms).codes[0].activation_code
+
+    def batches(self, admin: Account, **wanted: object) -> pb.ListBatchesResponse:
+        request = pb.ListBatchesRequest(**wanted)  # type: ignore[arg-type]
+        return self.stub.ListBatches(request, metadata=admin.bearer)
+
+    def revoke_batch(self, admin: Account, batch_id: str) -> pb.Batch:
+        return self.stub.RevokeBatch(pb.RevokeBatchRequest(batch_id=batch_id), metadata=admin.bearer)
 
     def activate(self, account: Account, code: str) -> pb.ActivateResponse:
         return self.stub.Activate(pb.ActivateRequest(activation_code=code), metadata=account.bearer)

@@ -31,6 +31,8 @@ TABLE = {
     ("GET", "/activation/export", "ExportCodes", "ADMIN"),
     ("POST", "/activation/revoke", "RevokeCode", "ADMIN"),
     ("POST", "/activation/activate", "Activate", "SIGNED_IN"),
+    ("GET", "/activation/batches", "ListBatches", "ADMIN"),
+    ("POST", "/activation/batches/revoke", "RevokeBatch", "ADMIN"),
     ("GET", "/admin/activation/{activation_code}", "GetCode", "ADMIN"),
     ("PUT", "/admin/activation/{activation_code}", "UpdateCode", "ADMIN"),
     ("DELETE", "/admin/activation/{activation_code}", "DeleteCode", "ADMIN"),

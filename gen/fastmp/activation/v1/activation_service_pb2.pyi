@@ -32,6 +32,10 @@ class Code(_message.Message):
     ACTIVATION_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DAYS_FROM_FIELD_NUMBER: _builtins.int
+    REDEEM_BEFORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID."""
     activation_code: _builtins.str
@@ -39,12 +43,20 @@ class Code(_message.Message):
     valid_days: _builtins.int
     """The days of access that it grants."""
     activation_status: _builtins.str
-    """"pending", "active", "expired" or "revoked"; an active code past its expiry_date reads as "expired"."""
+    """"pending", "active", "expired" or "revoked"; an active code past its expiry_date reads as "expired", and so does a
+    pending one past its redeem_before.
+    """
     user_email: _builtins.str
     """The e-mail of the account that redeemed it. Left out while unused."""
+    batch_id: _builtins.str
+    """UUID of the batch in which it was generated. Left out for codes that were generated before there were batches."""
+    note: _builtins.str
+    """The batch's note. Left out if there is none."""
+    days_from: _builtins.str
+    """"now": the days count from the redemption. "expiry": from the end of the access that the account has left."""
     @_builtins.property
     def expiry_date(self) -> _timestamp_pb2.Timestamp:
-        """When the access that it granted ends. Left out while unused: unused codes do not expire."""
+        """When the access that it granted ends. Left out while unused."""
 
     @_builtins.property
     def activation_time(self) -> _timestamp_pb2.Timestamp:
@@ -58,6 +70,10 @@ class Code(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def redeem_before(self) -> _timestamp_pb2.Timestamp:
+        """From then on it can no longer be redeemed. Left out if it can be redeemed at any time."""
+
     def __init__(
         self,
         *,
@@ -70,16 +86,97 @@ class Code(_message.Message):
         activation_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        batch_id: _builtins.str | None = ...,
+        note: _builtins.str | None = ...,
+        days_from: _builtins.str = ...,
+        redeem_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_user_email", b"_user_email", "activation_time", b"activation_time", "create_time", b"create_time", "expiry_date", b"expiry_date", "update_time", b"update_time", "user_email", b"user_email"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_note", b"_note", "_user_email", b"_user_email", "activation_time", b"activation_time", "batch_id", b"batch_id", "create_time", b"create_time", "expiry_date", b"expiry_date", "note", b"note", "redeem_before", b"redeem_before", "update_time", b"update_time", "user_email", b"user_email"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_email", b"_user_email", "activation_code", b"activation_code", "activation_status", b"activation_status", "activation_time", b"activation_time", "create_time", b"create_time", "expiry_date", b"expiry_date", "id", b"id", "update_time", b"update_time", "user_email", b"user_email", "valid_days", b"valid_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_note", b"_note", "_user_email", b"_user_email", "activation_code", b"activation_code", "activation_status", b"activation_status", "activation_time", b"activation_time", "batch_id", b"batch_id", "create_time", b"create_time", "days_from", b"days_from", "expiry_date", b"expiry_date", "id", b"id", "note", b"note", "redeem_before", b"redeem_before", "update_time", b"update_time", "user_email", b"user_email", "valid_days", b"valid_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_id: _TypeAlias = _typing.Literal["batch_id"]  # noqa: Y015
+    _WhichOneofArgType__batch_id: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id"]  # noqa: Y015
+    _WhichOneofReturnType__note: _TypeAlias = _typing.Literal["note"]  # noqa: Y015
+    _WhichOneofArgType__note: _TypeAlias = _typing.Literal["_note", b"_note"]  # noqa: Y015
     _WhichOneofReturnType__user_email: _TypeAlias = _typing.Literal["user_email"]  # noqa: Y015
     _WhichOneofArgType__user_email: _TypeAlias = _typing.Literal["_user_email", b"_user_email"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_id) -> _WhichOneofReturnType__batch_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__note) -> _WhichOneofReturnType__note | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user_email) -> _WhichOneofReturnType__user_email | None: ...
 
 Global___Code: _TypeAlias = Code  # noqa: Y015
+
+@_typing.final
+class Batch(_message.Message):
+    """The codes of one GenerateCodes, and how many of them are in which state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    VALID_DAYS_FIELD_NUMBER: _builtins.int
+    DAYS_FROM_FIELD_NUMBER: _builtins.int
+    REDEEM_BEFORE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """UUID."""
+    note: _builtins.str
+    """Left out if there is none."""
+    valid_days: _builtins.int
+    """The days of access that each code was generated with."""
+    days_from: _builtins.str
+    """"now" or "expiry", as in Code."""
+    created_by: _builtins.str
+    """The e-mail of the admin who generated it."""
+    pending: _builtins.int
+    """How many of its codes can be redeemed."""
+    active: _builtins.int
+    """How many were redeemed and still give access."""
+    expired: _builtins.int
+    """How many have expired, unredeemed ones past redeem_before included."""
+    revoked: _builtins.int
+    """How many are revoked."""
+    @_builtins.property
+    def redeem_before(self) -> _timestamp_pb2.Timestamp:
+        """As in Code."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was generated."""
+
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        note: _builtins.str | None = ...,
+        valid_days: _builtins.int = ...,
+        days_from: _builtins.str = ...,
+        redeem_before: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        created_by: _builtins.str = ...,
+        pending: _builtins.int = ...,
+        active: _builtins.int = ...,
+        expired: _builtins.int = ...,
+        revoked: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "create_time", b"create_time", "note", b"note", "redeem_before", b"redeem_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "active", b"active", "batch_id", b"batch_id", "create_time", b"create_time", "created_by", b"created_by", "days_from", b"days_from", "expired", b"expired", "note", b"note", "pending", b"pending", "redeem_before", b"redeem_before", "revoked", b"revoked", "valid_days", b"valid_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__note: _TypeAlias = _typing.Literal["note"]  # noqa: Y015
+    _WhichOneofArgType__note: _TypeAlias = _typing.Literal["_note", b"_note"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__note) -> _WhichOneofReturnType__note | None: ...
+
+Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
 class GenerateCodesRequest(_message.Message):
@@ -88,25 +185,48 @@ class GenerateCodesRequest(_message.Message):
     VALID_DAYS_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DAYS_FROM_FIELD_NUMBER: _builtins.int
+    REDEEM_BEFORE_FIELD_NUMBER: _builtins.int
     valid_days: _builtins.int
     """1 to 3650."""
     count: _builtins.int
     """1 to 10000."""
     request_id: _builtins.str
     """Chosen by the caller, 1 to 64 characters: a retry with the same id returns the first answer again."""
+    note: _builtins.str
+    """At most 200 characters, for admins: to whom the codes were sold, for example."""
+    days_from: _builtins.str
+    """"now" or "expiry", as in Code; default "now"."""
+    @_builtins.property
+    def redeem_before(self) -> _timestamp_pb2.Timestamp:
+        """In the future, at most 3650 days; by default the codes can be redeemed at any time."""
+
     def __init__(
         self,
         *,
         valid_days: _builtins.int = ...,
         count: _builtins.int = ...,
         request_id: _builtins.str | None = ...,
+        note: _builtins.str | None = ...,
+        days_from: _builtins.str | None = ...,
+        redeem_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_request_id", b"_request_id", "request_id", b"request_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_days_from", b"_days_from", "_note", b"_note", "_request_id", b"_request_id", "days_from", b"days_from", "note", b"note", "redeem_before", b"redeem_before", "request_id", b"request_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_id", b"_request_id", "count", b"count", "request_id", b"request_id", "valid_days", b"valid_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_days_from", b"_days_from", "_note", b"_note", "_request_id", b"_request_id", "count", b"count", "days_from", b"days_from", "note", b"note", "redeem_before", b"redeem_before", "request_id", b"request_id", "valid_days", b"valid_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__days_from: _TypeAlias = _typing.Literal["days_from"]  # noqa: Y015
+    _WhichOneofArgType__days_from: _TypeAlias = _typing.Literal["_days_from", b"_days_from"]  # noqa: Y015
+    _WhichOneofReturnType__note: _TypeAlias = _typing.Literal["note"]  # noqa: Y015
+    _WhichOneofArgType__note: _TypeAlias = _typing.Literal["_note", b"_note"]  # noqa: Y015
     _WhichOneofReturnType__request_id: _TypeAlias = _typing.Literal["request_id"]  # noqa: Y015
     _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__days_from) -> _WhichOneofReturnType__days_from | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__note) -> _WhichOneofReturnType__note | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__request_id) -> _WhichOneofReturnType__request_id | None: ...
 
 Global___GenerateCodesRequest: _TypeAlias = GenerateCodesRequest  # noqa: Y015
@@ -116,6 +236,9 @@ class GenerateCodesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CODES_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """UUID of their batch. Left out only in the repeated answer to a request from before there were batches."""
     @_builtins.property
     def codes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Code]:
         """The new codes."""
@@ -124,12 +247,15 @@ class GenerateCodesResponse(_message.Message):
         self,
         *,
         codes: _abc.Iterable[Global___Code] | None = ...,
+        batch_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "batch_id", b"batch_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "batch_id", b"batch_id", "codes", b"codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__batch_id: _TypeAlias = _typing.Literal["batch_id"]  # noqa: Y015
+    _WhichOneofArgType__batch_id: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_id) -> _WhichOneofReturnType__batch_id | None: ...
 
 Global___GenerateCodesResponse: _TypeAlias = GenerateCodesResponse  # noqa: Y015
 
@@ -142,6 +268,8 @@ class ListCodesRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"pending", "active", "expired" or "revoked"."""
     email: _builtins.str
@@ -152,6 +280,10 @@ class ListCodesRequest(_message.Message):
     """1 to 200; default 50."""
     page_token: _builtins.str
     """next_page_token of the previous answer, with the same filters."""
+    batch_id: _builtins.str
+    """UUID of a batch."""
+    code: _builtins.str
+    """A part of the code: 4 to 32 hex digits, case-insensitive."""
     def __init__(
         self,
         *,
@@ -160,11 +292,17 @@ class ListCodesRequest(_message.Message):
         page: _builtins.int | None = ...,
         size: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
+        batch_id: _builtins.str | None = ...,
+        code: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_page", b"_page", "_page_token", b"_page_token", "_size", b"_size", "_status", b"_status", "email", b"email", "page", b"page", "page_token", b"page_token", "size", b"size", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_code", b"_code", "_email", b"_email", "_page", b"_page", "_page_token", b"_page_token", "_size", b"_size", "_status", b"_status", "batch_id", b"batch_id", "code", b"code", "email", b"email", "page", b"page", "page_token", b"page_token", "size", b"size", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_page", b"_page", "_page_token", b"_page_token", "_size", b"_size", "_status", b"_status", "email", b"email", "page", b"page", "page_token", b"page_token", "size", b"size", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_code", b"_code", "_email", b"_email", "_page", b"_page", "_page_token", b"_page_token", "_size", b"_size", "_status", b"_status", "batch_id", b"batch_id", "code", b"code", "email", b"email", "page", b"page", "page_token", b"page_token", "size", b"size", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_id: _TypeAlias = _typing.Literal["batch_id"]  # noqa: Y015
+    _WhichOneofArgType__batch_id: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id"]  # noqa: Y015
+    _WhichOneofReturnType__code: _TypeAlias = _typing.Literal["code"]  # noqa: Y015
+    _WhichOneofArgType__code: _TypeAlias = _typing.Literal["_code", b"_code"]  # noqa: Y015
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
@@ -175,6 +313,10 @@ class ListCodesRequest(_message.Message):
     _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
     _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_id) -> _WhichOneofReturnType__batch_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__code) -> _WhichOneofReturnType__code | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
     @_typing.overload
@@ -234,30 +376,125 @@ class ExportCodesRequest(_message.Message):
 
     STATUS_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"pending", "active", "expired" or "revoked"."""
     email: _builtins.str
     """A part of the e-mail, as in ListCodes."""
+    batch_id: _builtins.str
+    """UUID of a batch."""
+    code: _builtins.str
+    """A part of the code, as in ListCodes."""
     def __init__(
         self,
         *,
         status: _builtins.str | None = ...,
         email: _builtins.str | None = ...,
+        batch_id: _builtins.str | None = ...,
+        code: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_status", b"_status", "email", b"email", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_code", b"_code", "_email", b"_email", "_status", b"_status", "batch_id", b"batch_id", "code", b"code", "email", b"email", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_status", b"_status", "email", b"email", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_code", b"_code", "_email", b"_email", "_status", b"_status", "batch_id", b"batch_id", "code", b"code", "email", b"email", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_id: _TypeAlias = _typing.Literal["batch_id"]  # noqa: Y015
+    _WhichOneofArgType__batch_id: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id"]  # noqa: Y015
+    _WhichOneofReturnType__code: _TypeAlias = _typing.Literal["code"]  # noqa: Y015
+    _WhichOneofArgType__code: _TypeAlias = _typing.Literal["_code", b"_code"]  # noqa: Y015
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
     _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_id) -> _WhichOneofReturnType__batch_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__code) -> _WhichOneofReturnType__code | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
 
 Global___ExportCodesRequest: _TypeAlias = ExportCodesRequest  # noqa: Y015
+
+@_typing.final
+class ListBatchesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    page_token: _builtins.str
+    """next_page_token of the previous answer."""
+    size: _builtins.int
+    """1 to 200; default 50."""
+    def __init__(
+        self,
+        *,
+        page_token: _builtins.str | None = ...,
+        size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_token", b"_page_token", "_size", b"_size", "page_token", b"page_token", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_token", b"_page_token", "_size", b"_size", "page_token", b"page_token", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
+    _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_token) -> _WhichOneofReturnType__page_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___ListBatchesRequest: _TypeAlias = ListBatchesRequest  # noqa: Y015
+
+@_typing.final
+class ListBatchesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Left out on the last one."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
+        """The batches of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___Batch] | None = ...,
+        next_page_token: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_page_token", b"_next_page_token", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_page_token", b"_next_page_token", "items", b"items", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__next_page_token: _TypeAlias = _typing.Literal["next_page_token"]  # noqa: Y015
+    _WhichOneofArgType__next_page_token: _TypeAlias = _typing.Literal["_next_page_token", b"_next_page_token"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__next_page_token) -> _WhichOneofReturnType__next_page_token | None: ...
+
+Global___ListBatchesResponse: _TypeAlias = ListBatchesResponse  # noqa: Y015
+
+@_typing.final
+class RevokeBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """UUID."""
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeBatchRequest: _TypeAlias = RevokeBatchRequest  # noqa: Y015
 
 @_typing.final
 class RevokeCodeRequest(_message.Message):

@@ -68,6 +68,16 @@ class ActivationServiceStub:
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.SerializeToString,
                 response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.FromString,
                 _registered_method=True)
+        self.ListBatches = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/ListBatches',
+                request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesRequest.SerializeToString,
+                response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesResponse.FromString,
+                _registered_method=True)
+        self.RevokeBatch = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/RevokeBatch',
+                request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.SerializeToString,
+                response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.FromString,
+                _registered_method=True)
         self.GetCode = channel.unary_unary(
                 '/fastmp.activation.v1.ActivationService/GetCode',
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetCodeRequest.SerializeToString,
@@ -106,7 +116,7 @@ class ActivationServiceServicer:
     """
 
     def GenerateCodes(self, request, context):
-        """Generates `count` pending codes of `valid_days` each.
+        """Generates a batch of `count` pending codes of `valid_days` each.
 
         Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
         since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -152,8 +162,26 @@ class ActivationServiceServicer:
         failure, the code is eventually either applied exactly once or unused, without intervention.
         Of two codes the one that was redeemed last counts, in whatever order they are applied to the account. A revoked
         account cannot redeem a code, which stays unused, until an admin sets another status.
-        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
-        ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+        CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBatches(self, request, context):
+        """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
+
+        Codes that were generated before there were batches belong to none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeBatch(self, request, context):
+        """Revokes the pending codes of a batch; redeemed ones are not changed.
+
+        Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +258,16 @@ def add_ActivationServiceServicer_to_server(servicer, server):
                     servicer.Activate,
                     request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.FromString,
                     response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.SerializeToString,
+            ),
+            'ListBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBatches,
+                    request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesRequest.FromString,
+                    response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesResponse.SerializeToString,
+            ),
+            'RevokeBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeBatch,
+                    request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.FromString,
+                    response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.SerializeToString,
             ),
             'GetCode': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCode,
@@ -399,6 +437,60 @@ class ActivationService:
             '/fastmp.activation.v1.ActivationService/Activate',
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.SerializeToString,
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/ListBatches',
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesRequest.SerializeToString,
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/RevokeBatch',
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.SerializeToString,
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.FromString,
             options,
             channel_credentials,
             insecure,

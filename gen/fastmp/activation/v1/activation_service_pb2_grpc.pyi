@@ -43,7 +43,7 @@ class ActivationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ActivationServiceAsyncStub: ...
     GenerateCodes: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GenerateCodesRequest, _activation_service_pb2.GenerateCodesResponse]
-    """Generates `count` pending codes of `valid_days` each.
+    """Generates a batch of `count` pending codes of `valid_days` each.
 
     Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
     since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -73,8 +73,18 @@ class ActivationServiceStub:
     failure, the code is eventually either applied exactly once or unused, without intervention.
     Of two codes the one that was redeemed last counts, in whatever order they are applied to the account. A revoked
     account cannot redeem a code, which stays unused, until an admin sets another status.
-    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
-    ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+    CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    """
+    ListBatches: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]
+    """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
+
+    Codes that were generated before there were batches belong to none.
+    """
+    RevokeBatch: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeBatchRequest, _activation_service_pb2.Batch]
+    """Revokes the pending codes of a batch; redeemed ones are not changed.
+
+    Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
     """
     GetCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
@@ -112,7 +122,7 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GenerateCodes: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GenerateCodesRequest, _activation_service_pb2.GenerateCodesResponse]  # type: ignore[assignment]
-    """Generates `count` pending codes of `valid_days` each.
+    """Generates a batch of `count` pending codes of `valid_days` each.
 
     Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
     since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -142,8 +152,18 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     failure, the code is eventually either applied exactly once or unused, without intervention.
     Of two codes the one that was redeemed last counts, in whatever order they are applied to the account. A revoked
     account cannot redeem a code, which stays unused, until an admin sets another status.
-    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
-    ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+    CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    """
+    ListBatches: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
+    """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
+
+    Codes that were generated before there were batches belong to none.
+    """
+    RevokeBatch: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.RevokeBatchRequest, _activation_service_pb2.Batch]  # type: ignore[assignment]
+    """Revokes the pending codes of a batch; redeemed ones are not changed.
+
+    Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
     """
     GetCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
@@ -183,7 +203,7 @@ class ActivationServiceServicer:
         request: _activation_service_pb2.GenerateCodesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_activation_service_pb2.GenerateCodesResponse, _abc.Awaitable[_activation_service_pb2.GenerateCodesResponse]]:
-        """Generates `count` pending codes of `valid_days` each.
+        """Generates a batch of `count` pending codes of `valid_days` each.
 
         Idempotent by request_id, if given: a retry returns the first answer again, without the codes that were deleted
         since; with other values it fails with ALREADY_EXISTS (REQUEST_ID_REUSED).
@@ -233,8 +253,28 @@ class ActivationServiceServicer:
         failure, the code is eventually either applied exactly once or unused, without intervention.
         Of two codes the one that was redeemed last counts, in whatever order they are applied to the account. A revoked
         account cannot redeem a code, which stays unused, until an admin sets another status.
-        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_ALREADY_USED,
-        ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+        CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        """
+
+    def ListBatches(
+        self,
+        request: _activation_service_pb2.ListBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_service_pb2.ListBatchesResponse, _abc.Awaitable[_activation_service_pb2.ListBatchesResponse]]:
+        """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
+
+        Codes that were generated before there were batches belong to none.
+        """
+
+    def RevokeBatch(
+        self,
+        request: _activation_service_pb2.RevokeBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_service_pb2.Batch, _abc.Awaitable[_activation_service_pb2.Batch]]:
+        """Revokes the pending codes of a batch; redeemed ones are not changed.
+
+        Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
         """
 
     def GetCode(
