@@ -17,6 +17,7 @@ FIELDS: Mapping[str, str] = {
     "activation_code": "激活码",
     "activation_status": "激活状态",
     "actor": "操作人",
+    "added_days": "增加的天数",
     "after_position": "起始位置",
     "after_sequence": "起始序号",
     "anchor_digest": "核对摘要",

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -114,13 +115,17 @@ account_activations = Table(
     "account_activations",
     metadata,
     Column("activation_code", Text, primary_key=True),
-    # These four are null for a code that was cleared before it was ever applied.
+    # These four are null for a code that was cleared before it was ever applied. The expired_time, which is the
+    # first answer, is also null for a code that added days to access without an end.
     Column("account_id", Uuid, index=True),
     Column("expired_time", DateTime(timezone=True)),
     Column("applied_at", DateTime(timezone=True)),
     # The time of Activation's claim. Null for codes that were applied before this column existed.
     Column("redeemed_at", DateTime(timezone=True)),
     Column("cleared_at", DateTime(timezone=True)),
+    # Set for codes that add days to what the account has left; see services.identity.accounts.access.
+    Column("added_days", Integer),
+    Column("left_before", DateTime(timezone=True)),
 )
 
 # Sign-in attempts and registrations; see services.identity.sign_in.throttle.

@@ -91,7 +91,9 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
         values = parse(CodeValues, request)
         given = self.redemption.redeem(values.activation_code, caller(), current().client_address)
         return pb.ActivateResponse(
-            email=given.email, activation_status=given.activation_status, expired_time=given.expired_time
+            email=given.email,
+            activation_status=given.activation_status,
+            expired_time=given.expired_time if given.HasField("expired_time") else None,
         )
 
     def ListBatches(

@@ -30,6 +30,7 @@ from services.activation.codes.iso_time import TO_CHAR, IsoTime
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
 from services.activation.tables import activation_codes
 from services.chassis.errors import ConflictError, DomainError
+from services.chassis.identity.access_days import FROM_EXPIRY
 from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 from services.chassis.jobs.queue import Jobs
 from services.chassis.language import Localized
@@ -82,7 +83,10 @@ class Claim:
     account_id: uuid.UUID
     activation_code: str = field(repr=False)
     redeemed_time: datetime.datetime
+    # Of a code with added_days, this is known when it was applied; until then it is as if nothing had been left.
     expiry_date: datetime.datetime
+    # The days that are added to what the account has left; None if the days count from now.
+    added_days: int | None = None
     # The job that applies the claim if the call does not. None if an earlier call made the claim.
     job_id: int | None = None
 
@@ -119,6 +123,8 @@ class Claims:
                 _code.id,
                 _code.activation_time,
                 _code.expiry_date,
+                _code.days_from,
+                _code.valid_days,
                 jobs.enqueuing(APPLY_ACTIVATION, arguments, delay_seconds=APPLY_JOB_DELAY_SECONDS),
             )
         )
@@ -148,8 +154,11 @@ class Claims:
         row = connection.execute(self._take, values).one_or_none()
         if row is None:
             return None
-        code_id, redeemed_time, expiry_date, job_id = row
-        return Claim(code_id, guesser.account_id, activation_code, redeemed_time, expiry_date, job_id)
+        code_id, redeemed_time, expiry_date, days_from, valid_days, job_id = row
+        added_days = _added_days(days_from, valid_days)
+        return Claim(
+            code_id, guesser.account_id, activation_code, redeemed_time, expiry_date, added_days, job_id
+        )
 
 
 def earlier_claim(code: Code, account_id: uuid.UUID, now: datetime.datetime) -> Claim:
@@ -200,10 +209,23 @@ def release(connection: Connection, claim: Claim, now: datetime.datetime) -> boo
     return connection.execute(statement.values(**values)).rowcount == 1
 
 
+def settle(connection: Connection, claim: Claim, expiry_date: datetime.datetime) -> None:
+    """Stores the end of the access that a claimed code has given. Idempotent."""
+    statement = update(activation_codes).where(_is(claim), _code.activation_time == claim.redeemed_time)
+    connection.execute(statement.values(expiry_date=expiry_date))
+
+
 def _claim_on(code: Code) -> Claim | None:
     if code.account_id is None or code.activation_time is None or code.expiry_date is None:
         return None
-    return Claim(code.id, code.account_id, code.activation_code, code.activation_time, code.expiry_date)
+    added_days = _added_days(code.days_from, code.valid_days)
+    return Claim(
+        code.id, code.account_id, code.activation_code, code.activation_time, code.expiry_date, added_days
+    )
+
+
+def _added_days(days_from: str, valid_days: int) -> int | None:
+    return valid_days if days_from == FROM_EXPIRY else None
 
 
 def _redeemed_time(now: ColumnElement[datetime.datetime]) -> ColumnElement[datetime.datetime]:

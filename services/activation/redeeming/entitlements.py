@@ -69,16 +69,24 @@ class Entitlements:
             account_id=str(claim.account_id),
             activation_code=claim.activation_code,
         )
-        request.expired_time.FromDatetime(claim.expiry_date)
+        if claim.added_days is None:
+            request.expired_time.FromDatetime(claim.expiry_date)
+        else:
+            request.added_days = claim.added_days
         request.redeemed_time.FromDatetime(claim.redeemed_time)
         try:
-            return self._stub.ApplyActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
+            answer = self._stub.ApplyActivation(
+                request, timeout=calls.outgoing_timeout(), metadata=metadata()
+            )
         except grpc.RpcError as error:
             reason = reason_of(error) or ""
             if reason not in REFUSALS:
                 raise unavailable(error) from error
             self._release(claim, reason)
             raise REFUSALS[reason] from error
+        if answer.HasField("expired_time"):
+            self._settle(claim, answer.expired_time.ToDatetime(tzinfo=datetime.UTC))
+        return answer
 
     def clear(self, activation_code: str) -> None:
         """Ends the access that a deleted code gave, if any. Idempotent. Raises IdentityUnavailableError."""
@@ -87,6 +95,12 @@ class Entitlements:
             self._stub.ClearActivation(request, timeout=calls.outgoing_timeout(), metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
+
+    def _settle(self, claim: Claim, expiry_date: datetime.datetime) -> None:
+        # Only Identity knows what the account had left.
+        if claim.added_days is not None and claim.expiry_date != expiry_date:
+            with self._database.transaction() as connection:
+                claims.settle(connection, claim, expiry_date)
 
     def _release(self, claim: Claim, reason: str) -> None:
         with self._database.transaction() as connection:

@@ -76,7 +76,8 @@ def authenticated(token: AuthenticatedToken) -> pb.AuthenticateResponse:
 def applied(what: Applied) -> pb.ApplyActivationResponse:
     """Returns the answer of ApplyActivation."""
     message = pb.ApplyActivationResponse(email=what.email, activation_status=ACTIVE)
-    message.expired_time.FromDatetime(what.expired_time)
+    if what.expired_time is not None:
+        message.expired_time.FromDatetime(what.expired_time)
     return message
 
 

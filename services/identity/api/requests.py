@@ -9,10 +9,13 @@ from services.chassis.identity.statuses import USER_ROLE, ActivationStatus, Role
 from services.chassis.language import Localized
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
 from services.chassis.validation import ActivationCodeText, Id, Text, Values
-from services.chassis.violations import InvalidValueError
+from services.chassis.violations import InvalidValueError, invalid
+from services.identity.accounts.activations import Grant
 from services.identity.accounts.emails import LONGEST, checked_email
 
 MOST_PRINCIPALS = 1000
+MOST_ADDED_DAYS = 3650
+_EITHER = Localized("与 added_days 应二选一", "must be given, or added_days, but not both")
 
 SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
@@ -94,8 +97,16 @@ class WatchAccountsValues(Values):
 class ApplyActivationValues(Values):
     account_id: Id
     activation_code: ActivationCodeText
-    expired_time: datetime.datetime
+    expired_time: datetime.datetime | None = None
     redeemed_time: datetime.datetime | None = None
+    added_days: Annotated[int, Field(ge=1, le=MOST_ADDED_DAYS)] | None = None
+
+    @property
+    def grant(self) -> Grant:
+        """What the code gives. Raises InvalidArgumentError unless there is either expired_time or added_days."""
+        if (self.expired_time is None) == (self.added_days is None):
+            raise invalid("expired_time", _EITHER)
+        return Grant(self.expired_time, self.added_days)
 
 
 class ClearActivationValues(Values):

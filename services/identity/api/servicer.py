@@ -159,7 +159,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
     ) -> pb.ApplyActivationResponse:
         values = parse(requests.ApplyActivationValues, request)
         applied = self._activations.apply(
-            values.account_id, values.activation_code, values.expired_time, values.redeemed_time
+            values.account_id, values.activation_code, values.grant, values.redeemed_time
         )
         return messages.applied(applied)
 

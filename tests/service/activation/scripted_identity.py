@@ -17,6 +17,7 @@ from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.activation.api.messages import timestamp_of
 from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
+from services.chassis.identity.access_days import extended, what_is_left
 from services.chassis.identity.principals import UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles
 
@@ -135,8 +136,9 @@ class World:
         self,
         account_id: uuid.UUID,
         code: str,
-        expired_time: datetime.datetime,
+        expired_time: datetime.datetime | None,
         redeemed_time: datetime.datetime | None = None,
+        added_days: int | None = None,
     ) -> Account:
         redeemed = redeemed_time or datetime.datetime.now(datetime.UTC)
         with self.changed:
@@ -158,6 +160,9 @@ class World:
                     and one.redeemed_time is not None
                     and (one.redeemed_time, other) > (redeemed, code)
                 ]
+                if added_days is not None:
+                    left = what_is_left(account.activation_status, account.expired_time)
+                    expired_time = extended(left, redeemed, added_days)
                 self.applied[code] = Applied(account_id, expired_time, redeemed)
                 if later:
                     return account
@@ -232,12 +237,13 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         self._world.calls.append(("apply", request.activation_code))
         self._fail_if_asked_to()
         self._world.before_change("apply")
-        expired_time = request.expired_time.ToDatetime(tzinfo=datetime.UTC)
+        added_days = request.added_days if request.HasField("added_days") else None
+        expired_time = None if added_days else request.expired_time.ToDatetime(tzinfo=datetime.UTC)
         redeemed_time = None
         if request.HasField("redeemed_time"):
             redeemed_time = request.redeemed_time.ToDatetime(tzinfo=datetime.UTC)
         account = self._world.apply(
-            uuid.UUID(request.account_id), request.activation_code, expired_time, redeemed_time
+            uuid.UUID(request.account_id), request.activation_code, expired_time, redeemed_time, added_days
         )
         if self._world.losing_answers:
             raise RefusalError("LOST", grpc.StatusCode.UNAVAILABLE)

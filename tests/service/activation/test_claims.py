@@ -62,7 +62,7 @@ def test_a_claim_binds_the_code_and_enqueues_its_job(
         job = text("SELECT args->>'code_id' FROM procrastinate_jobs WHERE id = :id")
         assert claim is not None
         assert connection.scalar(job, {"id": claim.job_id}) == str(code.id)
-    assert claim == Claim(code.id, guesser.account_id, codes[0], NOW, until, claim.job_id)
+    assert claim == Claim(code.id, guesser.account_id, codes[0], NOW, until, job_id=claim.job_id)
     assert (code.account_id, code.user_email, code.activation_status) == (guesser.account_id, EMAIL, "active")
     assert (code.activation_time, code.expiry_date, code.update_time) == (NOW, until, NOW)
 

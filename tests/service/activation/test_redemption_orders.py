@@ -1,4 +1,4 @@
-"""The code that an account redeemed last wins, in whatever order its claims, applications and deletions arrive."""
+"""An account's access is what its codes give in the order of redemption, whatever order everything arrives in."""
 
 import datetime
 import secrets
@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, text
+from sqlalchemy import Row, insert, select, text
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes import deletion
@@ -21,7 +22,7 @@ from services.activation.redeeming.guessing import Guesser
 from services.chassis.audit.recording import AuditLog
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from services.identity.accounts.activations import ActivationClearedError, Activations
+from services.identity.accounts.activations import ActivationClearedError, Activations, Grant
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.tables import accounts
 from services.identity.tables import audit as identity_audit
@@ -37,6 +38,7 @@ from tests.support.waiting import wait_until
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 CODES = 3
 STEPS = ("claim", "apply", "apply", "delete", "clear")
+TERMS = (("now", 30), ("now", 1), ("expiry", 30), ("expiry", 7))
 
 
 @dataclass
@@ -72,8 +74,8 @@ class Story:
     claimed: list[Claim] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
-    # Those whose first application came before their deletion did.
-    applied: set[str] = field(default_factory=set)
+    # Those whose first application came before their deletion did, with its answer.
+    applied: dict[str, datetime.datetime | None] = field(default_factory=dict)
 
     def claim(self, number: int) -> None:
         if number < len(self.claimed) or not self.unused:
@@ -94,13 +96,20 @@ class Story:
             return
         claim = self.claimed[number]
         code = claim.activation_code
-        wanted = (self.account_id, code, claim.expiry_date, claim.redeemed_time)
+        is_from_now = claim.added_days is None
+        grant = Grant(claim.expiry_date if is_from_now else None, claim.added_days)
+        wanted = (self.account_id, code, grant, claim.redeemed_time)
         if code in self.cleared:
             with pytest.raises(ActivationClearedError):
                 self.both.activations.apply(*wanted)
-        else:
-            assert self.both.activations.apply(*wanted).expired_time == claim.expiry_date
-            self.applied.add(code)
+            return
+        before = self.account().expired_time
+        answer = self.both.activations.apply(*wanted).expired_time
+        assert answer is not None
+        assert answer == self.applied.setdefault(code, answer)
+        assert answer == claim.expiry_date if is_from_now else answer >= claim.expiry_date
+        if not is_from_now and before is not None:
+            assert self.account().expired_time >= before
 
     def delete(self, number: int) -> None:
         if number < len(self.claimed) and (code := self.claimed[number].activation_code) not in self.deleted:
@@ -122,18 +131,27 @@ class Story:
                 self.apply(number)
 
     def check(self) -> None:
-        """The account is as the last of its codes that took effect left it."""
+        """The account is as its codes that took effect leave it when they are applied as they were redeemed."""
+        code: str | None = None
+        end: datetime.datetime | None = None
+        for claim in self.claimed:
+            is_gone = claim.activation_code in self.cleared
+            if claim.activation_code not in self.applied:
+                continue
+            if claim.added_days is None:
+                code, end = (None, None) if is_gone else (claim.activation_code, claim.expiry_date)
+            elif not is_gone:
+                start = max(end or claim.redeemed_time, claim.redeemed_time)
+                code, end = claim.activation_code, start + datetime.timedelta(days=claim.added_days)
+        assert tuple(self.account()) == (code, "pending" if end is None else "active", end)
+
+    def account(self) -> Row[*tuple[Any, ...]]:
         columns = (accounts.c.activation_code, accounts.c.activation_status, accounts.c.expired_time)
         with self.both.identity.reading() as connection:
-            found = connection.execute(select(*columns).where(accounts.c.id == self.account_id)).one()
-        effective = [claim for claim in self.claimed if claim.activation_code in self.applied]
-        if not effective or effective[-1].activation_code in self.cleared:
-            assert tuple(found) == (None, "pending", None)
-        else:
-            assert tuple(found) == (effective[-1].activation_code, "active", effective[-1].expiry_date)
+            return connection.execute(select(*columns).where(accounts.c.id == self.account_id)).one()
 
 
-def begin(both: Both, clocks: list[int]) -> Story:
+def begin(both: Both, clocks: list[int], terms: list[tuple[str, int]]) -> Story:
     account_id = uuid.uuid4()
     email = f"{account_id}@example.com"
     row = {
@@ -149,12 +167,17 @@ def begin(both: Both, clocks: list[int]) -> Story:
     with both.identity.transaction() as connection:
         connection.execute(insert(accounts), row)
     with both.activation.transaction() as connection:
-        made = generate(connection, Generation(account_id, 30, CODES), NOW, secrets.token_bytes).codes
-    return Story(both, account_id, [code.activation_code for code in made], clocks)
+        made = [
+            generate(
+                connection, Generation(account_id, days, 1, days_from=days_from), NOW, secrets.token_bytes
+            )
+            for days_from, days in terms
+        ]
+    return Story(both, account_id, [one.codes[0].activation_code for one in made], clocks)
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
@@ -162,11 +185,12 @@ def begin(both: Both, clocks: list[int]) -> Story:
 @given(
     steps=st.permutations([(step, number) for number in range(CODES) for step in STEPS]),
     clocks=st.lists(st.integers(-1, 1), min_size=CODES, max_size=CODES),
+    terms=st.lists(st.sampled_from(TERMS), min_size=CODES, max_size=CODES),
 )
-def test_the_code_redeemed_last_wins_in_every_order(
-    both: Both, steps: list[tuple[str, int]], clocks: list[int]
+def test_the_order_of_redemption_decides_in_every_order_of_arrival(
+    both: Both, steps: list[tuple[str, int]], clocks: list[int], terms: list[tuple[str, int]]
 ) -> None:
-    story = begin(both, clocks)
+    story = begin(both, clocks, terms)
 
     for step, number in steps:
         getattr(story, step)(number)

@@ -22,7 +22,7 @@ ELSEWHERE = (grpc.StatusCode.ALREADY_EXISTS, "ACTIVATION_APPLIED_ELSEWHERE")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
 
 
-def end_in(clock: Clock, days: int) -> Timestamp:
+def end_in(clock: Clock, days: float) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(clock.now() + datetime.timedelta(days=days))
     return message

@@ -140,10 +140,14 @@ class Calls:
         given = pb.ApplyActivationRequest(
             account_id=second.id, activation_code=code, expired_time=self._until
         )
-        yield "ApplyActivation", 5, lambda: internal.ApplyActivation(given)
+        yield "ApplyActivation", 6, lambda: internal.ApplyActivation(given)
         yield "ApplyActivation again", 2, lambda: internal.ApplyActivation(given)
+        added = pb.ApplyActivationRequest(
+            account_id=second.id, activation_code=uuid.uuid4().hex, added_days=3
+        )
+        yield "ApplyActivation that adds days", 7, lambda: internal.ApplyActivation(added)
         taken = pb.ClearActivationRequest(activation_code=code)
-        yield "ClearActivation", 5, lambda: internal.ClearActivation(taken)
+        yield "ClearActivation", 6, lambda: internal.ClearActivation(taken)
         yield (
             "DeleteUser",
             5,

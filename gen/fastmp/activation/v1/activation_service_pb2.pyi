@@ -549,7 +549,7 @@ class ActivateResponse(_message.Message):
     """"active"."""
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """When the access ends."""
+        """When the access ends. Left out if it has no end, which a code whose days count from the expiry does not change."""
 
     def __init__(
         self,

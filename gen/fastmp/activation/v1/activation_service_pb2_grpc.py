@@ -156,11 +156,12 @@ class ActivationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Activate(self, request, context):
-        """Redeems a pending code for the caller's account: the account is active for the code's days from now.
+        """Redeems a pending code for the caller's account: the account is active for the code's days from now, whatever it has
+        left, or from the end of what it has left, as the code's days_from says.
 
         Idempotent for the same account: a retry returns the same answer until the code's days have ended. After any
         failure, the code is eventually either applied exactly once or unused, without intervention.
-        Of two codes the one that was redeemed last counts, in whatever order they are applied to the account. A revoked
+        Of two codes the one that was redeemed last decides, in whatever order they are applied to the account. A revoked
         account cannot redeem a code, which stays unused, until an admin sets another status.
         Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
         CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
@@ -207,7 +208,8 @@ class ActivationServiceServicer:
 
     def DeleteCode(self, request, context):
         """Deletes a code. An account whose current code it is loses its activation_code and expired_time and becomes pending
-        again; if Identity is unavailable, as soon as it is available.
+        again; if Identity is unavailable, as soon as it is available. If days_from of the code, or of one redeemed after it,
+        is "expiry", the account keeps the days that it has left without the code.
 
         A retry answers NOT_FOUND. Fails with NOT_FOUND (CODE_NOT_FOUND).
         """

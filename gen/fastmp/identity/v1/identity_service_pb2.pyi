@@ -826,13 +826,18 @@ class ApplyActivationRequest(_message.Message):
     ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
     EXPIRED_TIME_FIELD_NUMBER: _builtins.int
     REDEEMED_TIME_FIELD_NUMBER: _builtins.int
+    ADDED_DAYS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account that redeemed the code."""
     activation_code: _builtins.str
     """32 hex digits; the key of this call's idempotency."""
+    added_days: _builtins.int
+    """How many days the access ends after what the account had left when it redeemed the code, 1 to 3650. A release of
+    Identity that does not know the field refuses the call, because expired_time is missing.
+    """
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """When the access ends; the code's expiry_date."""
+        """When the access ends; the code's expiry_date. Either this or added_days."""
 
     @_builtins.property
     def redeemed_time(self) -> _timestamp_pb2.Timestamp:
@@ -845,12 +850,15 @@ class ApplyActivationRequest(_message.Message):
         activation_code: _builtins.str = ...,
         expired_time: _timestamp_pb2.Timestamp | None = ...,
         redeemed_time: _timestamp_pb2.Timestamp | None = ...,
+        added_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_added_days", b"_added_days", "added_days", b"added_days", "expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "activation_code", b"activation_code", "expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_added_days", b"_added_days", "account_id", b"account_id", "activation_code", b"activation_code", "added_days", b"added_days", "expired_time", b"expired_time", "redeemed_time", b"redeemed_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__added_days: _TypeAlias = _typing.Literal["added_days"]  # noqa: Y015
+    _WhichOneofArgType__added_days: _TypeAlias = _typing.Literal["_added_days", b"_added_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__added_days) -> _WhichOneofReturnType__added_days | None: ...
 
 Global___ApplyActivationRequest: _TypeAlias = ApplyActivationRequest  # noqa: Y015
 
@@ -867,7 +875,7 @@ class ApplyActivationResponse(_message.Message):
     """The status that the code granted: "active"."""
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
-        """The end of the access that the code granted."""
+        """The end of the access that the code granted. Left out if the account's access has no end."""
 
     def __init__(
         self,
@@ -910,7 +918,7 @@ class ClearActivationResponse(_message.Message):
 
     CLEARED_FIELD_NUMBER: _builtins.int
     cleared: _builtins.bool
-    """Whether it was the current code of an account."""
+    """Whether it gave an account access until then."""
     def __init__(
         self,
         *,

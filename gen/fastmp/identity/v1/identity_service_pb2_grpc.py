@@ -295,9 +295,12 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApplyActivation(self, request, context):
-        """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
-        has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
-        Of codes redeemed at the same time, the greater one counts as the later.
+        """Grants an account the days of an activation code.
+
+        The account's access is what its codes give in the order of their redeemed_time, in whatever order they are applied: a
+        code with an expired_time replaces what was left, one with added_days adds to it. So a code has no effect on the
+        account if another one with an expired_time was redeemed later, or if an admin has set its activation_status or
+        expired_time later; the answer is the same. Of codes redeemed at the same time, the greater one counts as the later.
 
         Idempotent by activation_code: a retry returns the first answer again and changes nothing.
         Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
@@ -310,7 +313,8 @@ class IdentityServiceServicer:
 
     def ClearActivation(self, request, context):
         """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
-        expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+        expired_time, and becomes pending again; a revoked one stays revoked. If the account has days left without the
+        code, because one of the two added its days to the others, it keeps these. In any case the code can no longer be
         applied.
 
         Idempotent by activation_code.

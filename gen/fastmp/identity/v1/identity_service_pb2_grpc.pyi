@@ -125,9 +125,12 @@ class IdentityServiceStub:
     from that sequence.
     """
     ApplyActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]
-    """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
-    has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
-    Of codes redeemed at the same time, the greater one counts as the later.
+    """Grants an account the days of an activation code.
+
+    The account's access is what its codes give in the order of their redeemed_time, in whatever order they are applied: a
+    code with an expired_time replaces what was left, one with added_days adds to it. So a code has no effect on the
+    account if another one with an expired_time was redeemed later, or if an admin has set its activation_status or
+    expired_time later; the answer is the same. Of codes redeemed at the same time, the greater one counts as the later.
 
     Idempotent by activation_code: a retry returns the first answer again and changes nothing.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
@@ -136,7 +139,8 @@ class IdentityServiceStub:
     """
     ClearActivation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]
     """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
-    expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+    expired_time, and becomes pending again; a revoked one stays revoked. If the account has days left without the
+    code, because one of the two added its days to the others, it keeps these. In any case the code can no longer be
     applied.
 
     Idempotent by activation_code.
@@ -245,9 +249,12 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     from that sequence.
     """
     ApplyActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ApplyActivationRequest, _identity_service_pb2.ApplyActivationResponse]  # type: ignore[assignment]
-    """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
-    has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
-    Of codes redeemed at the same time, the greater one counts as the later.
+    """Grants an account the days of an activation code.
+
+    The account's access is what its codes give in the order of their redeemed_time, in whatever order they are applied: a
+    code with an expired_time replaces what was left, one with added_days adds to it. So a code has no effect on the
+    account if another one with an expired_time was redeemed later, or if an admin has set its activation_status or
+    expired_time later; the answer is the same. Of codes redeemed at the same time, the greater one counts as the later.
 
     Idempotent by activation_code: a retry returns the first answer again and changes nothing.
     Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
@@ -256,7 +263,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """
     ClearActivation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ClearActivationRequest, _identity_service_pb2.ClearActivationResponse]  # type: ignore[assignment]
     """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
-    expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+    expired_time, and becomes pending again; a revoked one stays revoked. If the account has days left without the
+    code, because one of the two added its days to the others, it keeps these. In any case the code can no longer be
     applied.
 
     Idempotent by activation_code.
@@ -442,9 +450,12 @@ class IdentityServiceServicer:
         request: _identity_service_pb2.ApplyActivationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ApplyActivationResponse, _abc.Awaitable[_identity_service_pb2.ApplyActivationResponse]]:
-        """Grants an account the days of an activation code, unless the account has redeemed another code later or an admin
-        has set its activation_status or expired_time later: then the account is not changed, and the answer is the same.
-        Of codes redeemed at the same time, the greater one counts as the later.
+        """Grants an account the days of an activation code.
+
+        The account's access is what its codes give in the order of their redeemed_time, in whatever order they are applied: a
+        code with an expired_time replaces what was left, one with added_days adds to it. So a code has no effect on the
+        account if another one with an expired_time was redeemed later, or if an admin has set its activation_status or
+        expired_time later; the answer is the same. Of codes redeemed at the same time, the greater one counts as the later.
 
         Idempotent by activation_code: a retry returns the first answer again and changes nothing.
         Fails with NOT_FOUND (ACCOUNT_NOT_FOUND), FAILED_PRECONDITION (ACTIVATION_CLEARED) if the code was cleared
@@ -458,7 +469,8 @@ class IdentityServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ClearActivationResponse, _abc.Awaitable[_identity_service_pb2.ClearActivationResponse]]:
         """Clears the activation of a deleted code: the account whose current code it is loses its activation_code and
-        expired_time, and becomes pending again; a revoked one stays revoked. In any case the code can no longer be
+        expired_time, and becomes pending again; a revoked one stays revoked. If the account has days left without the
+        code, because one of the two added its days to the others, it keeps these. In any case the code can no longer be
         applied.
 
         Idempotent by activation_code.
