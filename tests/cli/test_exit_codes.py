@@ -40,23 +40,24 @@ def test_each_refusal_has_its_exit_code_and_says_message_and_reason(
 
 def test_a_refusal_tells_the_fields_the_wait_and_the_request(program: Program) -> None:
     details: dict[str, Any] = {
-        "BadRequest": {"field_violations": [{"field": "email", "description": "不是邮箱"}]},
+        "BadRequest": {"field_violations": [{"field": "email", "description": "email: is no address"}]},
         "RetryInfo": {"retry_delay": "1.500s"},
         "RequestInfo": {"request_id": "the-request"},
     }
-    with serving(*[refusal(429, "SIGN_IN_THROTTLED", **details)] * 2) as server:
+    with serving(*[refusal(429, "SIGN_IN_THROTTLED", "email: is no address", **details)] * 2) as server:
         sign_in(program, server.url)
         words, machine = program.run("whoami").err, program.run("whoami", "--json")
-    assert "email: 不是邮箱" in words
+    assert words.count("email: is no address") == 1
+    assert [headers["Accept-Language"] for _, headers in server.requests] == ["en", "en"]
     assert "2 s" in words
     assert "the-request" in words
     assert machine.out == ""
     assert json.loads(machine.err)["error"] == {
-        "message": "不行",
+        "message": "email: is no address",
         "exit_code": 1,
         "status": 429,
         "reason": "SIGN_IN_THROTTLED",
-        "fields": ["email: 不是邮箱"],
+        "fields": ["email: is no address"],
         "retry_after_seconds": 1.5,
         "request_id": "the-request",
     }

@@ -11,7 +11,7 @@ from tests.support.waiting import wait_until
 from tests.whole_stack.people import Person
 
 COLUMNS, ROWS = 56, 30
-STAGE = "请用微信扫描二维码"
+STAGE = "Scan the QR code with WeChat"
 
 
 def scan_in_a_terminal(server: str, person: Person, home: Path) -> pyte.Screen:

@@ -38,7 +38,6 @@ def _lines(error: CommandError) -> list[str]:
     if isinstance(error, RefusedError):
         refusal = error.refusal
         lines.append(f"fastmp: {refusal.message}" + (f" ({refusal.reason})" if refusal.reason else ""))
-        lines += [f"  {field}" for field in refusal.fields]
         if refusal.retry_after_seconds:
             lines.append(f"  Try again in {math.ceil(refusal.retry_after_seconds)} s")
         if refusal.request_id:

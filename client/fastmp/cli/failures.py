@@ -41,7 +41,7 @@ class Refusal:
     status: int
     reason: str
     message: str
-    # Each is "field: description".
+    # Sentences about the invalid fields, which are in the message, too.
     fields: tuple[str, ...] = ()
     retry_after_seconds: float = 0
     request_id: str = ""

@@ -18,11 +18,15 @@ Every = Annotated[
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of the gateway: its path, the columns of its table, and a function from an item to a row."""
+    """A list of the gateway: its path, the columns of its table, and a function from an item to a row.
+
+    `key` is that of Output.table().
+    """
 
     path: str
     columns: Sequence[str]
     row: Callable[[Mapping[str, Any]], Sequence[object]]
+    key: str | None = None
 
     def show_page(
         self, call: Invocation, filters: Mapping[str, str | None], size: int, page_token: str | None
@@ -33,7 +37,7 @@ class Listing:
         if call.output.as_json:
             call.output.document(answer)
             return
-        call.output.table(self.columns, [self.row(item) for item in answer["items"]])
+        call.output.table(self.columns, [self.row(item) for item in answer["items"]], self.key)
         if total := answer.get("total"):
             call.output.note(f"{len(answer['items'])} of {total}")
         if token := answer.get("next_page_token"):
@@ -47,4 +51,4 @@ class Listing:
                 for item in items:
                     call.output.line(item)
             else:
-                call.output.table(self.columns, [self.row(item) for item in items])
+                call.output.table(self.columns, [self.row(item) for item in items], self.key)

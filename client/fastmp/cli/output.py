@@ -8,12 +8,17 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from fastmp.cli.access_tokens import scrubbed
 from fastmp.cli.plain_text import plain, plain_json
+
+# Columns; more than any table needs.
+WIDEST_TABLE = 10_000
+INDENT = 4
 
 
 class Output:
@@ -56,19 +61,35 @@ class Output:
         for name, value in facts.items():
             self.console.print(f"{name:<{width}}  {_shown(value)}", soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Writes rows under headings; tab-separated unless standard output is a terminal."""
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], key: str | None = None) -> None:
+        """Writes rows under headings; tab-separated unless standard output is a terminal.
+
+        `key` is the column whose values people copy. If the table is wider than the terminal, each row is written
+        as its key on a line of its own and the other values below.
+        """
         if not self.console.is_terminal:
             for row in [columns, *rows]:
                 _write("\t".join(_shown(cell) for cell in row))
             return
+        shown = [[_shown(cell) for cell in row] for row in rows]
         table = Table(box=box.SIMPLE_HEAD)
         for column in columns:
             # Values are wrapped, not truncated, so that they can be copied.
             table.add_column(column, overflow="fold")
+        for row in shown:
+            table.add_row(*(Text(cell) for cell in row))
+        unlimited = self.console.options.update_width(WIDEST_TABLE)
+        if key is None or self.console.measure(table, options=unlimited).maximum <= self.console.width:
+            self.console.print(table)
+        else:
+            self._records(columns, shown, columns.index(key))
+
+    def _records(self, columns: Sequence[str], rows: Iterable[Sequence[str]], key: int) -> None:
         for row in rows:
-            table.add_row(*(Text(_shown(cell)) for cell in row))
-        self.console.print(table)
+            self.console.print(row[key], soft_wrap=True)
+            cells = zip(columns, row, strict=True)
+            others = [f"{column} {cell}" for at, (column, cell) in enumerate(cells) if at != key and cell]
+            self.console.print(Padding(Text(", ".join(others), overflow="fold"), (0, 0, 0, INDENT)))
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator["Bar"]:

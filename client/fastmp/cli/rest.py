@@ -50,6 +50,8 @@ class RestSession:
         self._server = server
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
+        # The command line's own sentences are English.
+        self._session.headers["Accept-Language"] = "en"
         # The environment's proxy must not be used for this machine.
         self._session.trust_env = not is_local(server)
 
@@ -145,7 +147,7 @@ def _refusal(response: requests.Response) -> Refusal:
         status=response.status_code,
         reason=str(details.get("ErrorInfo", {}).get("reason", "")),
         message=str(body.get("message") or f"HTTP {response.status_code} {response.reason}"),
-        fields=tuple(f"{one.get('field')}: {one.get('description')}" for one in violations),
+        fields=tuple(str(one.get("description")) for one in violations),
         retry_after_seconds=_seconds(details.get("RetryInfo", {}).get("retry_delay")),
         request_id=str(details.get("RequestInfo", {}).get("request_id", "")),
     )

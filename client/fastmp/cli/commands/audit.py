@@ -57,7 +57,7 @@ def list_entries(
 ) -> None:
     """List a service's audit log, newest first."""
     filters = {"actor": actor, "action": action, "target": target}
-    log = Listing(PATHS[service], COLUMNS, _row)
+    log = Listing(PATHS[service], COLUMNS, _row, key="position")
     if every:
         log.show_all(call, filters)
     else:

@@ -75,7 +75,8 @@ def _row(code: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-CODES = Listing("/activation/list", ("code", "days", "status", "redeemed by", "until", "made"), _row)
+COLUMNS = ("code", "days", "status", "redeemed by", "until", "made")
+CODES = Listing("/activation/list", COLUMNS, _row, key="code")
 
 
 def list_codes(

@@ -45,7 +45,7 @@ def list_cookies(call: Invocation) -> None:
         )
         for item in answer["items"]
     ]
-    call.output.table(("current", "name", "token", "health", "logged in", "time left"), rows)
+    call.output.table(("current", "name", "token", "health", "logged in", "time left"), rows, key="token")
     if not rows:
         call.output.note("No official account is logged in. Scan one: fastmp cookie scan")
 

@@ -28,7 +28,7 @@ def _row(account: Mapping[str, Any]) -> tuple[str, ...]:
     return account["email"], account["role"], account["activation_status"], until, account["id"]
 
 
-USERS = Listing(PATH, COLUMNS, _row)
+USERS = Listing(PATH, COLUMNS, _row, key="e-mail")
 
 
 def add_to(group: typer.Typer) -> None:
