@@ -1,7 +1,7 @@
 """Starts a login of an official account and follows it to its end, also when replicas restart.
 
-The login belongs to the account whose access token is in the environment variable FASTMP_TOKEN: the `access_token` that
-POST /auth/login returns. It is not an argument, because other users could read the command line.
+The login belongs to the account whose access token is in the environment variable FASTMP_TOKEN: the `access_token`
+that POST /auth/login returns. It is not an argument, because other users could read the command line.
 
     FASTMP_TOKEN=… python examples/watch_a_login.py --tls var/certificates
 """

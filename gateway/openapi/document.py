@@ -1,5 +1,7 @@
 """The whole OpenAPI document: the operations, the gateway's own paths, and the components."""
 
+from typing import Any
+
 from gateway import VERSION
 from gateway.contract import Contract
 from gateway.openapi.comments import comments_of
@@ -47,6 +49,14 @@ _HEALTH: Schema = {
     },
     "required": ["status", "name", "version", "env", "time", "parts"],
 }
+_HEALTHY = {
+    "status": "ok",
+    "name": "FastMP",
+    "version": VERSION,
+    "env": "production",
+    "time": "2026-01-02T03:04:05Z",
+    "parts": {"identity": "ok", "activation": "ok", "wechat_cookie": "ok"},
+}
 
 
 def document(contract: Contract) -> Schema:
@@ -74,14 +84,14 @@ def document(contract: Contract) -> Schema:
 
 
 def _own_paths() -> dict[str, Schema]:
-    any_object = _json({"type": "object"})
+    any_object = _json({"type": "object"}, {"openapi": "3.1.0", "info": {"title": "FastMP"}})
     unhealthy = {
         "description": "`parts` names what is unavailable.",
         "content": _json({"allOf": [_reference("Health"), _reference("Error")]}),
     }
-    health = _own("GetHealth", "Says whether every part is well", _json(_reference("Health")))
+    health = _own("GetHealth", "Says whether every part is well", _json(_reference("Health"), _HEALTHY))
     health["responses"]["503"] = unhealthy
-    page = {"text/html": {"schema": {"type": "string"}}}
+    page = {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}}
     return {
         "/health": {"get": health},
         "/docs": {"get": _own("GetDocs", "The API reference as a page", page)},
@@ -104,8 +114,8 @@ def _own(name: str, summary: str, content: Schema) -> Schema:
     }
 
 
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
+def _json(schema: Schema, example: Any = None) -> Schema:
+    return {"application/json": {"schema": schema, **({} if example is None else {"example": example})}}
 
 
 def _reference(component: str) -> Schema:

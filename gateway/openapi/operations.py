@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from fastmp.access.v1 import access_pb2
 from gateway.contract import HTTP_BODY, Rpc
 from gateway.openapi.constraints import Schema
+from gateway.openapi.examples import CSV, answer_example, body_example, event_example, value_example
 from gateway.openapi.failures import failures_of
 from gateway.openapi.schemas import Schemas
 
 BEARER = "bearer"
 # The content type of a google.api.HttpBody is known only at run time.
-_BODY_TYPES = {"ExportCodes": "text/csv", "GetAvatar": "image/*"}
+# Client generators know no image types. Those that read bytes of application/octet-stream never compare it with the
+# answer's type.
+_BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
+_BODIES: Mapping[str, Schema] = {
+    "ExportCodes": {"text/csv": {"schema": {"type": "string"}, "example": CSV}},
+    "GetAvatar": {"image/*": _BINARY, "application/octet-stream": _BINARY},
+}
 # Response headers that callers may use, by RPC.
 _HEADERS: Mapping[str, Schema] = {
     "ExportCodes": {
@@ -23,7 +30,7 @@ _HEADERS: Mapping[str, Schema] = {
 
 
 def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Schema:
-    """Returns the operation of `rpc`. Raises LookupError for an HttpBody without an entry in _BODY_TYPES."""
+    """Returns the operation of `rpc`. Raises LookupError for an HttpBody without an entry in _BODIES."""
     service, _, method = rpc.path.removeprefix("/").partition("/")
     comment = comments[f".{service}.{method}"]
     operation: Schema = {
@@ -44,7 +51,7 @@ def operation_of(rpc: Rpc, schemas: Schemas, comments: Mapping[str, str]) -> Sch
         # A missing body is read as {}.
         operation["requestBody"] = {
             "required": "required" in body,
-            "content": {"application/json": {"schema": body}},
+            "content": {"application/json": {"schema": body, "example": body_example(rpc.name, body)}},
         }
     success: Schema = {"description": "OK", "content": _content(rpc, schemas)}
     if rpc.name in _HEADERS:
@@ -61,19 +68,23 @@ def _parameters(rpc: Rpc, schemas: Schemas) -> list[Schema]:
             schema = schemas.field(rpc.request, fields[name])
             parameter = {"name": name, "in": where, "description": schema.pop("description", "")}
             parameter["required"] = where == "path" or not schemas.is_optional(fields[name])
+            if parameter["required"]:
+                parameter["example"] = value_example(name, schema, {})
             found.append({**parameter, "schema": schema})
     return found
 
 
 def _content(rpc: Rpc, schemas: Schemas) -> Schema:
     if rpc.response == HTTP_BODY:
-        return {
-            _BODY_TYPES[rpc.name]: {"schema": {"type": "string", "contentMediaType": _BODY_TYPES[rpc.name]}}
-        }
+        return dict(_BODIES[rpc.name])
     message = schemas.reference(rpc.response)
     if rpc.is_streaming:
-        # The schema of one event, whose data is one message: OpenAPI 3.1 cannot describe a stream of events.
-        data = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
-        event = {"type": "object", "properties": {"data": data}, "required": ["data"]}
-        return {"text/event-stream": {"schema": event}}
-    return {"application/json": {"schema": message}}
+        # OpenAPI 3.1 cannot describe a stream of events. As a string, clients made by generators can read it.
+        name = rpc.response.rpartition(".")[2]
+        stream = {
+            "type": "string",
+            "description": f"Server-sent events. The data of each is a {name} in JSON.",
+        }
+        example = event_example(message, schemas.components)
+        return {"text/event-stream": {"schema": stream, "x-event": message, "example": example}}
+    return {"application/json": {"schema": message, "example": answer_example(message, schemas.components)}}

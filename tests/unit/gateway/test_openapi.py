@@ -1,21 +1,34 @@
 """The OpenAPI document says what the protos say."""
 
+import datetime
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from gateway.contract import Contract
 from gateway.openapi import document
 from gateway.openapi.comments import comments_of
 from gateway.openapi.constraints import constraints_of
+from gateway.openapi.examples import CSV
+from services.activation.codes.export import _rows
+from services.activation.codes.listing import Filter
 
 
 @pytest.fixture(scope="module")
 def described() -> Any:
     return document(Contract.load())
+
+
+def _operations(described: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, verbs in described["paths"].items():
+        for verb, operation in verbs.items():
+            yield path, verb, operation
 
 
 def _operation(described: Any, verb: str, path: str) -> Any:
@@ -86,10 +99,45 @@ def test_streams_files_and_pictures_have_their_content_types(described: Any) -> 
     def content(path: str) -> Any:
         return _operation(described, "get", path)["responses"]["200"]["content"]
 
-    event = content("/cookie/login")["text/event-stream"]["schema"]
-    assert event["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/LoginEvent"}
+    stream = content("/cookie/login")["text/event-stream"]
+    assert (stream["schema"]["type"], stream["x-event"]) == (
+        "string",
+        {"$ref": "#/components/schemas/LoginEvent"},
+    )
     assert list(content("/activation/export")) == ["text/csv"]
-    assert list(content("/static/cookies/{token}/avatar.jpg")) == ["image/*"]
+    assert list(content("/static/cookies/{token}/avatar.jpg")) == ["image/*", "application/octet-stream"]
+
+
+def test_every_call_has_an_example_that_its_schema_allows(described: Any) -> None:
+    checked = 0
+    for path, verb, operation in _operations(described):
+        needed = [one for one in operation.get("parameters", []) if one["required"]]
+        examples = [(one["schema"], one["example"]) for one in needed]
+        if "requestBody" in operation:
+            body = operation["requestBody"]["content"]["application/json"]
+            examples.append((body["schema"], body["example"]))
+        for kind, media in operation["responses"]["200"]["content"].items():
+            if kind not in {"image/*", "application/octet-stream"}:
+                examples.append((media["schema"], media["example"]))
+        for schema, example in examples:
+            checked += 1
+            whole = {**schema, "components": described["components"]}
+            errors = [error.message for error in Draft202012Validator(whole).iter_errors(example)]
+            assert not errors, (verb, path, errors)
+            assert example != "example", (verb, path)
+    assert checked > 50
+
+
+def test_an_event_of_a_stream_is_an_example_of_its_message(described: Any) -> None:
+    stream = described["paths"]["/cookie/login"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    event = json.loads(stream["example"].removeprefix("data: "))
+    whole = {**stream["x-event"], "components": described["components"]}
+    Draft202012Validator(whole).validate(event)
+
+
+def test_the_example_of_the_csv_has_its_columns() -> None:
+    exported = _rows(Filter(), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    assert CSV.splitlines()[0].split(",") == exported.selected_columns.keys()
 
 
 def test_a_header_that_callers_may_use_is_named(described: Any) -> None:
