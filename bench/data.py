@@ -23,9 +23,9 @@ from bench.logins import ENVIRONMENT
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.local.topology import SERVICES
+from services.chassis.vault import Vault
 from services.identity.passwords.hashes import SALT_BYTES, hash_password
 from services.wechat_cookie.mp.cookies import Cookie, MpCookies
-from services.wechat_cookie.vault import Vault
 from tests.support.generous_limits import generous_environment
 from tests.support.postgres import cluster_folder
 

@@ -1,29 +1,12 @@
-"""Re-encrypts all stored secrets with the first key of COOKIE_KEYS, while the service runs."""
+"""The secrets that are encrypted with COOKIE_KEYS, and their re-encryption with the first key."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-import structlog
-from sqlalchemy import Column, bindparam, select, update
-
+from services.chassis import key_rotation
+from services.chassis.key_rotation import EncryptedColumn, Rotated
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.cookies.tables import cookies, pending_logouts
 from services.wechat_cookie.logins.rules.state import logged_id
 from services.wechat_cookie.logins.store.tables import logins
-from services.wechat_cookie.vault import UnreadableSecretError, Vault
-
-_log = structlog.get_logger(__name__)
-
-BATCH = 200
-
-
-@dataclass(frozen=True)
-class EncryptedColumn:
-    """A column of ciphertexts, and the primary key of its table."""
-
-    key: Column[object]
-    column: Column[bytes]
-
 
 ENCRYPTED = (
     EncryptedColumn(cookies.c.id, cookies.c.jar),
@@ -32,60 +15,9 @@ ENCRYPTED = (
 )
 
 
-@dataclass(frozen=True)
-class Rotated:
-    """Numbers of re-encrypted ciphertexts and of those that no key decrypts."""
-
-    changed: int
-    unreadable: int
-
-
-def rotate(database: Database, vault: Vault, encrypted: Iterable[EncryptedColumn] = ENCRYPTED) -> Rotated:
-    """Re-encrypts what is not encrypted with the first key, BATCH rows at a time, without locks in between.
-
-    Idempotent: an interrupted run can be repeated. Rows that the service writes meanwhile are not overwritten.
-    """
-    changed = unreadable = 0
-    for column in encrypted:
-        after = None
-        while (batch := _batch(database, column, after)) is not None:
-            after, ciphertexts = batch
-            changes = []
-            for key, old in ciphertexts:
-                try:
-                    new = vault.re_encrypt(old)
-                except UnreadableSecretError:
-                    unreadable += 1
-                    _log.error("secret_unreadable", table=column.column.table.name, row=_logged(key))
-                    continue
-                if new is not None:
-                    changes.append({"row": key, "old": old, "new": new})
-            changed += _write(database, column, changes)
-    return Rotated(changed, unreadable)
-
-
-def _batch(
-    database: Database, encrypted: EncryptedColumn, after: object
-) -> tuple[object, list[tuple[object, bytes]]] | None:
-    statement = select(encrypted.key, encrypted.column).where(encrypted.column.is_not(None))
-    if after is not None:
-        statement = statement.where(encrypted.key > after)
-    with database.reading() as connection:
-        rows = connection.execute(statement.order_by(encrypted.key).limit(BATCH)).all()
-    return (rows[-1][0], [(key, old) for key, old in rows]) if rows else None
-
-
-def _write(database: Database, encrypted: EncryptedColumn, changes: list[dict[str, object]]) -> int:
-    if not changes:
-        return 0
-    # Only if it is unchanged: a ciphertext that the service has written meanwhile is newer.
-    statement = (
-        update(encrypted.column.table)
-        .where(encrypted.key == bindparam("row"), encrypted.column == bindparam("old"))
-        .values({encrypted.column: bindparam("new")})
-    )
-    with database.transaction() as connection:
-        return connection.execute(statement, changes).rowcount
+def rotate(database: Database, vault: Vault) -> Rotated:
+    """Re-encrypts them, see key_rotation.rotate()."""
+    return key_rotation.rotate(database, vault, ENCRYPTED, _logged)
 
 
 def _logged(key: object) -> str:

@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.chassis.vault import Vault, vault_of
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.mp.settings import MpSettings
-from services.wechat_cookie.vault import Vault, vault_of
 
 _DEFAULTS = LoginLimits()
 

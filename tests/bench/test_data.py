@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bench.data import ACTIVE_OWNER, account_id, fill
 from services.activation.codes.listing import Filter, read_page
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.identity.accounts import accounts
 from services.identity.accounts.listing import AccountFilter, list_accounts
 from services.identity.passwords.hashes import verify_password
@@ -19,7 +20,6 @@ from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.mp.cookies import MpCookies
-from services.wechat_cookie.vault import Vault
 from tests.support.postgres import FreshDatabase
 
 ROWS = 300

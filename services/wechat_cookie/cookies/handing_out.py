@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import (
     CookieNotFoundError,
@@ -19,7 +20,6 @@ from services.wechat_cookie.cookies.errors import (
 )
 from services.wechat_cookie.cookies.tables import acquisitions, cookies
 from services.wechat_cookie.mp.cookies import MpCookies
-from services.wechat_cookie.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

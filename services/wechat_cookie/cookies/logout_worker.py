@@ -4,12 +4,12 @@ import structlog
 
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.postgres.database import Database
+from services.chassis.vault import UnreadableSecretError, Vault
 from services.wechat_cookie.cookies import pending_logouts
 from services.wechat_cookie.cookies.pending_logouts import MOST_ATTEMPTS, PendingLogout
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.cookies import InvalidCookiesError, MpCookies
 from services.wechat_cookie.mp.errors import MpError
-from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
 _log = structlog.get_logger(__name__)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, bindparam, delete, exc, insert, or_, update
 
 from services.chassis.postgres.database import constraint_of
+from services.chassis.vault import Vault
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
 from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.images import Image
-from services.wechat_cookie.vault import Vault
 
 # WeChat's cookies last four days from the login; the product keeps a margin below that.
 LIFETIME = datetime.timedelta(hours=88)

@@ -7,12 +7,12 @@ import structlog
 from sqlalchemy import Connection, bindparam, select, text
 
 from services.chassis.postgres.database import Database
+from services.chassis.vault import UnreadableSecretError, Vault
 from services.wechat_cookie.cookies.cookie import COLUMNS, Cookie
 from services.wechat_cookie.cookies.tables import cookies
 from services.wechat_cookie.exported.contents import ExportedCookie, files_of
 from services.wechat_cookie.exported.directory import ExportDirectory, InTheWayError
 from services.wechat_cookie.mp.cookies import MpCookies
-from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
 _log = structlog.get_logger(__name__)
 

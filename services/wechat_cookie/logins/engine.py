@@ -8,6 +8,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.logins.account_logins import AccountLogins
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.retention import LoginRetention
@@ -23,7 +24,6 @@ from services.wechat_cookie.logins.work.qr_reading import read_qr
 from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.logins.work.upkeep import LoginUpkeep
 from services.wechat_cookie.mp.client import MpClient
-from services.wechat_cookie.vault import Vault
 
 
 class LoginEngine:

@@ -7,9 +7,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
-from services.wechat_cookie.vault import Vault
 from tests.service.wechat_cookie.store import Clock, Store
 from tests.support.postgres import FreshDatabase
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.cookies import reading, saving
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.tables import cookies
@@ -15,7 +16,6 @@ from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.mp.cookies import Cookie as MpCookie
 from services.wechat_cookie.mp.cookies import MpCookies
-from services.wechat_cookie.vault import Vault
 
 NOW = datetime.datetime(2026, 3, 1, 8, 0, 0, 123456, tzinfo=datetime.UTC)
 ANN = uuid.UUID("00000000-0000-4000-8000-00000000000a")

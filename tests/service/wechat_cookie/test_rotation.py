@@ -6,6 +6,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import insert, select, text, update
 
+from services.chassis import key_rotation
+from services.chassis.key_rotation import Rotated
+from services.chassis.vault import Vault
 from services.wechat_cookie import rotation
 from services.wechat_cookie.cookies.tables import cookies, pending_logouts
 from services.wechat_cookie.logins.rules import rules
@@ -14,8 +17,7 @@ from services.wechat_cookie.logins.store.rows import LoginRows
 from services.wechat_cookie.logins.store.tables import logins
 from services.wechat_cookie.metadata import metadata
 from services.wechat_cookie.mp.cookies import MpCookies
-from services.wechat_cookie.rotation import Rotated, rotate
-from services.wechat_cookie.vault import Vault
+from services.wechat_cookie.rotation import rotate
 from tests.service.wechat_cookie.store import ANN, JAR, Store
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -41,7 +43,7 @@ def jars(store: Store) -> list[bytes]:
 
 
 def test_everything_ends_up_under_the_first_key(old_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotation, "BATCH", 2)
+    monkeypatch.setattr(key_rotation, "BATCH", 2)
     assert rotate(old_store.database, Vault([NEW, OLD])) == Rotated(changed=7, unreadable=0)
     only_new = Vault([NEW])
     assert [MpCookies.from_json(only_new.decrypt(jar)) for jar in jars(old_store)] == [JAR] * 5
@@ -73,14 +75,14 @@ def test_what_the_service_writes_meanwhile_stays_as_written(
 ) -> None:
     both = Vault([NEW, OLD])
     newer = both.encrypt(MpCookies().to_json().encode())
-    write = rotation._write
+    write = key_rotation._write
 
     def written_in_between(database: object, *rest: object) -> int:
         with old_store.database.transaction() as connection:
             connection.execute(update(cookies).where(cookies.c.token == "1003").values(jar=newer))
         return write(database, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rotation, "_write", written_in_between)
+    monkeypatch.setattr(key_rotation, "_write", written_in_between)
     assert rotate(old_store.database, both).changed == 6
     assert jars(old_store)[3] == newer
 

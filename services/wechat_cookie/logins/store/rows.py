@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from services.chassis.vault import UnreadableSecretError, Vault
 from services.wechat_cookie.cookies import owners, saving
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.logins.messages import to_message
@@ -18,7 +19,6 @@ from services.wechat_cookie.logins.rules.state import LoginState, Step, logged_i
 from services.wechat_cookie.logins.rules.transition import Transition
 from services.wechat_cookie.logins.store.tables import login_events, logins
 from services.wechat_cookie.mp.cookies import InvalidCookiesError, MpCookies
-from services.wechat_cookie.vault import UnreadableSecretError, Vault
 
 _log = structlog.get_logger(__name__)
 

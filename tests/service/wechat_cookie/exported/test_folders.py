@@ -17,13 +17,13 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from services.chassis.postgres.notifications import Listener
+from services.chassis.vault import Vault
 from services.wechat_cookie.cookies import cascade, changing, owners, saving
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.exported.directory import WORKSHOP, ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.exported.keeper import FolderKeeper
 from services.wechat_cookie.mp.images import Image
-from services.wechat_cookie.vault import Vault
 from tests.service.wechat_cookie.store import ANN, JPEG, SECRET, Store
 from tests.support.waiting import wait_until
 

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from services.chassis.mutual_tls import TlsFiles
-from services.wechat_cookie.vault import Vault
+from services.chassis.vault import Vault
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import Cluster, Replica
 from tests.support.postgres import FreshDatabase

@@ -20,13 +20,13 @@ from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.identity.principals import Principal, UnauthenticatedError
 from services.chassis.mutual_tls import TlsFiles, channel_credentials
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts, LoginRpcs
 from services.wechat_cookie.logins.engine import LoginEngine
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.settings import MpSettings
-from services.wechat_cookie.vault import Vault
 from tests.service.wechat_cookie.logins.callers import Caller
 
 SERVICE = pb.DESCRIPTOR.services_by_name["WeChatCookieService"]

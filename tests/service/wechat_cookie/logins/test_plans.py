@@ -10,11 +10,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.store.claiming import claim_acts, claim_polls, next_act, next_poll
 from services.wechat_cookie.logins.store.retention import LoginRetention
 from services.wechat_cookie.logins.store.rows import LoginRows
-from services.wechat_cookie.vault import Vault
 from tests.support.postgres import FreshDatabase
 
 NOW = datetime.datetime(2026, 3, 1, 8, tzinfo=datetime.UTC)

@@ -15,12 +15,12 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
+from services.chassis.vault import Vault
 from services.identity.composition import Identity
 from services.wechat_cookie.composition import WeChatCookie
 from services.wechat_cookie.cookies import saving
 from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.settings import WeChatCookieSettings
-from services.wechat_cookie.vault import Vault
 from tests.service.identity import replicas as identity_replicas
 from tests.service.identity.replicas import Account, Callers
 from tests.service.wechat_cookie.store import JAR

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
+from services.chassis.vault import Vault
 from services.wechat_cookie.composition import WeChatCookie
 from services.wechat_cookie.cookies import changing, saving
 from services.wechat_cookie.cookies.logout_worker import LogoutWorker
@@ -19,7 +20,6 @@ from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.results import FinishedLogin
 from services.wechat_cookie.mp.settings import MpSettings
-from services.wechat_cookie.vault import Vault
 from tests.service.identity.replicas import Account
 from tests.service.wechat_cookie.mp.steps import confirmed_login
 from tests.service.wechat_cookie.replica.conftest import NOWHERE, IdentityReplica, Surroundings, utc_now

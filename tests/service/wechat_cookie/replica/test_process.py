@@ -17,8 +17,8 @@ from sqlalchemy import update
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
+from services.chassis.vault import UnreadableSecretError, Vault
 from services.wechat_cookie.cookies.tables import cookies
-from services.wechat_cookie.vault import UnreadableSecretError, Vault
 from tests.service.wechat_cookie.api.conftest import refusal
 from tests.service.wechat_cookie.replica.conftest import IdentityReplica, Surroundings
 from tests.service.wechat_cookie.store import SECRET

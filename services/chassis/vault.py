@@ -1,4 +1,4 @@
-"""Encryption of the secrets of official accounts for the database."""
+"""Encryption of secrets for the database, with keys that can be changed."""
 
 import base64
 import binascii
@@ -18,13 +18,14 @@ class WeakKeysError(ValueError):
 
 
 class UnreadableSecretError(Exception):
-    """A stored secret that no key decrypts: a key is missing from COOKIE_KEYS, or the row was changed."""
+    """A stored secret that no key decrypts: a key is missing from the setting, or the row was changed."""
 
 
 class Vault:
     """Encrypts with the first key and decrypts with every key, so that keys can be changed while it runs.
 
-    To change keys: give all replicas "old,new", then "new,old", run rotate-cookie-keys, then give them "new".
+    To change keys: give all replicas "old,new", then "new,old", run the service's rotation command, then give them
+    "new".
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -46,7 +47,7 @@ class Vault:
         try:
             return self._all.decrypt(encrypted)
         except InvalidToken:
-            raise UnreadableSecretError("no key of COOKIE_KEYS opens a stored secret") from None
+            raise UnreadableSecretError("no key opens a stored secret") from None
 
     def re_encrypt(self, encrypted: bytes) -> bytes | None:
         """Returns `encrypted` re-encrypted with the first key, or None if it already is.
@@ -61,7 +62,7 @@ class Vault:
 
 
 def vault_of(setting: str) -> Vault:
-    """Returns the vault for COOKIE_KEYS: keys separated by commas, the encrypting one first.
+    """Returns the vault for a setting of keys: separated by commas, the encrypting one first.
 
     Raises WeakKeysError.
     """

@@ -5,7 +5,7 @@ import base64
 import pytest
 from cryptography.fernet import Fernet
 
-from services.wechat_cookie.vault import UnreadableSecretError, Vault, WeakKeysError, vault_of
+from services.chassis.vault import UnreadableSecretError, Vault, WeakKeysError, vault_of
 
 
 def key() -> str:
