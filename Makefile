@@ -64,9 +64,9 @@ rotate-cookie-keys: ## Put every stored cookie of the local stack under a new ke
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local.rotate_cookie_keys
 
-reset-password: ## Give an account of the local stack a new password (make reset-password EMAIL=…)
+reset-password: ## Give an account of the local stack a new password (make reset-password EMAIL=… [SECOND_FACTOR=off])
 	$(RUNTIME)
-	@exec $(BIN)/python -m deploy.local.reset_password "$(EMAIL)"
+	@exec $(BIN)/python -m deploy.local.reset_password "$(EMAIL)" $(SECOND_FACTOR)
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

@@ -47,6 +47,7 @@ class Environments:
         if replica.service == "identity":
             environment.update(self._token_settings())
             environment["PUBLIC_URL"] = self._public_url()
+            environment["TOTP_KEYS"] = self._totp_keys()
         if replica.service == "wechat_cookie":
             environment.update(self._wechat_settings())
         return environment
@@ -84,6 +85,10 @@ class Environments:
             "TLS_CERTIFICATE_FILE": str(files.certificate_file),
             "TLS_KEY_FILE": str(files.key_file),
         }
+
+    def _totp_keys(self) -> str:
+        given = self.settings.totp_keys
+        return given.get_secret_value() if given is not None else self.secrets.totp_keys
 
     def _public_url(self) -> str:
         if self.settings.public_url is not None:

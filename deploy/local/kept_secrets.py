@@ -12,6 +12,8 @@ from deploy.local.errors import LocalStackError
 from deploy.local.private_files import write_private
 
 READABLE_BY_OTHERS = 0o077
+# Secrets that the files of earlier releases lack; they are generated when such a file is loaded.
+ADDED_LATER = frozenset({"totp_keys"})
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,19 @@ class KeptSecrets:
     identity_audit_key: str = field(repr=False)
     activation_audit_key: str = field(repr=False)
     wechat_cookie_audit_key: str = field(repr=False)
+    totp_keys: str = field(repr=False)
 
     @classmethod
     def new(cls) -> Self:
         """Generates new secrets."""
         random = (one.name for one in fields(cls) if one.name.endswith(("password", "audit_key")))
         others = {name: secrets.token_hex(32) for name in random}
-        return cls(secrets.token_urlsafe(32), Fernet.generate_key().decode(), **others)
+        return cls(
+            jwt_secret=secrets.token_urlsafe(32),
+            cookie_keys=Fernet.generate_key().decode(),
+            totp_keys=Fernet.generate_key().decode(),
+            **others,
+        )
 
     def database_password(self, service: str) -> str:
         """Returns the password of the role `service` on the embedded PostgreSQL."""
@@ -45,7 +53,7 @@ class KeptSecrets:
 
 
 def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
-    """Returns the secrets in `path`; generates them if the file does not exist.
+    """Returns the secrets in `path`; generates them if the file does not exist, and those that it lacks.
 
     `needed_by` is the data that cannot be read without the secrets. Raises LocalStackError if it exists and the
     file does not, or if the file is damaged or open to other users.
@@ -56,7 +64,10 @@ def load_or_make(path: Path, *, needed_by: Path) -> KeptSecrets:
         made = KeptSecrets.new()
         keep(path, made)
         return made
-    return read_kept(path)
+    kept = read_kept(path)
+    if ADDED_LATER & json.loads(path.read_bytes()).keys() != ADDED_LATER:
+        keep(path, kept)
+    return kept
 
 
 def keep(path: Path, kept: KeptSecrets) -> None:
@@ -70,6 +81,8 @@ def read_kept(path: Path) -> KeptSecrets:
         raise LocalStackError(f"{path} can be read by others; close it with: chmod 600 {path}")
     try:
         content = json.loads(path.read_bytes())
+        new = asdict(KeptSecrets.new())
+        content = {**{name: new[name] for name in ADDED_LATER}, **content}
         return KeptSecrets(**{one.name: str(content[one.name]) for one in fields(KeptSecrets)})
     except (OSError, ValueError, KeyError, TypeError):
         # The cause may quote the file's content, so it must not be in the message or the traceback.

@@ -1,13 +1,14 @@
-"""`python -m deploy.local.reset_password EMAIL`: sets a new password for an account; the stack may be running.
+"""`python -m deploy.local.reset_password EMAIL [off]`: sets a new password; the stack may be running.
 
-It restores access when an administrator's password is lost. Identity's own command generates the password and
-prints it; this one provides it with the local stack's database and secrets.
+With "off" it also removes the account's second factor. It restores access when an administrator's password or phone
+is lost. Identity's own commands do it; this one provides them with the local stack's database and secrets.
 """
 
 import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from deploy.local.errors import LocalStackError
 from deploy.local.foundation import lay_foundation
@@ -18,8 +19,8 @@ from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import Replica, Topology
 
 
-def reset_password(settings: LocalSettings, email: str) -> int:
-    """Runs Identity's command and returns its exit status. Raises LocalStackError if it cannot be run."""
+def reset_password(settings: LocalSettings, email: str, *, removes_second_factor: bool = False) -> int:
+    """Runs Identity's commands and returns the exit status. Raises LocalStackError if they cannot be run."""
     path = settings.fastmp_state_dir.resolve()
     if not StateDirectory.secrets_file_in(path).exists():
         raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack")
@@ -35,22 +36,36 @@ def reset_password(settings: LocalSettings, email: str) -> int:
         if foundation.postgres is not None and not is_running:
             foundation.postgres.start()
             held.callback(foundation.postgres.stop)
-        return subprocess.run(
-            # Not with the launcher, because the output is a secret and must not be logged.
-            [sys.executable, "-m", "services.identity", "reset-password", email],
-            env=foundation.environments.service(Replica("identity", 1)),
-            cwd=ROOT,
-            check=False,
-        ).returncode
+        environment = foundation.environments.service(Replica("identity", 1))
+        commands = ["remove-second-factor"] * removes_second_factor + ["reset-password"]
+        return max(_run(command, email, environment) for command in commands)
+
+
+def _run(command: str, email: str, environment: Mapping[str, str]) -> int:
+    return subprocess.run(
+        # Not with the launcher, because the output is a secret and must not be logged.
+        [sys.executable, "-m", "services.identity", command, email],
+        # The password alone goes to standard output.
+        stdout=None if command == "reset-password" else subprocess.DEVNULL,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    ).returncode
 
 
 def main() -> int:
     """Runs the command and returns the exit status: 0, or after an error message 1, 2 or Identity's own."""
-    if len(sys.argv) != 2 or not sys.argv[1]:  # noqa: PLR2004 - the program and the e-mail
-        print("usage: make reset-password EMAIL=name@example.com", file=sys.stderr)
-        return 2
+    match sys.argv[1:]:
+        case [email] if email:
+            removes_second_factor = False
+        case [email, "off"] if email:
+            removes_second_factor = True
+        case _:
+            print("usage: make reset-password EMAIL=name@example.com [SECOND_FACTOR=off]", file=sys.stderr)
+            return 2
     try:
-        return reset_password(LocalSettings.from_environment(), sys.argv[1])
+        settings = LocalSettings.from_environment()
+        return reset_password(settings, email, removes_second_factor=removes_second_factor)
     except LocalStackError as error:
         print(f"FastMP: {error}", file=sys.stderr)
         return 1

@@ -42,6 +42,7 @@ class LocalSettings(BaseSettings):
     # The gateway's address as users reach it; by default, its address on this machine.
     public_url: str | None = None
     cookie_keys: SecretStr | None = None
+    totp_keys: SecretStr | None = None
     wechat_base_url: str = "https://mp.weixin.qq.com"
     wechat_ca_file: Path | None = None
     wechat_proxy: SecretStr | None = None

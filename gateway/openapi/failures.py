@@ -25,7 +25,7 @@ _NAMED = re.compile(r"\b([A-Z_]{5,}) \(([^)]*)\)")
 _REASON = re.compile(r"\b[A-Z][A-Z_]{4,}\b")
 _FORBIDDEN = {
     access_pb2.ACTIVE: ("ACCOUNT_NOT_ACTIVATED", "ACTIVATION_EXPIRED"),
-    access_pb2.ADMIN: ("ADMIN_REQUIRED",),
+    access_pb2.ADMIN: ("ADMIN_REQUIRED", "SECOND_FACTOR_REQUIRED"),
 }
 _GATEWAY_ALWAYS = (400, 431, 500, 503, 504)
 

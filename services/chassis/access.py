@@ -57,6 +57,14 @@ class AdminRequiredError(DomainError):
     message = Localized("需要管理员权限", "Only an admin may do this")
 
 
+class SecondFactorRequiredError(DomainError):
+    """The caller is an admin without a second factor, which the operator requires of admins."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "SECOND_FACTOR_REQUIRED"
+    message = Localized("管理员须先启用两步验证", "Administrators must enable a second factor first")
+
+
 class CallerNotAllowedError(DomainError):
     """The name in the client certificate is not among the callers of the RPC."""
 
@@ -102,9 +110,14 @@ def lets_in(rule: AccessRule, principal: Principal, now: datetime.datetime) -> b
 
 
 def check_account(rule: AccessRule, principal: Principal, now: datetime.datetime) -> None:
-    """Raises AdminRequiredError, or as check_active() does, if `principal` may not call a method at `now`."""
+    """Raises an error if `principal` may not call a method at `now`.
+
+    The error is AdminRequiredError, SecondFactorRequiredError, or one of check_active().
+    """
     if rule.level == access_pb2.ADMIN and not principal.is_admin:
         raise AdminRequiredError
+    if rule.level == access_pb2.ADMIN and principal.lacks_second_factor:
+        raise SecondFactorRequiredError
     if rule.level == access_pb2.ACTIVE and not principal.is_admin:
         check_active(principal, now)
 

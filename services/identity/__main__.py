@@ -1,11 +1,16 @@
-"""`python -m services.identity`: serve, migrate, ensure-admin, reset-password EMAIL."""
+"""`python -m services.identity`: serve, migrate, and the commands of services.identity.accounts.first_admin."""
 
 from functools import partial
 
 from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
-from services.identity.accounts.first_admin import ensure_admin, reset_password
+from services.identity.accounts.first_admin import (
+    ensure_admin,
+    remove_second_factor,
+    reset_password,
+    rotate_totp_keys,
+)
 from services.identity.composition import PACKAGE, Identity
 from services.identity.settings import IdentitySettings
 
@@ -21,6 +26,13 @@ if __name__ == "__main__":
         PACKAGE,
         IdentitySettings,
         lambda settings: settings.identity_database_url,
-        {"serve": serve, "ensure-admin": partial(ensure_admin, now=utc_now)},
-        {"reset-password": ("EMAIL", partial(reset_password, now=utc_now))},
+        {
+            "serve": serve,
+            "ensure-admin": partial(ensure_admin, now=utc_now),
+            "rotate-totp-keys": rotate_totp_keys,
+        },
+        {
+            "reset-password": ("EMAIL", partial(reset_password, now=utc_now)),
+            "remove-second-factor": ("EMAIL", partial(remove_second_factor, now=utc_now)),
+        },
     )

@@ -34,7 +34,9 @@ from services.identity.passwords.hashing import HashingTurns, PasswordHasher, Pa
 from services.identity.passwords.workers import HashingProcesses
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.authentication import TokenAuthentication
+from services.identity.sign_in.enrolment import Enrolment
 from services.identity.sign_in.password_reset import PasswordReset
+from services.identity.sign_in.second_factor import SecondFactor
 from services.identity.sign_in.sign_in import SignIn
 from services.identity.sign_in.throttle import REGISTRATION_WINDOW, SIGN_IN_WINDOW, SignInThrottle
 from services.identity.sign_in.tokens import Tokens
@@ -43,7 +45,15 @@ from services.identity.tables import attempts, audit
 PACKAGE = "services.identity"
 HASHING_PATHS = frozenset(
     f"/fastmp.identity.v1.IdentityService/{method}"
-    for method in ("Register", "Login", "ChangePassword", "ResetPassword", "CreateUser", "UpdateUser")
+    for method in (
+        "Register",
+        "Login",
+        "ChangePassword",
+        "DisableTotp",
+        "ResetPassword",
+        "CreateUser",
+        "UpdateUser",
+    )
 )
 
 
@@ -59,7 +69,8 @@ class Identity:
             settings.jwt_secret.get_secret_value(),
             datetime.timedelta(minutes=settings.access_token_expire_minutes),
         )
-        authentication = TokenAuthentication(self._database, tokens, now)
+        authentication = TokenAuthentication(self._database, tokens, settings.require_admin_totp, now)
+        second_factor = SecondFactor(settings.totp_vault)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
         self.feed = FeedReader(url, authenticator)
         sign_ins = Attempts(self._database, attempts, SIGN_IN_WINDOW, now)
@@ -119,7 +130,8 @@ class Identity:
                 password_reset=PasswordReset(
                     self._database, transactions, passwords, throttle, settings.public_url or ""
                 ),
-                sign_in=SignIn(self._database, transactions, passwords, throttle, tokens),
+                enrolment=Enrolment(self._database, transactions, passwords, throttle, second_factor),
+                sign_in=SignIn(self._database, transactions, passwords, throttle, tokens, second_factor),
                 throttle=throttle,
                 authentication=authentication,
                 watches=FeedWatches(self._database, self.feed, time.monotonic),

@@ -3,12 +3,13 @@
 import os
 import re
 import sys
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 from services.chassis.strong_secret import StrongSecret
+from services.chassis.vault import Vault, vault_of
 from services.identity.accounts.emails import LONGEST, checked_email
 
 
@@ -27,6 +28,12 @@ def _origin(url: str) -> str:
     if url and _ORIGIN.fullmatch(url) is None:
         raise ValueError("must be http:// or https:// with a host, and a port if it is not the usual one")
     return url.rstrip("/")
+
+
+def _keys(keys: SecretStr) -> SecretStr:
+    if keys.get_secret_value():
+        vault_of(keys.get_secret_value())
+    return keys
 
 
 class IdentitySettings(ServiceSettings):
@@ -56,8 +63,25 @@ class IdentitySettings(ServiceSettings):
     registration_limit_per_address: int = Field(default=1000, ge=1, le=1_000_000)
     # The gateway's address as users reach it, for links: scheme://host or scheme://host:port.
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
+    # Fernet keys separated by commas, for the secrets of second factors: the first encrypts, all decrypt. Without
+    # them, second factors cannot be set up.
+    totp_keys: Annotated[SecretStr, AfterValidator(_keys)] | None = None
+    # Whether admins without a second factor are refused everything that needs an admin.
+    require_admin_totp: bool = False
     # For the command ensure-admin only.
     admin_email: Annotated[str, AfterValidator(checked_email)] | None = Field(
         default=None, max_length=LONGEST
     )
     admin_password: SecretStr | None = Field(default=None, min_length=6, max_length=128)
+
+    @property
+    def totp_vault(self) -> Vault | None:
+        """Returns the vault with TOTP_KEYS, or None if they are not set."""
+        keys = self.totp_keys.get_secret_value() if self.totp_keys is not None else ""
+        return vault_of(keys) if keys else None
+
+    @model_validator(mode="after")
+    def _can_enrol(self) -> Self:
+        if self.require_admin_totp and self.totp_vault is None:
+            raise ValueError("REQUIRE_ADMIN_TOTP needs TOTP_KEYS")
+        return self

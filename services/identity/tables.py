@@ -50,6 +50,11 @@ accounts = Table(
     # Unix seconds; see services.identity.sign_in.tokens.
     Column("tokens_valid_after", BigInteger, nullable=False, server_default="0"),
     Column("newest_token", BigInteger, nullable=False, server_default="0"),
+    # Encrypted with TOTP_KEYS; see services.identity.sign_in.second_factor. It has no effect until it is confirmed.
+    Column("totp_secret", LargeBinary),
+    Column("totp_confirmed_at", DateTime(timezone=True)),
+    # The time step of the last code that was accepted.
+    Column("totp_last_step", BigInteger, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     CheckConstraint(f"role IN {ROLES}", name="role"),
@@ -152,6 +157,14 @@ password_links = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expire_time", DateTime(timezone=True), nullable=False),
     Index("password_links_expire_time_idx", "expire_time"),
+)
+
+# Each stands in for a code of the second factor once.
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
 )
 
 audit = audit_tables(metadata)

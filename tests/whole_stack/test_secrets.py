@@ -142,11 +142,15 @@ def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(run:
     kept = read_kept(run.stack.state_directory / "secrets.json")
     jwt_secret = run.stack.settings.jwt_secret
     assert jwt_secret is not None
-    owners = {"identity": jwt_secret.get_secret_value(), "wechat_cookie": kept.cookie_keys}
+    owners = (
+        ("identity", jwt_secret.get_secret_value()),
+        ("identity", kept.totp_keys),
+        ("wechat_cookie", kept.cookie_keys),
+    )
     for name in run.stack.process_names():
         environment = psutil.Process(run.stack.process(name).pid).environ()
         told_to_it = "\n".join(environment.values())
-        for owner, secret in owners.items():
+        for owner, secret in owners:
             assert (secret in told_to_it) == (owner == name), name
         for service in SERVICES:
             own = service == name

@@ -105,6 +105,7 @@ def principal_of(message: pb.Principal) -> Principal:
         activation_status=message.activation_status,
         expired_time=message.expired_time.ToDatetime(tzinfo=datetime.UTC) if expires else None,
         tokens_valid_after=message.tokens_valid_after if message.HasField("tokens_valid_after") else None,
+        lacks_second_factor=message.lacks_second_factor,
     )
 
 

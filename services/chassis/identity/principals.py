@@ -34,6 +34,9 @@ class Principal:
     expired_time: datetime.datetime | None = None
     # Grows whenever the account's tokens are revoked; None if Identity's release does not send it.
     tokens_valid_after: int | None = None
+    has_second_factor: bool = False
+    # An admin without the second factor that Identity requires of admins.
+    lacks_second_factor: bool = False
     # When the access token of the call expires; None outside a call.
     token_expire_time: datetime.datetime | None = None
 

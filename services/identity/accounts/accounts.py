@@ -57,6 +57,7 @@ class Account:
     created_at: datetime.datetime
     # See services.identity.sign_in.tokens.
     tokens_valid_after: int
+    has_second_factor: bool
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ COLUMNS = (
     accounts.c.expired_time,
     accounts.c.created_at,
     accounts.c.tokens_valid_after,
+    accounts.c.totp_confirmed_at.is_not(None).label("has_second_factor"),
 )
 # Ends every token issued so far; see services.identity.sign_in.tokens.
 END_TOKENS: Mapping[Any, Any] = {

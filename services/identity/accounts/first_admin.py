@@ -1,4 +1,4 @@
-"""Two commands for operators: creating the first admin, and resetting a lost password."""
+"""Commands for operators: the first admin, lost passwords, lost second factors, and new keys."""
 
 import contextlib
 import datetime
@@ -7,11 +7,12 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 
-from services.chassis.audit.recording import AuditLog
+from services.chassis import key_rotation
+from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.errors import DomainError
 from services.chassis.identity.statuses import ADMIN_ROLE
 from services.chassis.postgres.database import Database
-from services.identity.accounts import accounts
+from services.identity.accounts import accounts, second_factors
 from services.identity.accounts.accounts import (
     AccountNotFoundError,
     AccountUpdate,
@@ -60,6 +61,45 @@ def reset_password(settings: IdentitySettings, email: str, now: Callable[[], dat
         new = AccountUpdate(password_hash=_new_hash(password))
         accounts.change(change, account.id, new, action="password_reset")
     sys.stdout.write(f"{password}\n")
+
+
+def remove_second_factor(
+    settings: IdentitySettings, email: str, now: Callable[[], datetime.datetime]
+) -> None:
+    """The command remove-second-factor: removes the second factor of the account with the e-mail, for a lost phone.
+
+    Writes one line, "removed" or "none". Ends the process with status 1 when no account has the e-mail, and without
+    a database.
+    """
+    with (
+        _database("remove-second-factor", settings) as database,
+        _transactions(database, settings, now).begin() as change,
+    ):
+        account = accounts.find_by_email(change.connection, email)
+        if account is None:
+            raise AccountNotFoundError
+        if account.has_second_factor:
+            second_factors.remove(change.connection, account.id, change.now)
+            change.changed(account.id)
+            change.record(Event("second_factor_removed", str(account.id)))
+    sys.stdout.write("removed\n" if account.has_second_factor else "none\n")
+
+
+def rotate_totp_keys(settings: IdentitySettings) -> None:
+    """The command rotate-totp-keys: re-encrypts the secrets of second factors with the first of TOTP_KEYS.
+
+    Writes one line with the number of secrets that were changed. Ends the process with status 2 if TOTP_KEYS is not
+    set, and 1 without a database, or if no key decrypts some secret.
+    """
+    vault = settings.totp_vault
+    if vault is None:
+        sys.stderr.write("bad setting TOTP_KEYS: rotate-totp-keys needs it\n")
+        sys.exit(2)
+    with _database("rotate-totp-keys", settings) as database:
+        rotated = key_rotation.rotate(database, vault, second_factors.ENCRYPTED)
+    sys.stdout.write(f"{rotated.changed}\n")
+    if rotated.unreadable:
+        sys.exit(1)
 
 
 @contextlib.contextmanager

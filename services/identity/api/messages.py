@@ -13,6 +13,7 @@ from services.identity.accounts.listing import AccountPage
 from services.identity.feed.changes import Change
 from services.identity.feed.watch import Heartbeat
 from services.identity.sign_in.authentication import principal_of
+from services.identity.sign_in.enrolment import NewSecret
 from services.identity.sign_in.password_reset import PasswordLink
 
 
@@ -26,6 +27,8 @@ def caller_account(principal: Principal, now: datetime.datetime) -> pb.Account:
     )
     if principal.expired_time is not None:
         message.expired_time.FromDatetime(principal.expired_time)
+    if principal.has_second_factor:
+        message.has_second_factor = True
     return message
 
 
@@ -44,6 +47,11 @@ def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datet
     return message
 
 
+def new_secret(made: NewSecret) -> pb.EnrollTotpResponse:
+    """Returns the answer of EnrollTotp."""
+    return pb.EnrollTotpResponse(secret=made.secret, uri=made.uri)
+
+
 def password_link(link: PasswordLink) -> pb.CreatePasswordLinkResponse:
     """Returns the answer of CreatePasswordLink."""
     message = pb.CreatePasswordLinkResponse(url=link.url)
@@ -58,6 +66,7 @@ def principal(known: Principal) -> pb.Principal:
         email=known.email,
         role=known.role,
         activation_status=known.activation_status,
+        lacks_second_factor=known.lacks_second_factor,
     )
     if known.expired_time is not None:
         message.expired_time.FromDatetime(known.expired_time)

@@ -21,6 +21,8 @@ SomeText = Annotated[Text, Field(max_length=LONGEST)]
 Email = Annotated[Text, Field(max_length=LONGEST), AfterValidator(checked_email)]
 Password = Annotated[Text, Field(max_length=128)]
 NewPassword = Annotated[Text, Field(min_length=6, max_length=128)]
+# A code or a recovery code. Any short text is accepted here; a wrong one is a wrong guess.
+Totp = Annotated[Text, Field(max_length=64)]
 
 
 class RegisterValues(Values):
@@ -33,6 +35,16 @@ class LoginValues(Values):
     # guess.
     email: Annotated[SomeText, Field(min_length=1)]
     password: Annotated[Password, Field(min_length=1)]
+    totp: Totp | None = None
+
+
+class ConfirmTotpValues(Values):
+    totp: Totp
+
+
+class DisableTotpValues(Values):
+    password: Password
+    totp: Totp
 
 
 class ChangePasswordValues(Values):

@@ -22,7 +22,8 @@ from services.identity.accounts.administration import Administration
 from services.identity.accounts.listing import AccountFilter
 from services.identity.api import messages, requests
 from services.identity.feed.watch import FeedWatches
-from services.identity.sign_in.authentication import TokenAuthentication, principal_of
+from services.identity.sign_in.authentication import TokenAuthentication
+from services.identity.sign_in.enrolment import Enrolment
 from services.identity.sign_in.password_reset import PasswordReset
 from services.identity.sign_in.sign_in import SignIn
 from services.identity.sign_in.throttle import SignInThrottle
@@ -38,6 +39,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         administration: Administration,
         sign_in: SignIn,
         password_reset: PasswordReset,
+        enrolment: Enrolment,
         throttle: SignInThrottle,
         authentication: TokenAuthentication,
         watches: FeedWatches,
@@ -49,6 +51,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         self._administration = administration
         self._sign_in = sign_in
         self._password_reset = password_reset
+        self._enrolment = enrolment
         self._throttle = throttle
         self._authentication = authentication
         self._watches = watches
@@ -63,7 +66,9 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
 
     def Login(self, request: pb.LoginRequest, _context: grpc.ServicerContext) -> pb.LoginResponse:
         values = parse(requests.LoginValues, request)
-        token = self._sign_in.sign_in(values.email, values.password, calls.current().client_address)
+        token = self._sign_in.sign_in(
+            values.email, values.password, values.totp, calls.current().client_address
+        )
         return pb.LoginResponse(access_token=token, token_type="bearer")  # noqa: S106 - No password.
 
     def GetMe(self, _request: pb.GetMeRequest, _context: grpc.ServicerContext) -> pb.Account:
@@ -81,6 +86,27 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
             calls.caller_id(), values.old_password, values.new_password, calls.current().client_address
         )
         return pb.ChangePasswordResponse(status="ok")
+
+    def EnrollTotp(
+        self, _request: pb.EnrollTotpRequest, _context: grpc.ServicerContext
+    ) -> pb.EnrollTotpResponse:
+        return messages.new_secret(self._enrolment.enrol(calls.caller_id(), calls.caller().email))
+
+    def ConfirmTotp(
+        self, request: pb.ConfirmTotpRequest, _context: grpc.ServicerContext
+    ) -> pb.ConfirmTotpResponse:
+        values = parse(requests.ConfirmTotpValues, request)
+        codes = self._enrolment.confirm(calls.caller_id(), values.totp, calls.current().client_address)
+        return pb.ConfirmTotpResponse(recovery_codes=codes)
+
+    def DisableTotp(
+        self, request: pb.DisableTotpRequest, _context: grpc.ServicerContext
+    ) -> pb.DisableTotpResponse:
+        values = parse(requests.DisableTotpValues, request)
+        self._enrolment.disable(
+            calls.caller_id(), values.password, values.totp, calls.current().client_address
+        )
+        return pb.DisableTotpResponse(status="ok")
 
     def ResetPassword(
         self, request: pb.ResetPasswordRequest, _context: grpc.ServicerContext
@@ -142,7 +168,7 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         values = parse(requests.GetPrincipalsValues, request)
         with self._database.reading() as connection:
             sequence, found = accounts.existing(connection, values.account_ids, values.email)
-        principals = [messages.principal(principal_of(account)) for account in found]
+        principals = [messages.principal(self._authentication.principal(account)) for account in found]
         return pb.GetPrincipalsResponse(principals=principals, sequence=sequence)
 
     def WatchAccounts(

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, select
 
@@ -32,6 +32,8 @@ class TokenAuthentication:
 
     database: Database
     tokens: Tokens
+    # Whether admins must have a second factor.
+    requires_second_factor: bool
     now: Callable[[], datetime.datetime]
 
     def authenticate(self, token: str) -> AuthenticatedToken:
@@ -52,7 +54,13 @@ class TokenAuthentication:
         if claims.is_from_the_future(valid_after, now):
             raise UnauthenticatedError
         expire_time = datetime.datetime.fromtimestamp(claims.expires, datetime.UTC)
-        return AuthenticatedToken(principal_of(Account(*columns)), expire_time, sequence)
+        return AuthenticatedToken(self.principal(Account(*columns)), expire_time, sequence)
+
+    def principal(self, account: Account) -> Principal:
+        """Returns the principal of an account, with what is required of it."""
+        principal = principal_of(account)
+        is_lacking = self.requires_second_factor and principal.is_admin and not account.has_second_factor
+        return replace(principal, lacks_second_factor=True) if is_lacking else principal
 
 
 def principal_of(account: Account) -> Principal:
@@ -64,4 +72,5 @@ def principal_of(account: Account) -> Principal:
         activation_status=account.activation_status,
         expired_time=account.expired_time,
         tokens_valid_after=account.tokens_valid_after,
+        has_second_factor=account.has_second_factor,
     )

@@ -13,6 +13,7 @@ _CREDENTIALS = select(
     accounts.c.email_key,
     accounts.c.password_hash,
     known_networks.is_known(bindparam("network", type_=Text)),
+    accounts.c.totp_confirmed_at.is_not(None),
 )
 # SQL: the hash that was compared is still the account's. If the password was changed meanwhile, it is not.
 UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_hash == bindparam("compared"))
@@ -20,12 +21,13 @@ UNCHANGED = (accounts.c.id == bindparam("of_account")) & (accounts.c.password_ha
 
 @dataclass(frozen=True)
 class Credentials:
-    """An account's credentials, and whether it is known at the caller's network."""
+    """An account's credentials, whether it is known at the caller's network, and whether it has a second factor."""
 
     account_id: uuid.UUID
     email_key: str
     password_hash: str = field(repr=False)
     is_known_network: bool
+    has_second_factor: bool
 
 
 def by_email(connection: Connection, key: str, network: str) -> Credentials | None:

@@ -1,14 +1,13 @@
 """Signing in and out, and changing one's password."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import grpc
 from sqlalchemy import bindparam, func, update
 
 from services.chassis.audit.recording import Event
 from services.chassis.errors import DomainError
-from services.chassis.language import Localized
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.client_networks import network_of
 from services.identity.accounts import known_networks, password_links
@@ -17,19 +16,16 @@ from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction, AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
 from services.identity.sign_in import password_check
+from services.identity.sign_in.errors import (
+    SecondFactorNeededError,
+    WrongCredentialsError,
+    WrongSecondFactorError,
+)
 from services.identity.sign_in.password_check import UNCHANGED, Credentials
+from services.identity.sign_in.second_factor import SecondFactor
 from services.identity.sign_in.throttle import SignInThrottle
 from services.identity.sign_in.tokens import Tokens
 from services.identity.tables import accounts
-
-
-class WrongCredentialsError(DomainError):
-    """The e-mail or the password is wrong; which one is not revealed."""
-
-    code = grpc.StatusCode.UNAUTHENTICATED
-    reason = "WRONG_CREDENTIALS"
-    message = Localized("邮箱或密码错误", "Wrong e-mail or password")
-
 
 _ISSUED_AT = func.greatest(bindparam("now_seconds"), accounts.c.tokens_valid_after + 1)
 _ISSUE_TOKEN = (
@@ -64,12 +60,16 @@ class SignIn:
     passwords: PasswordHashing
     throttle: SignInThrottle
     tokens: Tokens
+    second_factor: SecondFactor
 
-    def sign_in(self, email: str, password: str, address: str) -> str:
-        """Checks the password and returns a new access token. `address` is the caller's IP address.
+    def sign_in(self, email: str, password: str, totp: str | None, address: str) -> str:
+        """Checks the password and the second factor, and returns a new access token.
 
-        Tokens issued before stay valid; an outdated password hash is replaced. Raises WrongCredentialsError,
-        SignInThrottledError, HashingBusyError.
+        `totp` is a code of the second factor or a recovery code; it is ignored if the account has no second factor.
+        `address` is the caller's IP address. Tokens issued before stay valid; an outdated hash is replaced.
+
+        Raises WrongCredentialsError; only after the right password SecondFactorNeededError (without a code),
+        WrongSecondFactorError, SecondFactorUnavailableError; SignInThrottledError, HashingBusyError.
         """
         key, network = email_key(email), network_of(address)
         with self.passwords.turn() as hasher:
@@ -79,11 +79,17 @@ class SignIn:
             with self.throttle.attempt(key, network, is_known, WrongCredentialsError):
                 comparison = hasher.compare(password, found.password_hash if found else None)
                 if found is None or not comparison.is_right:
-                    self._record_failure(found)
+                    self._record_failure(found, WrongCredentialsError)
                     raise WrongCredentialsError
-                replacement = hasher.hash(password) if comparison.is_outdated else found.password_hash
-                with self.transactions.begin() as transaction:
-                    token = self._issue_token(transaction, found, replacement, network)
+                is_complete = bool(totp) or not found.has_second_factor
+                if is_complete:
+                    replacement = hasher.hash(password) if comparison.is_outdated else found.password_hash
+                    token = self._complete(found, replacement, network, totp or "")
+                else:
+                    # Raised below, because it counts as a sign-in with the right password, not as a wrong guess.
+                    self._record_failure(found, SecondFactorNeededError)
+        if not is_complete:
+            raise SecondFactorNeededError
         if token is None:
             raise WrongCredentialsError
         return token
@@ -109,20 +115,41 @@ class SignIn:
             is_known = found.is_known_network
             with self.throttle.attempt(found.email_key, network, is_known, WrongCredentialsError):
                 if not hasher.compare(old, found.password_hash).is_right:
-                    self._record_failure(found)
+                    self._record_failure(found, WrongCredentialsError)
                     raise WrongCredentialsError
             replacement = hasher.hash(new)
         with self.transactions.begin() as transaction:
             _set_password(transaction, found, replacement)
 
-    def _record_failure(self, found: Credentials | None) -> None:
+    def _record_failure(self, found: Credentials | None, error: type[DomainError]) -> None:
         # The e-mail is not recorded, because users sometimes type a password in its place.
         target = "" if found is None else str(found.account_id)
         with self.transactions.begin() as transaction:
-            transaction.record(Event("sign_in", target, outcome=WrongCredentialsError.reason))
+            transaction.record(Event("sign_in", target, outcome=error.reason))
+
+    def _complete(self, found: Credentials, replacement: str, network: str, totp: str) -> str | None:
+        """Uses the code of the second factor, if there is one, and returns a new token.
+
+        Returns None if the password was changed since `found` was read. Raises WrongSecondFactorError,
+        SecondFactorUnavailableError.
+        """
+        details: Mapping[str, str] = {}
+        try:
+            with self.transactions.begin() as transaction:
+                if found.has_second_factor:
+                    details = self.second_factor.use(transaction, found.account_id, totp)
+                return self._issue_token(transaction, found, replacement, network, details)
+        except WrongSecondFactorError:
+            self._record_failure(found, WrongSecondFactorError)
+            raise
 
     def _issue_token(
-        self, transaction: AccountTransaction, found: Credentials, replacement: str, network: str
+        self,
+        transaction: AccountTransaction,
+        found: Credentials,
+        replacement: str,
+        network: str,
+        details: Mapping[str, str],
     ) -> str | None:
         """Returns a new token, or None if the password was changed since `found` was read."""
         values = {
@@ -138,7 +165,7 @@ class SignIn:
         if known_networks.remember(connection, found.account_id, network, transaction.now):
             known_networks.forget_surplus(connection, found.account_id)
         account_id = str(found.account_id)
-        transaction.record(Event("sign_in", account_id, actor=account_id))
+        transaction.record(Event("sign_in", account_id, details=details, actor=account_id))
         return self.tokens.issue(found.account_id, issued_at, transaction.now)
 
 

@@ -7,6 +7,7 @@ if they come from many addresses. An e-mail without an account is limited in the
 
 import contextlib
 import datetime
+import uuid
 
 from sqlalchemy import Connection
 
@@ -93,6 +94,15 @@ class SignInThrottle:
         """
         account = email_key(email)
         self._sign_ins.forgive(connection, [_pair_key(account, network), _account_key(account)])
+
+    def enrolment(self, connection: Connection, account_id: uuid.UUID) -> None:
+        """Counts the start of an enrolment of a second factor, in the open transaction of `connection`.
+
+        Raises SignInThrottledError.
+        """
+        key = bucket_key("second factor enrolment", str(account_id))
+        bucket = Bucket(key, self._settings.sign_ins_per_account)
+        self._sign_ins.count_within(connection, [bucket], SignInThrottledError)
 
     def registration(self, address: str) -> None:
         """Counts a registration from the IP address `address`. Raises RegistrationThrottledError."""

@@ -33,6 +33,7 @@ IDENTITY = OldRows(
             INSERT INTO audit_log (time, action, outcome, actor, actor_email, target, client_address, request_id,
                 details) VALUES (now(), 'sign_in', 'ok', '', '', '', '', '', '{}')""",
         "0009": f"INSERT INTO password_links VALUES ('{OWNER}', 'digest', '{OWNER}', '{TIME}', '{TIME}')",
+        "0011": f"INSERT INTO recovery_codes VALUES ('{OWNER}', 'digest')",
     },
     {
         "SELECT email, role, activation_status, activation_code FROM accounts": (

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import grpc
+import pyotp
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
@@ -16,9 +18,17 @@ from services.chassis.errors import reason_of
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
 from services.identity.passwords.hashes import verify_password
-from services.identity.tables import accounts, audit
+from services.identity.tables import accounts, audit, recovery_codes
 from tests.service.identity.conftest import Replica
-from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, SECRET, Account, refusal, sign_in
+from tests.service.identity.replicas import (
+    ADMIN_EMAIL,
+    ADMIN_PASSWORD,
+    SECRET,
+    Account,
+    refusal,
+    sign_in,
+    sign_up,
+)
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -118,6 +128,43 @@ def test_no_account_no_reset(environment: dict[str, str]) -> None:
     assert (outcome.returncode, outcome.stdout) == (1, "")
     assert outcome.stderr == "reset-password: ACCOUNT_NOT_FOUND\n"
     assert run(environment, "reset-password").returncode == 2
+
+
+def test_a_lost_second_factor_is_removed_and_recorded(
+    environment: dict[str, str], database: Database, start_replica: Callable[..., Replica]
+) -> None:
+    key, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    replica = start_replica(totp_keys=key)
+    stub = replica.callers.gateway
+    admin = sign_up(replica.callers, ADMIN_EMAIL, ADMIN_PASSWORD)
+    secret = stub.EnrollTotp(pb.EnrollTotpRequest(), metadata=admin.bearer).secret
+    confirm = pb.ConfirmTotpRequest(totp=pyotp.TOTP(secret).now())
+    stub.ConfirmTotp(confirm, metadata=admin.bearer)
+
+    rotated = run(environment | {"TOTP_KEYS": f"{new},{key}"}, "rotate-totp-keys")
+    assert (rotated.returncode, rotated.stdout, rotated.stderr) == (0, "1\n", "")
+    again = run(environment | {"TOTP_KEYS": f"{new},{key}"}, "rotate-totp-keys")
+    assert (again.returncode, again.stdout) == (0, "0\n")
+    with database.reading() as connection:
+        stored = connection.execute(select(accounts.c.totp_secret)).scalar_one()
+    assert Fernet(new).decrypt(stored) == secret.encode()
+    assert run(environment | {"TOTP_KEYS": key}, "rotate-totp-keys").returncode == 1
+    assert run(environment, "rotate-totp-keys").returncode == 2
+
+    def signing_in() -> Account:
+        return sign_in(replica.callers, admin.id, ADMIN_EMAIL, ADMIN_PASSWORD)
+
+    assert refusal(signing_in)[1] == "SECOND_FACTOR_NEEDED"
+    for expected in ("removed\n", "none\n"):
+        removed = run(environment, "remove-second-factor", ADMIN_EMAIL.upper())
+        assert (removed.returncode, removed.stdout, removed.stderr) == (0, expected, "")
+    signing_in()
+    with database.reading() as connection:
+        assert connection.execute(select(recovery_codes)).all() == []
+        recorded = select(audit.log.c.target).where(audit.log.c.action == "second_factor_removed")
+        assert connection.execute(recorded).scalars().all() == [admin.id]
+    unknown = run(environment, "remove-second-factor", "nobody@example.com")
+    assert (unknown.returncode, unknown.stderr) == (1, "remove-second-factor: ACCOUNT_NOT_FOUND\n")
 
 
 @pytest.mark.parametrize("missing", ["ADMIN_EMAIL", "ADMIN_PASSWORD"])

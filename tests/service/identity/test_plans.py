@@ -94,7 +94,9 @@ class Calls:
 
     def everything(self) -> Iterator[tuple[str, int, Callable[[], object]]]:
         stub, admin = self._callers.gateway, self._admin.bearer
-        first, second = (sign_up(self._callers, f"{name}@example.com") for name in ("first", "second"))
+        first, second, third = (
+            sign_up(self._callers, f"{name}@example.com") for name in ("first", "second", "third")
+        )
         code = uuid.uuid4().hex
         page = stub.ListUsers(pb.ListUsersRequest(size=1), metadata=admin).next_page_token
         yield (
@@ -118,6 +120,8 @@ class Calls:
         reset = pb.ResetPasswordRequest(ticket=ticket, new_password="by link")
         yield "ResetPassword", 12, lambda: stub.ResetPassword(reset)
         second = sign_in(self._callers, second.id, second.email, "by link")
+        guess = pb.ConfirmTotpRequest(totp="123456")
+        yield "ConfirmTotp, not begun", 6, lambda: stub.ConfirmTotp(guess, metadata=third.bearer)
         yield "Logout", 3, lambda: stub.Logout(pb.LogoutRequest(), metadata=second.bearer)
         for name, most, request in (
             ("ListUsers", 2, pb.ListUsersRequest()),

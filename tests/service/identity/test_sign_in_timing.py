@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product
 
 import grpc
+import pyotp
 import pytest
+from cryptography.fernet import Fernet
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
@@ -22,6 +24,7 @@ from tests.service.identity.logins import EMAIL
 from tests.service.identity.replicas import ADMIN_EMAIL, ADMIN_PASSWORD, PASSWORD, Callers, sign_in, sign_up
 
 REVOKED = "revoked@example.com"
+WITH_SECOND_FACTOR = "second@example.com"
 NOBODY = "nobody@example.com"
 pytestmark = pytest.mark.real_hashing
 # What two equal distributions of 20 exceed once in ten thousand times; a skipped hash gives 0.5.
@@ -92,11 +95,15 @@ def assert_alike(
 
 @pytest.fixture
 def start_with_accounts(start_replica: Callable[..., Replica]) -> Callable[..., Callers]:
-    """Starts a replica that knows EMAIL, and REVOKED, whom an admin has locked out."""
+    """Starts a replica that knows EMAIL, REVOKED, whom an admin has locked out, and WITH_SECOND_FACTOR."""
 
     def start(**settings: object) -> Callers:
-        replica = start_replica(**settings)
+        replica = start_replica(totp_keys=Fernet.generate_key().decode(), **settings)
         sign_up(replica.callers, EMAIL)
+        second = sign_up(replica.callers, WITH_SECOND_FACTOR)
+        enrolled = replica.callers.gateway.EnrollTotp(pb.EnrollTotpRequest(), metadata=second.bearer)
+        confirm = pb.ConfirmTotpRequest(totp=pyotp.TOTP(enrolled.secret).now())
+        replica.callers.gateway.ConfirmTotp(confirm, metadata=second.bearer)
         locked = sign_up(replica.callers, REVOKED)
         made = replica.identity.administration.create(ADMIN_EMAIL, ADMIN_PASSWORD, "admin")
         admin = sign_in(replica.callers, str(made.id), ADMIN_EMAIL, ADMIN_PASSWORD)
@@ -119,6 +126,7 @@ def test_unknown_email_wrong_password_and_locked_account_are_answered_alike(
         "unknown e-mail": (NOBODY, PASSWORD),
         "wrong password": (EMAIL, "wrong"),
         "locked account": (REVOKED, "wrong"),
+        "second factor": (WITH_SECOND_FACTOR, "wrong"),
     }
 
     expected = (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS", "邮箱或密码错误")

@@ -17,7 +17,9 @@ FOR_CONTAINERS = re.compile(r"[A-Z_]+_PASSWORD")
 SET_BY_THE_STACK = {"GATEWAY_HOST", "TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
 # The settings that limit callers or change an answer. Compose passes these; the local stack passes its whole
 # environment on.
-FOR_OPERATORS = re.compile(r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days")
+FOR_OPERATORS = re.compile(
+    r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days|require_.*"
+)
 SERVICE_FIELDS = {
     name: field
     for settings in (IdentitySettings, ActivationSettings, WeChatCookieSettings)

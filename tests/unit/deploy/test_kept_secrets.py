@@ -1,5 +1,6 @@
 """Secrets that the local stack makes once and keeps."""
 
+import json
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from deploy.local.errors import LocalStackError
-from deploy.local.kept_secrets import load_or_make
+from deploy.local.kept_secrets import load_or_make, read_kept
 
 
 def make(directory: Path) -> Path:
@@ -31,8 +32,22 @@ def test_every_secret_is_its_own_and_long(tmp_path: Path) -> None:
     assert min(map(len, values)) >= 43
 
 
-def test_the_cookie_key_is_one_that_fernet_takes(tmp_path: Path) -> None:
-    Fernet(load_or_make(tmp_path / "a", needed_by=tmp_path / "postgres").cookie_keys)
+def test_the_keys_are_some_that_fernet_takes(tmp_path: Path) -> None:
+    made = load_or_make(tmp_path / "a", needed_by=tmp_path / "postgres")
+    Fernet(made.cookie_keys)
+    Fernet(made.totp_keys)
+
+
+def test_a_file_of_the_release_before_gets_what_it_lacks_once(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    old = json.loads(path.read_bytes())
+    del old["totp_keys"]
+    path.write_bytes(json.dumps(old).encode())
+    completed = asdict(load_or_make(path, needed_by=tmp_path / "postgres"))
+    Fernet(completed.pop("totp_keys"))
+    assert completed == old
+    assert load_or_make(path, needed_by=tmp_path / "postgres") == read_kept(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_only_the_owner_can_read_them_and_they_do_not_show_in_a_repr(tmp_path: Path) -> None:

@@ -39,7 +39,14 @@ def test_a_bad_port_is_named_and_its_value_not_repeated(monkeypatch: pytest.Monk
 
 def test_no_secret_shows_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "canary-7731"
-    for name in ("JWT_SECRET", "COOKIE_KEYS", "ADMIN_PASSWORD", "WECHAT_PROXY", "ACTIVATION_DATABASE_URL"):
+    for name in (
+        "JWT_SECRET",
+        "COOKIE_KEYS",
+        "TOTP_KEYS",
+        "ADMIN_PASSWORD",
+        "WECHAT_PROXY",
+        "ACTIVATION_DATABASE_URL",
+    ):
         monkeypatch.setenv(name, secret)
     assert secret not in repr(LocalSettings.from_environment())
 

@@ -159,14 +159,16 @@ def test_errors_are_those_of_the_comments_and_of_the_gateway(described: Any) -> 
     for path in ("/admin/users", "/activation/list", "/admin/audit/wechat_cookie"):
         assert (
             _operation(described, "get", path)["responses"]["403"]["description"]
-            == "Reasons: `ADMIN_REQUIRED`"
+            == "Reasons: `ADMIN_REQUIRED`, `SECOND_FACTOR_REQUIRED`"
         )
     assert (
         "`TOO_MANY_LOGINS`, `LOGIN_STARTS_THROTTLED`, `TOO_MANY_STREAMS`"
         in (_operation(described, "get", "/cookie/get")["responses"]["429"]["description"])
     )
     login = _operation(described, "post", "/auth/login")["responses"]
-    assert login["401"]["description"] == "Reasons: `WRONG_CREDENTIALS`"
+    assert login["401"]["description"] == (
+        "Reasons: `WRONG_CREDENTIALS`, `SECOND_FACTOR_NEEDED`, `WRONG_SECOND_FACTOR`"
+    )
 
 
 def test_every_code_that_a_call_fails_with_has_its_reasons_in_parentheses() -> None:

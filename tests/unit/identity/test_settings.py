@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+from cryptography.fernet import Fernet
 
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.settings import load
@@ -153,3 +154,32 @@ def test_what_is_no_origin_is_no_public_url(
     with pytest.raises(SystemExit):
         load(IdentitySettings)
     assert "bad setting PUBLIC_URL" in capsys.readouterr().err
+
+
+def test_the_keys_of_second_factors_are_checked_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOTP_KEYS", "")
+    assert load(IdentitySettings).totp_vault is None
+    key = Fernet.generate_key().decode()
+    monkeypatch.setenv("TOTP_KEYS", key)
+    settings = load(IdentitySettings)
+    assert settings.totp_vault is not None
+    assert key not in repr(settings)
+    monkeypatch.setenv("TOTP_KEYS", "canary-weak")
+    with pytest.raises(SystemExit):
+        load(IdentitySettings)
+    error = capsys.readouterr().err
+    assert "bad setting TOTP_KEYS" in error
+    assert "canary" not in error
+
+
+def test_a_second_factor_can_be_required_only_where_it_can_be_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REQUIRE_ADMIN_TOTP", "true")
+    with pytest.raises(SystemExit):
+        load(IdentitySettings)
+    assert "REQUIRE_ADMIN_TOTP needs TOTP_KEYS" in capsys.readouterr().err
+    monkeypatch.setenv("TOTP_KEYS", Fernet.generate_key().decode())
+    assert load(IdentitySettings).require_admin_totp

@@ -34,7 +34,8 @@ class ActivationServiceStub:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry), with ABORTED
     (CONFLICT; a retry may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
-    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED,
+    SECOND_FACTOR_REQUIRED).
     Only further reasons are listed below.
     """
 
@@ -118,7 +119,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry), with ABORTED
     (CONFLICT; a retry may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
-    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED,
+    SECOND_FACTOR_REQUIRED).
     Only further reasons are listed below.
     """
 
@@ -198,7 +200,8 @@ class ActivationServiceServicer:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE, IDENTITY_UNAVAILABLE; safe to retry), with ABORTED
     (CONFLICT; a retry may succeed) and, by its access level, with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID,
-    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED).
+    TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED,
+    SECOND_FACTOR_REQUIRED).
     Only further reasons are listed below.
     """
 

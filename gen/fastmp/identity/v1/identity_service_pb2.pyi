@@ -30,6 +30,7 @@ class Account(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     ACTIVATION_STATUS_FIELD_NUMBER: _builtins.int
     EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    HAS_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID."""
     email: _builtins.str
@@ -38,6 +39,8 @@ class Account(_message.Message):
     """"admin" or "user"."""
     activation_status: _builtins.str
     """"pending", "active", "expired" or "revoked"; an active account past its expired_time reads as "expired"."""
+    has_second_factor: _builtins.bool
+    """true if sign-ins need a second factor; else left out."""
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
         """When the access ends. Left out while the account has none."""
@@ -50,12 +53,15 @@ class Account(_message.Message):
         role: _builtins.str = ...,
         activation_status: _builtins.str = ...,
         expired_time: _timestamp_pb2.Timestamp | None = ...,
+        has_second_factor: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_second_factor", b"_has_second_factor", "expired_time", b"expired_time", "has_second_factor", b"has_second_factor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "id", b"id", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_second_factor", b"_has_second_factor", "activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "has_second_factor", b"has_second_factor", "id", b"id", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__has_second_factor: _TypeAlias = _typing.Literal["has_second_factor"]  # noqa: Y015
+    _WhichOneofArgType__has_second_factor: _TypeAlias = _typing.Literal["_has_second_factor", b"_has_second_factor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__has_second_factor) -> _WhichOneofReturnType__has_second_factor | None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
 
@@ -89,21 +95,29 @@ class LoginRequest(_message.Message):
 
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    TOTP_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The account's e-mail, case-insensitive."""
     password: _builtins.str
     """1 to 128 characters."""
+    totp: _builtins.str
+    """A code of the authenticator app or a recovery code, if the account has a second factor; blanks and dashes in it do
+    not count.
+    """
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
         password: _builtins.str = ...,
+        totp: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_totp", b"_totp", "totp", b"totp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_totp", b"_totp", "email", b"email", "password", b"password", "totp", b"totp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__totp: _TypeAlias = _typing.Literal["totp"]  # noqa: Y015
+    _WhichOneofArgType__totp: _TypeAlias = _typing.Literal["_totp", b"_totp"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__totp) -> _WhichOneofReturnType__totp | None: ...
 
 Global___LoginRequest: _TypeAlias = LoginRequest  # noqa: Y015
 
@@ -224,6 +238,131 @@ class ChangePasswordResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChangePasswordResponse: _TypeAlias = ChangePasswordResponse  # noqa: Y015
+
+@_typing.final
+class EnrollTotpRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollTotpRequest: _TypeAlias = EnrollTotpRequest  # noqa: Y015
+
+@_typing.final
+class EnrollTotpResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    URI_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """The secret, in base32, for typing it into the app."""
+    uri: _builtins.str
+    """The same as an otpauth:// URI, which apps read from a QR code."""
+    def __init__(
+        self,
+        *,
+        secret: _builtins.str = ...,
+        uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollTotpResponse: _TypeAlias = EnrollTotpResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmTotpRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTP_FIELD_NUMBER: _builtins.int
+    totp: _builtins.str
+    """A code of the authenticator app."""
+    def __init__(
+        self,
+        *,
+        totp: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["totp", b"totp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmTotpRequest: _TypeAlias = ConfirmTotpRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmTotpResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECOVERY_CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def recovery_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ten codes."""
+
+    def __init__(
+        self,
+        *,
+        recovery_codes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recovery_codes", b"recovery_codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmTotpResponse: _TypeAlias = ConfirmTotpResponse  # noqa: Y015
+
+@_typing.final
+class DisableTotpRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    TOTP_FIELD_NUMBER: _builtins.int
+    password: _builtins.str
+    """The account's password."""
+    totp: _builtins.str
+    """A code of the authenticator app, or a recovery code."""
+    def __init__(
+        self,
+        *,
+        password: _builtins.str = ...,
+        totp: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "totp", b"totp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableTotpRequest: _TypeAlias = DisableTotpRequest  # noqa: Y015
+
+@_typing.final
+class DisableTotpResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """Always "ok"."""
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableTotpResponse: _TypeAlias = DisableTotpResponse  # noqa: Y015
 
 @_typing.final
 class ResetPasswordRequest(_message.Message):
@@ -571,6 +710,7 @@ class Principal(_message.Message):
     ACTIVATION_STATUS_FIELD_NUMBER: _builtins.int
     EXPIRED_TIME_FIELD_NUMBER: _builtins.int
     TOKENS_VALID_AFTER_FIELD_NUMBER: _builtins.int
+    LACKS_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """UUID."""
     email: _builtins.str
@@ -585,6 +725,10 @@ class Principal(_message.Message):
     """Grows whenever the account's tokens are revoked, by a logout or a new password: whatever was started with a token
     while the value was lower has lost its access.
     """
+    lacks_second_factor: _builtins.bool
+    """true for an admin who has no second factor although REQUIRE_ADMIN_TOTP is set: calls of the level ADMIN are refused
+    with SECOND_FACTOR_REQUIRED.
+    """
     @_builtins.property
     def expired_time(self) -> _timestamp_pb2.Timestamp:
         """When the access ends. Left out while the account has none."""
@@ -598,10 +742,11 @@ class Principal(_message.Message):
         activation_status: _builtins.str = ...,
         expired_time: _timestamp_pb2.Timestamp | None = ...,
         tokens_valid_after: _builtins.int | None = ...,
+        lacks_second_factor: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after", "expired_time", b"expired_time", "tokens_valid_after", b"tokens_valid_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after", "account_id", b"account_id", "activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "role", b"role", "tokens_valid_after", b"tokens_valid_after"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after", "account_id", b"account_id", "activation_status", b"activation_status", "email", b"email", "expired_time", b"expired_time", "lacks_second_factor", b"lacks_second_factor", "role", b"role", "tokens_valid_after", b"tokens_valid_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tokens_valid_after: _TypeAlias = _typing.Literal["tokens_valid_after"]  # noqa: Y015
     _WhichOneofArgType__tokens_valid_after: _TypeAlias = _typing.Literal["_tokens_valid_after", b"_tokens_valid_after"]  # noqa: Y015

@@ -32,8 +32,8 @@ class IdentityServiceStub:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     def __init__(self, channel):
@@ -71,6 +71,21 @@ class IdentityServiceStub:
                 '/fastmp.identity.v1.IdentityService/ResetPassword',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
+        self.EnrollTotp = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/EnrollTotp',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpResponse.FromString,
+                _registered_method=True)
+        self.ConfirmTotp = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/ConfirmTotp',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpResponse.FromString,
+                _registered_method=True)
+        self.DisableTotp = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/DisableTotp',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpResponse.FromString,
                 _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/ListUsers',
@@ -145,8 +160,8 @@ class IdentityServiceServicer:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     def Register(self, request, context):
@@ -162,8 +177,11 @@ class IdentityServiceServicer:
     def Login(self, request, context):
         """Signs in with e-mail and password and returns a new access token.
 
-        Safe to retry: tokens issued before stay valid.
-        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
+        If the account has a second factor, `totp` is needed, too. Without it, the answer to the right password is
+        SECOND_FACTOR_NEEDED; the answer to a wrong password is the same as for any other account.
+        Safe to retry without `totp`: tokens issued before stay valid. A code works once.
+        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, SECOND_FACTOR_NEEDED, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+        (SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,6 +218,42 @@ class IdentityServiceServicer:
 
         Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
         that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnrollTotp(self, request, context):
+        """Begins to set up the second factor of the caller's account: returns a new secret for an authenticator app (TOTP,
+        RFC 6238: SHA-1, 6 digits, 30 seconds). Sign-ins are unchanged until ConfirmTotp.
+
+        Not idempotent: another call replaces a secret that was not confirmed.
+        Fails with FAILED_PRECONDITION (SECOND_FACTOR_ENABLED) if the account has a second factor already,
+        FAILED_PRECONDITION (SECOND_FACTOR_UNAVAILABLE) if the server has no TOTP_KEYS, RESOURCE_EXHAUSTED
+        (SIGN_IN_THROTTLED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTotp(self, request, context):
+        """Enables the second factor with a code of the secret from EnrollTotp, and returns recovery codes, each of which
+        stands in for a code once. They are not shown again.
+
+        Not idempotent. Tokens issued before stay valid.
+        Fails with UNAUTHENTICATED (WRONG_SECOND_FACTOR), FAILED_PRECONDITION (SECOND_FACTOR_ENABLED,
+        SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableTotp(self, request, context):
+        """Disables the second factor, and deletes the recovery codes. Needs the password and a code or a recovery code.
+
+        Not idempotent.
+        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+        (SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -372,6 +426,21 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.SerializeToString,
             ),
+            'EnrollTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrollTotp,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpResponse.SerializeToString,
+            ),
+            'ConfirmTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTotp,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpResponse.SerializeToString,
+            ),
+            'DisableTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableTotp,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpResponse.SerializeToString,
+            ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.FromString,
@@ -451,8 +520,8 @@ class IdentityService:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     @staticmethod
@@ -607,6 +676,87 @@ class IdentityService:
             '/fastmp.identity.v1.IdentityService/ResetPassword',
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordRequest.SerializeToString,
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ResetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrollTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/EnrollTotp',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.EnrollTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/ConfirmTotp',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ConfirmTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/DisableTotp',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.DisableTotpResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,8 +33,8 @@ class IdentityServiceStub:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     @_typing.overload
@@ -50,8 +50,11 @@ class IdentityServiceStub:
     Login: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]
     """Signs in with e-mail and password and returns a new access token.
 
-    Safe to retry: tokens issued before stay valid.
-    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
+    If the account has a second factor, `totp` is needed, too. Without it, the answer to the right password is
+    SECOND_FACTOR_NEEDED; the answer to a wrong password is the same as for any other account.
+    Safe to retry without `totp`: tokens issued before stay valid. A code works once.
+    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, SECOND_FACTOR_NEEDED, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+    (SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     GetMe: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetMeRequest, _identity_service_pb2.Account]
     """Returns the caller's account as it is now. Reads only."""
@@ -71,6 +74,30 @@ class IdentityServiceStub:
 
     Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
     that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+    """
+    EnrollTotp: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.EnrollTotpRequest, _identity_service_pb2.EnrollTotpResponse]
+    """Begins to set up the second factor of the caller's account: returns a new secret for an authenticator app (TOTP,
+    RFC 6238: SHA-1, 6 digits, 30 seconds). Sign-ins are unchanged until ConfirmTotp.
+
+    Not idempotent: another call replaces a secret that was not confirmed.
+    Fails with FAILED_PRECONDITION (SECOND_FACTOR_ENABLED) if the account has a second factor already,
+    FAILED_PRECONDITION (SECOND_FACTOR_UNAVAILABLE) if the server has no TOTP_KEYS, RESOURCE_EXHAUSTED
+    (SIGN_IN_THROTTLED).
+    """
+    ConfirmTotp: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ConfirmTotpRequest, _identity_service_pb2.ConfirmTotpResponse]
+    """Enables the second factor with a code of the secret from EnrollTotp, and returns recovery codes, each of which
+    stands in for a code once. They are not shown again.
+
+    Not idempotent. Tokens issued before stay valid.
+    Fails with UNAUTHENTICATED (WRONG_SECOND_FACTOR), FAILED_PRECONDITION (SECOND_FACTOR_ENABLED,
+    SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED).
+    """
+    DisableTotp: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.DisableTotpRequest, _identity_service_pb2.DisableTotpResponse]
+    """Disables the second factor, and deletes the recovery codes. Needs the password and a code or a recovery code.
+
+    Not idempotent.
+    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+    (SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]
     """Lists accounts, newest first. Reads only.
@@ -160,8 +187,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -174,8 +201,11 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Login: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Signs in with e-mail and password and returns a new access token.
 
-    Safe to retry: tokens issued before stay valid.
-    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
+    If the account has a second factor, `totp` is needed, too. Without it, the answer to the right password is
+    SECOND_FACTOR_NEEDED; the answer to a wrong password is the same as for any other account.
+    Safe to retry without `totp`: tokens issued before stay valid. A code works once.
+    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, SECOND_FACTOR_NEEDED, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+    (SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     GetMe: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetMeRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
     """Returns the caller's account as it is now. Reads only."""
@@ -195,6 +225,30 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
     that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+    """
+    EnrollTotp: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.EnrollTotpRequest, _identity_service_pb2.EnrollTotpResponse]  # type: ignore[assignment]
+    """Begins to set up the second factor of the caller's account: returns a new secret for an authenticator app (TOTP,
+    RFC 6238: SHA-1, 6 digits, 30 seconds). Sign-ins are unchanged until ConfirmTotp.
+
+    Not idempotent: another call replaces a secret that was not confirmed.
+    Fails with FAILED_PRECONDITION (SECOND_FACTOR_ENABLED) if the account has a second factor already,
+    FAILED_PRECONDITION (SECOND_FACTOR_UNAVAILABLE) if the server has no TOTP_KEYS, RESOURCE_EXHAUSTED
+    (SIGN_IN_THROTTLED).
+    """
+    ConfirmTotp: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ConfirmTotpRequest, _identity_service_pb2.ConfirmTotpResponse]  # type: ignore[assignment]
+    """Enables the second factor with a code of the secret from EnrollTotp, and returns recovery codes, each of which
+    stands in for a code once. They are not shown again.
+
+    Not idempotent. Tokens issued before stay valid.
+    Fails with UNAUTHENTICATED (WRONG_SECOND_FACTOR), FAILED_PRECONDITION (SECOND_FACTOR_ENABLED,
+    SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED).
+    """
+    DisableTotp: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.DisableTotpRequest, _identity_service_pb2.DisableTotpResponse]  # type: ignore[assignment]
+    """Disables the second factor, and deletes the recovery codes. Needs the password and a code or a recovery code.
+
+    Not idempotent.
+    Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+    (SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListUsersRequest, _identity_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Lists accounts, newest first. Reads only.
@@ -283,8 +337,8 @@ class IdentityServiceServicer:
     Every RPC can fail with INVALID_ARGUMENT (reason INVALID_ARGUMENT; the BadRequest detail names the
     fields), with UNAVAILABLE (DATABASE_UNAVAILABLE; safe to retry) and, by its access level, with
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED) or PERMISSION_DENIED
-    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, CALLER_NOT_ALLOWED). Only further reasons are
-    listed below.
+    (ACCOUNT_NOT_ACTIVATED, ACTIVATION_EXPIRED, ADMIN_REQUIRED, SECOND_FACTOR_REQUIRED, CALLER_NOT_ALLOWED). Only
+    further reasons are listed below.
     """
 
     def Register(
@@ -305,8 +359,11 @@ class IdentityServiceServicer:
     ) -> _typing.Union[_identity_service_pb2.LoginResponse, _abc.Awaitable[_identity_service_pb2.LoginResponse]]:
         """Signs in with e-mail and password and returns a new access token.
 
-        Safe to retry: tokens issued before stay valid.
-        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
+        If the account has a second factor, `totp` is needed, too. Without it, the answer to the right password is
+        SECOND_FACTOR_NEEDED; the answer to a wrong password is the same as for any other account.
+        Safe to retry without `totp`: tokens issued before stay valid. A code works once.
+        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, SECOND_FACTOR_NEEDED, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+        (SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
     def GetMe(
@@ -346,6 +403,45 @@ class IdentityServiceServicer:
 
         Not idempotent: a ticket works once. Fails with FAILED_PRECONDITION (PASSWORD_LINK_INVALID), the same for a ticket
         that is unknown, used, replaced or too old, RESOURCE_EXHAUSTED (PASSWORD_RESET_THROTTLED, HASHING_BUSY).
+        """
+
+    def EnrollTotp(
+        self,
+        request: _identity_service_pb2.EnrollTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.EnrollTotpResponse, _abc.Awaitable[_identity_service_pb2.EnrollTotpResponse]]:
+        """Begins to set up the second factor of the caller's account: returns a new secret for an authenticator app (TOTP,
+        RFC 6238: SHA-1, 6 digits, 30 seconds). Sign-ins are unchanged until ConfirmTotp.
+
+        Not idempotent: another call replaces a secret that was not confirmed.
+        Fails with FAILED_PRECONDITION (SECOND_FACTOR_ENABLED) if the account has a second factor already,
+        FAILED_PRECONDITION (SECOND_FACTOR_UNAVAILABLE) if the server has no TOTP_KEYS, RESOURCE_EXHAUSTED
+        (SIGN_IN_THROTTLED).
+        """
+
+    def ConfirmTotp(
+        self,
+        request: _identity_service_pb2.ConfirmTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ConfirmTotpResponse, _abc.Awaitable[_identity_service_pb2.ConfirmTotpResponse]]:
+        """Enables the second factor with a code of the secret from EnrollTotp, and returns recovery codes, each of which
+        stands in for a code once. They are not shown again.
+
+        Not idempotent. Tokens issued before stay valid.
+        Fails with UNAUTHENTICATED (WRONG_SECOND_FACTOR), FAILED_PRECONDITION (SECOND_FACTOR_ENABLED,
+        SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED).
+        """
+
+    def DisableTotp(
+        self,
+        request: _identity_service_pb2.DisableTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.DisableTotpResponse, _abc.Awaitable[_identity_service_pb2.DisableTotpResponse]]:
+        """Disables the second factor, and deletes the recovery codes. Needs the password and a code or a recovery code.
+
+        Not idempotent.
+        Fails with UNAUTHENTICATED (WRONG_CREDENTIALS, WRONG_SECOND_FACTOR), FAILED_PRECONDITION
+        (SECOND_FACTOR_NOT_ENROLLED, SECOND_FACTOR_UNAVAILABLE), RESOURCE_EXHAUSTED (SIGN_IN_THROTTLED, HASHING_BUSY).
         """
 
     def ListUsers(
