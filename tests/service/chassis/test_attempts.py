@@ -173,8 +173,9 @@ def test_what_counts_is_forgotten_after_the_window_and_not_before(world: World) 
     world.clock.moment += 14 * MINUTE
     assert world.guess(1, True) == "throttled"
     assert world.refusals[0].retry_after == MINUTE
-    world.clock.moment += MINUTE
-    assert world.guess(1, True) == "right"
+    for _ in range(2):
+        world.clock.moment += MINUTE
+        assert world.guess(1, True) == "right"
 
 
 def test_every_bucket_counts_and_a_refusal_by_one_takes_nothing_from_the_other(world: World) -> None:

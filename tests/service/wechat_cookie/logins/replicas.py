@@ -57,6 +57,8 @@ class Accounts:
 
     known: dict[str, Principal] = field(default_factory=dict)
     reachable: bool = True
+    # How many calls failed while it was not reachable.
+    failed_calls: int = 0
 
     def add(self, role: str = "user") -> tuple[uuid.UUID, str]:
         """A new active account and its token."""
@@ -68,6 +70,7 @@ class Accounts:
     def principals(self, account_ids: Sequence[str]) -> Mapping[str, Principal]:
         """Identity's GetPrincipals."""
         if not self.reachable:
+            self.failed_calls += 1
             raise IdentityUnavailableError
         by_id = {principal.account_id: principal for principal in self.known.values()}
         return {one: by_id[one] for one in account_ids if one in by_id}

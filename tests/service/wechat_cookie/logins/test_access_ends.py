@@ -211,3 +211,17 @@ def test_a_confirmed_login_waits_for_identity(
     story.until_stage("confirmed")
     cluster.accounts.reachable = True
     assert story.to_end().WhichOneof("event") == "success"
+
+
+def test_a_session_that_was_taken_over_waits_for_identity(
+    cluster: Cluster, phone: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = cluster.replica(make_client=Finishing.of).account()
+    monkeypatch.setattr(Finishing, "taken", 0)
+    monkeypatch.setattr(Finishing, "then", staticmethod(lambda: setattr(cluster.accounts, "reachable", False)))
+    story = ann.start()
+    phone.scan_and_confirm(story.until_qr().url)
+    eventually(lambda: cluster.accounts.failed_calls >= 2, "the session was not saved")
+    cluster.accounts.reachable = True
+    assert story.to_end().WhichOneof("event") == "success"
+    assert Finishing.taken == 1

@@ -69,6 +69,10 @@ def test_the_uuid_is_taken_from_cookie_or_body(
     cookies, uuid = pending_login(client)
     either_emulator.control.scan(uuid)
     assert client.ask(cookies).outcome is ScanOutcome.SCANNED_CONFIRM
+    cookie = cookies.get(UUID_COOKIE)
+    assert cookie is not None
+    is_https = either_emulator.base_url.startswith("https:")
+    assert (cookie.path, cookie.secure, cookie.http_only, cookie.expires) == ("/", is_https, True, None)
 
 
 def test_without_a_uuid_there_is_no_login(client: MpClient, emulator: RunningEmulator) -> None:

@@ -57,6 +57,13 @@ def test_the_jar_is_the_one_of_scripts_on_requests() -> None:
     assert entry.has_nonstandard_attr("HttpOnly")
 
 
+def test_attributes_that_wechat_did_not_send_are_off() -> None:
+    jar = RequestsCookieJar()
+    jar.set("slave_sid", "abc=", domain=HOST, rest={})
+    assert MpCookies.from_jar(jar) == MpCookies([cookie()])
+    assert MpCookies.from_jar(jar) != MpCookies([cookie(secure=True)])
+
+
 def test_no_value_is_in_a_repr() -> None:
     value = MpCookies([cookie(value="canary-12345")])
     assert "canary" not in repr(value) + str(value) + repr(list(value)) + f"{value!r}"
