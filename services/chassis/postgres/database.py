@@ -19,7 +19,7 @@ LOCK_MILLISECONDS = 5_000
 IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DirectConnection:
     """The driver's connection for DirectStatements, with the engine's observers and its handling of lost ones."""
 

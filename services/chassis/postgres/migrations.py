@@ -96,7 +96,8 @@ class SchemaCheck:
 
 def differences(connection: Connection, package: str) -> list[object]:
     """Returns the differences between the database and `<package>.tables.metadata`."""
-    context = MigrationContext.configure(connection, opts={"include_object": _is_ours})
+    opts = {"include_object": _is_ours, "compare_server_default": True}
+    context = MigrationContext.configure(connection, opts=opts)
     return list(compare_metadata(context, metadata_of(package)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from services.wechat_cookie.cookies.tables import cookies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cookie:
     """A saved login of an official account, without its values.
 

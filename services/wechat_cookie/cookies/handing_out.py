@@ -22,7 +22,7 @@ from services.wechat_cookie.cookies.tables import acquisitions, cookies
 from services.wechat_cookie.mp.cookies import MpCookies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Acquirer:
     """The caller: the name in its certificate, the request's id, and its address."""
 
@@ -31,7 +31,7 @@ class Acquirer:
     client_address: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Acquisition:
     """A hand-out. `jar` has the values, which are secrets."""
 

@@ -13,7 +13,7 @@ MOST_ATTEMPTS = 5
 _RETRY = text("interval '45 seconds' * power(4, least(attempts, 3))")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PendingLogout:
     """A session to log out.
 

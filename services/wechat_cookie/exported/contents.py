@@ -17,7 +17,7 @@ AVATAR_FILE = "avatar.jpg"
 FILES = (AVATAR_FILE, JAR_FILE, COOKIE_FILE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExportedCookie:
     """A cookie with all data of its folder. `avatar` is the picture, or None."""
 

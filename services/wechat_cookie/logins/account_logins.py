@@ -59,7 +59,7 @@ _FOR_UPDATE = select(*COLUMNS).where(_visible()).with_for_update()
 _COOKIE = select(*COOKIE_COLUMNS).where(cookies.c.id == bindparam("cookie"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoginView:
     """The state of a login.
 
@@ -78,7 +78,7 @@ class LoginView:
         return {Stage.SUCCEEDED: "success", Stage.FAILED: "failed"}.get(self.stage, "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watch:
     """A client's watch of one login's events."""
 

@@ -14,7 +14,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MOST_ADDRESS_LENGTH = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """Scheme, host and port of WeChat, the only origin that gets cookies."""
 
@@ -46,7 +46,7 @@ class Origin:
         return f"{self.scheme}://{host}{port}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class LoginRedirect:
     """The session's token, and the path and query of its home page. Both are secrets."""
 

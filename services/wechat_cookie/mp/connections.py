@@ -48,7 +48,7 @@ class ExchangeTimeout(Timeout):
         return max(_LEAST_TIMEOUT, min(self._limits[1], self._deadline - time.monotonic()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bounds:
     """Limits of all connections of a client. `most_bytes` includes headers, framing and body of an answer."""
 

@@ -10,7 +10,7 @@ _SIGNATURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Image:
     """An image and its actual type, which the answer's header may misstate."""
 

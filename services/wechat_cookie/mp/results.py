@@ -6,7 +6,7 @@ from services.wechat_cookie.mp.cookies import MpCookies
 from services.wechat_cookie.mp.statuses import ScanOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """WeChat's state of a pending login. `user_category` 1 means that an operator scanned.
 
@@ -18,7 +18,7 @@ class Ask:
     cookies: MpCookies = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FinishedLogin:
     """The session of a finished login. WeChat returns it once. `home_path` is path and query of the home page."""
 
@@ -27,7 +27,7 @@ class FinishedLogin:
     cookies: MpCookies = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """The official account behind a session, as its home page shows it.
 

@@ -17,7 +17,7 @@ class InvalidMpSettingError(ValueError):
     """An invalid setting; the message names it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MpSettings:
     """Times are seconds, sizes bytes.
 

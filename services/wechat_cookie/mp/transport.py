@@ -27,7 +27,7 @@ _MOST_AVATAR_HOSTS = 4
 _OK = range(200, 201)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RawAnswer:
     """A complete answer of an accepted HTTP status.
 

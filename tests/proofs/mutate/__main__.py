@@ -3,8 +3,9 @@
 The sample is drawn from all places in MODULES where an operator applies, also on lines that no test runs. A
 fault is judged by the tests that run its statement, the nearest by name first. If none does, because it runs at
 import or in another process, those judge that run anything of its file, or else those of its part of the
-product. A migration runs once for many tests, so the schema's tests judge it. A timeout or an error outside a test's own body may come from a busy machine: the fault is then judged
-once more, and the report says how many were noticed only that way.
+product. A migration runs once for many tests, so the schema's tests judge it. A timeout or an error outside a
+test's own body may come from a busy machine: the fault is then judged once more, and the report says how many
+were noticed only that way.
 
 Exit status 1 when less than 0.9 of them are noticed.
 """

@@ -38,9 +38,9 @@ def services() -> Iterator[ServiceDescriptor]:
 
 
 def test_every_rpc_of_the_contract_declares_a_level() -> None:
-    rules = rules_of(services())
-    assert len(rules) > 40
-    assert access_pb2.ACCESS_UNSPECIFIED not in {rule.level for rule in rules.values()}
+    levels = {rule.level for rule in rules_of(services()).values()}
+    assert levels
+    assert access_pb2.ACCESS_UNSPECIFIED not in levels
 
 
 def test_only_service_rpcs_are_without_a_rest_path() -> None:

@@ -7,7 +7,7 @@ from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.mp.images import Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QrShown:
     """A QR code to scan. `url` is the encoded URL, or None if it could not be read."""
 
@@ -17,7 +17,7 @@ class QrShown:
     refresh_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Progressed:
     """The login has reached `stage`."""
 
@@ -25,12 +25,12 @@ class Progressed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Succeeded:
     """The login has succeeded."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failed:
     """The login has failed."""
 

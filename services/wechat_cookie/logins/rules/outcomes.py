@@ -9,7 +9,7 @@ from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
 from services.wechat_cookie.mp.statuses import ApprovalOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QrFetched:
     """A QR code was fetched. `url` is the encoded URL, or None if it could not be read."""
 
@@ -18,7 +18,7 @@ class QrFetched:
     cookies: MpCookies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Described:
     """Name and avatar; `avatar` is None if there is none or it could not be fetched."""
 
@@ -26,7 +26,7 @@ class Described:
     avatar: Image | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Faulted:
     """FastMP itself failed."""
 

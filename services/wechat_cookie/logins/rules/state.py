@@ -35,7 +35,7 @@ def logged_id(login_id: str) -> str:
     return hashlib.sha256(login_id.encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoginState:
     """One login. Ended ones have neither `step` nor `next_poll_at`.
 
@@ -89,7 +89,7 @@ class LoginState:
         return {"login": logged_id(self.id), "request_id": self.request_id}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LoginLimits:
     """Times, in seconds, and counts of a login.
 

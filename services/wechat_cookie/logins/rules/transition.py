@@ -17,7 +17,7 @@ from services.wechat_cookie.mp.results import FinishedLogin
 _WITHOUT_FAILURES = {"doubtful": False, "failing_since": None, "failure_told": False, "failed_part": None}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transition:
     """A new `state` that replaces the version before it, together with `events`.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LoginThreads:
     """Numbers of concurrent exchanges with WeChat, and intervals of waiting threads.
 

@@ -185,6 +185,8 @@ def test_html_at_the_last_step_has_its_own_name(client: MpClient, emulator: Runn
         (fault("huge", ANY), errors.AnswerTooLargeError),
         (fault("answer", ANY, body='{"base_resp":{"ret":200013}}'), errors.RateLimitedError),
         (fault("answer", ANY, body='{"base_resp":{"ret":200003}}'), errors.SessionInvalidError),
+        (fault("answer", ANY, body='{"base_resp":{"ret":-1}}'), errors.SystemBusyError),
+        (fault("answer", ANY, body='{"base_resp":{"ret":0}}'), errors.QrTooSmallError),
         (fault("answer", ANY, body="<p>" + "no picture " * 50), errors.QrNotAnImageError),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
@@ -194,8 +196,9 @@ def test_each_answer_in_place_of_a_qr_code_is_its_own_error(
 ) -> None:
     cookies, _ = pending_login(client)
     emulator.control.add_fault(broken)
-    with pytest.raises(error):
+    with pytest.raises(error) as failure:
         client.fetch_qr_code(cookies)
+    assert type(failure.value) is error
 
 
 def test_no_log_of_any_level_holds_cookie_or_token(
