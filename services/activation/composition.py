@@ -49,7 +49,7 @@ class Activation:
         identity = IdentityClient(self._identity)
         authenticator = CachingAuthenticator(identity.authenticate, now)
         emails = emails_from(identity)
-        self._audit = Auditing(self._database, audit, settings, now, emails)
+        self._audit = Auditing(self._database, audit, settings, now, emails, codes.ids_named)
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)

@@ -32,6 +32,7 @@ from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.logout_worker import LogoutWorker
 from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
+from services.wechat_cookie.cookies.reading import ids_named
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import feed_cursor
 from services.wechat_cookie.exported.directory import ExportDirectory
@@ -80,7 +81,7 @@ class WeChatCookie:
             name="listener-cookies",
         )
         self._sweeper = Sweeper(self._database, now)
-        self._audit = Auditing(self._database, audit, settings, now, emails_from(identity))
+        self._audit = Auditing(self._database, audit, settings, now, emails_from(identity), ids_named)
         self._client = MpClient(settings.mp, time.time, random.SystemRandom())
         self._logouts = LogoutWorker(self._database, vault, self._client)
         registry = CollectorRegistry()

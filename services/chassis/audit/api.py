@@ -1,13 +1,13 @@
 """ListAuditLog and VerifyAuditLog, the same for every service."""
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import grpc
 from pydantic import Field
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from fastmp.audit.v1 import audit_pb2 as pb
 from services.chassis.audit.actors import Emails, emails_of_actors
@@ -25,6 +25,8 @@ _DIGEST = Localized(
     "应为 64 个字符，只含数字和字母 a–f", "must be 64 characters, only digits and letters a–f"
 )
 _TOGETHER = Localized("应与核对位置（anchor_position）同时给出", "goes together with anchor_position")
+# Returns the ids of the service's things that have the name given, newest first; a bounded number.
+Named = Callable[[Connection, str], Sequence[str]]
 Filter = Annotated[Text, Field(min_length=1, max_length=254)]
 
 
@@ -76,12 +78,16 @@ class AuditReader:
     emails: Emails
     # Returns a seal that this replica has seen and that is no longer in the log; see Sealer.lost.
     lost: Callable[[], Anchor | None] = lambda: None
+    named: Named = lambda _connection, _name: ()
 
     def list(self, values: ListValues) -> pb.ListAuditLogResponse:
         """Returns one page. Raises InvalidArgumentError if the page token is invalid."""
-        filters = {"actor": values.actor, "action": values.action, "target": values.target}
+        given = {"actor": values.actor, "action": values.action, "target": values.target}
+        filters = {name: [value] for name, value in given.items() if value is not None}
         before = _position(values.page_token) if values.page_token is not None else None
         with self.database.reading() as connection:
+            if values.target is not None:
+                filters["target"] += self.named(connection, values.target)
             rows = page(connection, self.tables, filters, values.size, before)
         shown = rows[: values.size]
         token = str(shown[-1]["id"]) if len(rows) > len(shown) else None

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable
 
 from services.chassis.audit.actors import Emails
-from services.chassis.audit.api import AuditReader
+from services.chassis.audit.api import AuditReader, Named
 from services.chassis.audit.pruning import Pruner
 from services.chassis.audit.recording import AuditLog
 from services.chassis.audit.sealing import Sealer
@@ -24,14 +24,15 @@ class Auditing:
         settings: ServiceSettings,
         now: Callable[[], datetime.datetime],
         emails: Emails,
+        named: Named = lambda _connection, _name: (),
     ) -> None:
-        """`emails` looks up the e-mails of the actors when the log is read."""
+        """`emails` looks up the e-mails of the actors when the log is read, `named` targets by their names."""
         key = settings.audit_key.get_secret_value().encode()
         keep = datetime.timedelta(days=settings.audit_days)
         self._sealer = Sealer(database, tables, key, keep, now)
         self._pruning = Housekeeping({"audit_log": Pruner(database, tables, key, keep, now).prune})
         self.log = AuditLog(tables, key, now, self._sealer.nudge)
-        self.reader = AuditReader(database, tables, key, keep, now, emails, lambda: self._sealer.lost)
+        self.reader = AuditReader(database, tables, key, keep, now, emails, lambda: self._sealer.lost, named)
 
     def start(self) -> None:
         """Starts sealing and pruning."""

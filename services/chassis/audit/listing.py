@@ -1,6 +1,6 @@
 """Reads the audit log page by page, newest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -10,16 +10,18 @@ from services.chassis.audit.tables import AuditTables
 def page(
     connection: Connection,
     tables: AuditTables,
-    filters: Mapping[str, str | None],
+    filters: Mapping[str, Collection[str]],
     size: int,
     before: int | None,
 ) -> Sequence[RowMapping]:
-    """Returns at most `size` + 1 entries with an id below `before`. An extra one means there is a next page."""
+    """Returns at most `size` + 1 entries with an id below `before`. An extra one means there is a next page.
+
+    `filters` holds the values that a column may have, by the column's name.
+    """
     columns = tables.log.c
     statement = select(tables.log).order_by(columns.id.desc()).limit(size + 1)
     for name, wanted in filters.items():
-        if wanted is not None:
-            statement = statement.where(columns[name] == wanted)
+        statement = statement.where(columns[name].in_(wanted))
     if before is not None:
         statement = statement.where(columns.id < before)
     return connection.execute(statement).mappings().all()

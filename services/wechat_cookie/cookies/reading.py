@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
@@ -24,6 +24,13 @@ _LIST = DirectStatement(
 _CURRENT = DirectStatement(select(*COLUMNS).where(*_UNEXPIRED, cookies.c.is_current))
 _AVATAR = select(cookies.c.avatar, cookies.c.avatar_type).where(
     *_UNEXPIRED, cookies.c.token == bindparam("token")
+)
+
+_NAMED = (
+    select(cookies.c.id)
+    .where(or_(cookies.c.name == bindparam("name"), cookies.c.token == bindparam("name")))
+    .order_by(cookies.c.created_time.desc())
+    .limit(MOST_LISTED)
 )
 
 
@@ -48,3 +55,11 @@ def avatar_of(connection: Connection, owner_id: uuid.UUID, token: str, now: date
     if row.avatar is None:
         raise AvatarNotFoundError
     return Image(row.avatar, row.avatar_type)
+
+
+def ids_named(connection: Connection, name: str) -> list[str]:
+    """Returns the ids of the cookies with this official account's name or token, at most MOST_LISTED, newest first.
+
+    It is for the audit log: expired cookies and those of all owners are included.
+    """
+    return [str(cookie_id) for cookie_id in connection.execute(_NAMED, {"name": name}).scalars()]

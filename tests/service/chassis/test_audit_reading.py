@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import Connection
 
 from services.chassis.audit.actors import Emails
 from services.chassis.audit.api import LARGEST_POSITION, AuditReader, ListValues, VerifyValues
@@ -132,3 +133,24 @@ def test_an_entry_from_before_what_is_kept_is_forged(world: World) -> None:
     assert reader(world).verify(VerifyValues()).intact
     world.now += 2 * DAY
     assert reader(world).verify(VerifyValues()).broken_reason == "FORGED"
+
+
+def test_a_target_may_be_given_by_its_name(world: World) -> None:
+    first, second, other = (str(uuid.uuid4()) for _ in range(3))
+    with world.database.transaction() as connection:
+        for target in (first, second, other, "a name"):
+            world.log.record(connection, Event("a", target))
+
+    def named(_connection: Connection, name: str) -> list[str]:
+        return [first, second] if name == "a name" else []
+
+    log = AuditReader(
+        world.database, world.tables, KEY, KEEP, lambda: world.now, lambda _ids: {}, named=named
+    )
+
+    def targets(target: str) -> list[str]:
+        return [item.target for item in log.list(ListValues(target=target)).items]
+
+    assert targets("a name") == ["a name", second, first]
+    assert targets(other) == [other]
+    assert targets("another name") == []
