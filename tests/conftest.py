@@ -10,6 +10,7 @@ pytest_plugins = ["tests.support.certificates", "tests.support.postgres"]
 LONG = (
     "console/test_administration.py",
     "console/test_audit_log.py",
+    "console/test_guidance.py",
     "console/test_looks.py",
     "console/test_policy.py",
     "console/test_scanning.py",

@@ -1,16 +1,18 @@
-/** The console's messages in the tab's language. */
+/** The console's messages in the user's language. */
 
 import { en } from "./locales/en.js";
 import { enAccounts } from "./locales/en-accounts.js";
+import { enAudit } from "./locales/en-audit.js";
 import { enProblems } from "./locales/en-problems.js";
 import { zh } from "./locales/zh.js";
 import { zhAccounts } from "./locales/zh-accounts.js";
+import { zhAudit } from "./locales/zh-audit.js";
 import { zhProblems } from "./locales/zh-problems.js";
 import { language } from "./preferences.js";
 
 const DICTIONARIES = {
-  zh: { ...zh, ...zhAccounts, ...zhProblems },
-  en: { ...en, ...enAccounts, ...enProblems },
+  zh: { ...zh, ...zhAccounts, ...zhAudit, ...zhProblems },
+  en: { ...en, ...enAccounts, ...enAudit, ...enProblems },
 };
 const TAGS = { zh: "zh-CN", en: "en" };
 

@@ -1,29 +1,32 @@
-/** The user's preferences for this tab: the language and the colours. */
+/** The user's preferences, which this browser keeps: the language and the colours. */
 
 const LANGUAGE = "fastmp.language";
 const THEME = "fastmp.theme";
 
+/** Returns "zh" or "en": the user's choice, or else the browser's first language. */
 export function language() {
-  return sessionStorage.getItem(LANGUAGE) === "en" ? "en" : "zh";
+  const chosen = localStorage.getItem(LANGUAGE);
+  if (chosen === "zh" || chosen === "en") return chosen;
+  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
 export function setLanguage(chosen) {
-  sessionStorage.setItem(LANGUAGE, chosen);
+  localStorage.setItem(LANGUAGE, chosen);
 }
 
 /** Returns "light" or "dark": the user's choice, or else the system's. */
 export function theme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  return sessionStorage.getItem(THEME) ?? (dark ? "dark" : "light");
+  return localStorage.getItem(THEME) ?? (dark ? "dark" : "light");
 }
 
 export function setTheme(chosen) {
-  sessionStorage.setItem(THEME, chosen);
+  localStorage.setItem(THEME, chosen);
   applyTheme();
 }
 
 /** Applies the user's choice; without one, the style sheet follows the system. */
 export function applyTheme() {
-  const chosen = sessionStorage.getItem(THEME);
+  const chosen = localStorage.getItem(THEME);
   if (chosen) document.documentElement.dataset.theme = chosen;
 }

@@ -63,6 +63,7 @@ export class Router {
     clearNotices();
     const { session } = this.app;
     if (session.token && !session.account) {
+      if (!this.#root.firstChild) fill(this.#root, element("p", { class: "main muted" }, t("loading")));
       try {
         await this.#readAccount();
       } catch (error) {

@@ -21,6 +21,8 @@ export const BEGINNING = Object.freeze({
   stage: "preparing",
   message: "",
   qr: null,
+  /** Why the code on the screen is not the first one: "cancelled", "expired", or "" for the first. */
+  renewed: "",
   isReplacing: false,
   ending: null,
   cookie: null,
@@ -30,13 +32,20 @@ export const BEGINNING = Object.freeze({
 /** Returns the state after `event`. */
 export function advance(state, event) {
   const next = { ...state, loginKey: event.login_key };
-  if (event.qr_code) return { ...next, qr: event.qr_code, isReplacing: false };
+  if (event.qr_code)
+    return { ...next, qr: event.qr_code, renewed: renewal(state, event.qr_code), isReplacing: false };
   if (event.success)
     return { ...next, stage: "succeeded", ending: "success", cookie: event.success.cookie ?? null };
   if (event.failure) return { ...next, stage: "failed", ending: "failure", failure: event.failure };
   if (!event.progress) return next;
   const { stage, message } = event.progress;
   return { ...next, stage, message, isReplacing: stage === "preparing" && state.qr !== null };
+}
+
+/** A cancellation on the phone restarts the count of codes that were replaced because they had expired. */
+function renewal(state, qr) {
+  if (state.qr === null) return "";
+  return qr.refresh_count > 0 ? "expired" : "cancelled";
 }
 
 /** Returns the index of the current step; after a failure, that of the last step reached. */

@@ -25,6 +25,11 @@ export function timeLeft(until, now = Date.now()) {
   return parts.length ? parts.join(" ") : t("time.under_a_minute");
 }
 
+/** Formats a time to wait, rounded up: in seconds below a minute, in minutes from there on. */
+export function wait(seconds) {
+  return seconds < 60 ? amount(seconds, "second") : amount(Math.ceil(seconds / 60), "minute");
+}
+
 /** Returns the milliseconds from now to `until`, at least 0. */
 export function millisecondsLeft(until, now = Date.now()) {
   return Math.max(0, Date.parse(until) - now);

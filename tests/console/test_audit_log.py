@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -10,9 +11,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from deploy.local.stack import LocalStack
+from deploy.wechat_emulator.control import EmulatorControl
 from tests.console.tab import Tab
 from tests.console.test_policy import words
-from tests.whole_stack.people import PASSWORD, People
+from tests.whole_stack.people import PASSWORD, People, Person
 
 SERVICES = Path(__file__).parents[2] / "services"
 
@@ -53,7 +55,7 @@ def test_each_services_log_tells_who_did_what_in_words(office: Tab, people: Peop
     people.update(person, role="admin", expired_time="2031-05-06T07:08:09Z")
     people.rest("POST", "/activation/activate", person, json={"activation_code": people.codes(1)[0]})
     office.page.reload()
-    office.field("对象编号").fill(person.id)
+    office.field("对象名称").fill(person.id)
     expect(entries(office)).to_have_count(4)
     actions = ["账户激活", "修改账户", "登录", "新建账户"]
     expect(entries(office).locator("td:first-child .strong")).to_have_text(actions)
@@ -65,7 +67,7 @@ def test_each_services_log_tells_who_did_what_in_words(office: Tab, people: Peop
     expect(entries(office).nth(2)).to_contain_text("邮箱或密码不正确")
 
     office.field("日志").select_option("激活码")
-    office.field("对象编号").fill("")
+    office.field("对象名称").fill("")
     office.field("操作").select_option("兑换激活码")
     redeemed = office.row(person.email)
     expect(redeemed).to_contain_text("兑换激活码")
@@ -79,12 +81,52 @@ def test_one_click_leaves_only_what_one_person_did(office: Tab, people: People) 
     office.page.reload()
     office.page.get_by_role("button", name=f"只看 {person.email} 的操作").first.click()
     # Where the keyboard goes on, for the button is no longer there.
-    expect(office.field("操作者编号")).to_be_focused()
-    expect(office.field("操作者编号")).to_have_value(person.id)
+    expect(office.field("操作者邮箱")).to_be_focused()
+    expect(office.field("操作者邮箱")).to_have_value(person.email)
     expect(entries(office).first).to_contain_text("本人")
     expect(office.row(people.admin.email)).to_have_count(0)
     office.field("操作").select_option("修改密码")
     expect(office.page.get_by_text("没有符合条件的记录")).to_be_visible()
+
+
+def test_filters_take_emails_codes_and_official_accounts(
+    office: Tab, people: People, wechat: EmulatorControl
+) -> None:
+    person, other = people.pending(), people.pending()
+    code = people.codes(1)[0]
+    people.rest("POST", "/activation/activate", person, json={"activation_code": code})
+    for name in ("第一家", "第二家"):
+        started = people.rest("GET", "/cookie/get", person).json()
+        wechat.scan_and_confirm(wechat.pending_logins()[-1].uuid, account=name)
+        office.until(partial(has_ended, people, person, started["login_key"]))
+    first = people.rest("GET", "/cookie/list", person).json()["items"][1]["token"]
+    people.rest("POST", "/cookie/change", person, json={"token": first})
+
+    office.field("对象名称").fill(person.email.upper())
+    actions = entries(office).locator("td:first-child .strong")
+    expect(actions).to_have_text(["账户激活", "新建账户"])
+    office.field("对象名称").fill("@example.com")
+    expect(office.page.get_by_text("请填写完整的邮箱")).to_be_visible()
+    office.field("对象名称").fill("no-such@example.com")
+    expect(office.page.get_by_text("没有邮箱含有 no-such@example.com 的账户")).to_be_visible()
+    office.field("对象名称").fill("")
+    office.field("操作者邮箱").fill(other.email[:12])
+    expect(office.page.get_by_text("没有符合条件的记录")).to_be_visible()
+    office.field("操作者邮箱").fill("")
+
+    office.field("日志").select_option("激活码")
+    office.field("对象名称").fill(code)
+    expect(actions).to_have_text(["兑换激活码"])
+    office.field("日志").select_option("公众号登录")
+    office.field("对象名称").fill("第一家")
+    expect(actions).to_have_text(["切换当前公众号"])
+    office.field("对象名称").fill("第二家")
+    expect(office.page.get_by_text("没有符合条件的记录")).to_be_visible()
+
+
+def has_ended(people: People, person: Person, login_key: str) -> bool:
+    answer = people.rest("GET", "/cookie/poll", person, params={"login_key": login_key})
+    return bool(answer.json()["status"] == "success")
 
 
 def test_a_log_comes_in_pages_without_a_count(office: Tab, people: People) -> None:

@@ -85,10 +85,8 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
 def words(language: str) -> dict[str, str]:
     """The dictionary of a language."""
-    text = "".join(
-        (CONSOLE / "locales" / f"{language}{part}.js").read_text("utf-8")
-        for part in ("", "-accounts", "-problems")
-    )
+    parts = (CONSOLE / "locales").glob(f"{language}*.js")
+    text = "".join(part.read_text("utf-8") for part in parts)
     return dict(re.findall(r'^ *"?([\w.]+)"?:\s*"(.*)",$', text, re.MULTILINE))
 
 

@@ -24,6 +24,8 @@ def test_an_expired_code_is_replaced_by_itself_and_the_page_says_so(
     wechat.expire(first)
     scanning.until(lambda: scanning.read_qr() != first)
     assert "二维码已过期，正在更换新的二维码" in scanning.sentences()
+    # The reason stays beside the new code.
+    expect(scanning.page.get_by_text("上一个二维码已过期，这是新的二维码")).to_be_visible()
     wechat.scan_and_confirm(scanning.read_qr())
     expect(scanning.page.get_by_role("heading", name="登录成功")).to_be_visible()
 
@@ -37,8 +39,15 @@ def test_a_cancel_on_the_phone_brings_a_new_code_and_the_page_says_so(
     # A code that has been scanned is not there to be scanned again.
     expect(scanning.page.locator(".qr")).to_contain_text("已扫码")
     wechat.cancel(first)
-    assert scanning.read_qr() != first
+    second = scanning.read_qr()
+    assert second != first
     assert "已在手机上取消登录，正在更换新的二维码" in scanning.sentences()
+    why = scanning.page.get_by_text("刚才在手机上取消了登录，这是新的二维码")
+    expect(why).to_be_visible()
+    scanning.page.reload()
+    expect(why).to_be_visible()
+    wechat.scan(second)
+    expect(why).to_be_hidden()
 
 
 def test_in_english_the_servers_sentences_are_english(scanning: Tab, wechat: EmulatorControl) -> None:

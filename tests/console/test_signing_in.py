@@ -166,7 +166,7 @@ def test_signing_out_everywhere_asks_first_and_ends_every_token(tab: Tab, people
     assert people.rest("GET", "/auth/me", headers=token).status_code == 401
 
 
-def test_language_and_colours_are_the_tabs_own(tab: Tab, people: People) -> None:
+def test_language_and_colours_are_kept(tab: Tab) -> None:
     tab.button("English").click()
     expect(tab.heading).to_have_text("Welcome to FastMP")
     expect(tab.page.locator("html")).to_have_attribute("lang", "en")
@@ -180,7 +180,16 @@ def test_language_and_colours_are_the_tabs_own(tab: Tab, people: People) -> None
     assert tab.page.evaluate(ground) != light
     another = tab.context.new_page()
     another.goto(tab.url)
-    expect(another.get_by_role("heading", level=1)).to_have_text("欢迎使用 FastMP")
+    expect(another.get_by_role("heading", level=1)).to_have_text("Welcome to FastMP")
+    assert another.evaluate(ground) != light
+
+
+@pytest.mark.parametrize(
+    ("locale", "welcome"),
+    [("zh-TW", "欢迎使用 FastMP"), ("en-GB", "Welcome to FastMP"), ("fr-FR", "Welcome to FastMP")],
+)
+def test_it_opens_in_the_browsers_language(open_tab: Callable[..., Tab], locale: str, welcome: str) -> None:
+    expect(open_tab(locale=locale).heading).to_have_text(welcome)
 
 
 def test_when_the_server_says_nothing_of_use_the_page_still_does(tab: Tab, people: People) -> None:

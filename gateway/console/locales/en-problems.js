@@ -2,7 +2,7 @@
 export const enProblems = {
   "problem.unknown": "That did not work ({reason})",
   "problem.try_again": "Please try again in a moment.",
-  "problem.retry_after": "Please try again in {seconds} seconds.",
+  "problem.retry_after": "Please try again in {time}.",
   "problem.request_id": "If you ask for help, give this number: {id}",
 
   "reason.GATEWAY_UNREACHABLE": "The server cannot be reached",

@@ -2,7 +2,7 @@
 export const zhProblems = {
   "problem.unknown": "操作没有成功（{reason}）",
   "problem.try_again": "请稍后重试。",
-  "problem.retry_after": "请在 {seconds} 秒后重试。",
+  "problem.retry_after": "请在 {time}后重试。",
   "problem.request_id": "如需帮助，请提供编号：{id}",
 
   "reason.GATEWAY_UNREACHABLE": "无法连接服务器",

@@ -4,6 +4,7 @@ import { element } from "../dom.js";
 import { knows, t } from "../i18n.js";
 import { wordsFor } from "../problems.js";
 import { moment } from "../time.js";
+import { shownMoment } from "../widgets/moment.js";
 import { table } from "../widgets/table.js";
 
 const SERVICE = "service:";
@@ -22,7 +23,7 @@ const VALUES = {
 export function auditEntries(items, only) {
   const columns = [
     { words: t("audit.action"), cell: whatHappened },
-    { words: t("audit.time"), cell: (entry) => moment(entry.time, "medium") },
+    { words: t("audit.time"), cell: (entry) => shownMoment(entry.time, "medium") },
     { words: t("audit.actor"), cell: (entry) => actor(entry, only) },
     { words: t("audit.target"), cell: (entry) => target(entry, only) },
     { words: t("audit.details"), cell: details },
@@ -44,7 +45,7 @@ function whatHappened({ action, outcome }) {
 function actor(entry, only) {
   if (!entry.actor) return "–";
   const words = actorsName(entry);
-  return linkTo(words, t("audit.only_actor", { name: words }), () => only("actor", entry.actor));
+  return linkTo(words, t("audit.only_actor", { name: words }), () => only("actor", entry.actor_email || entry.actor));
 }
 
 function actorsName({ actor, actor_email: email }) {

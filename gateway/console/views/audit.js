@@ -6,6 +6,7 @@ import { filters } from "../widgets/filters.js";
 import { field } from "../widgets/forms.js";
 import { pagedList } from "../widgets/pager.js";
 import { auditEntries } from "./audit-entries.js";
+import { actorOf, NotOneAccountError, targetOf } from "./audit-names.js";
 import { verifying } from "./audit-verdict.js";
 import { choices } from "./choices.js";
 
@@ -54,15 +55,29 @@ export function auditView(app, signal) {
   const action = field({ name: "action", label: t("audit.action"), options: [] });
   const search = filters(
     t("audit.search"),
-    [log, action, idField("actor", t("audit.by_actor")), idField("target", t("audit.by_target"))],
+    [log, action, nameField("actor"), nameField("target")],
     () => list.reload(),
   );
   const controls = search.element.elements;
   const chosen = () => LOGS[controls.log.value];
+  let notOne = null;
+  const query = async (signal) => {
+    const { log: name, ...values } = search.values();
+    notOne = null;
+    try {
+      const actor = await actorOf(app.api, values.actor, signal);
+      return { ...values, actor, target: await targetOf(app.api, name, values.target, signal) };
+    } catch (error) {
+      if (!(error instanceof NotOneAccountError)) throw error;
+      notOne = error;
+      return null;
+    }
+  };
   const verify = verifying(app, signal, () => chosen().path);
   const offerActions = () => {
     const words = choices("audit_action", chosen().actions, true);
     fill(controls.action, ...words.map(([value, text]) => element("option", { value }, text)));
+    controls.target.placeholder = t(`audit.target_in_${controls.log.value}`);
   };
   offerActions();
   controls.log.addEventListener("input", () => {
@@ -76,9 +91,8 @@ export function auditView(app, signal) {
   };
   const list = pagedList(app, signal, {
     path: () => chosen().path,
-    query: () => ({ ...search.values(), log: undefined }),
-    draw: (items) =>
-      items.length ? auditEntries(items, only) : element("p", { class: "card empty muted" }, t("audit.none")),
+    query,
+    draw: (items) => (items.length ? auditEntries(items, only) : nothing(notOne)),
   });
   return element(
     "div",
@@ -90,6 +104,24 @@ export function auditView(app, signal) {
   );
 }
 
-function idField(name, label) {
-  return field({ name, type: "search", label, maxlength: 254, autocomplete: "off", spellcheck: "false" });
+function nameField(name) {
+  return field({
+    name,
+    type: "search",
+    label: t(`audit.by_${name}`),
+    placeholder: t("audit.actor_example"),
+    maxlength: 254,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+}
+
+/** What an empty list says: of an e-mail that is not that of one account, why. */
+function nothing(notOne) {
+  if (!notOne) return element("p", { class: "card empty muted" }, t("audit.none"));
+  const { typed, emails } = notOne;
+  const words = emails.length
+    ? t("audit.several_accounts", { email: typed, emails: emails.join(", ") })
+    : t("audit.no_account", { email: typed });
+  return element("p", { class: "card empty muted break" }, words);
 }

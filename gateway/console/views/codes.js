@@ -2,7 +2,6 @@
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
-import { moment } from "../time.js";
 import { badge } from "../widgets/badges.js";
 import { copy } from "../widgets/clipboard.js";
 import { confirm } from "../widgets/dialogs.js";
@@ -10,6 +9,7 @@ import { saveFile } from "../widgets/download.js";
 import { filters } from "../widgets/filters.js";
 import { field } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
+import { shownMoment } from "../widgets/moment.js";
 import { notify } from "../widgets/notices.js";
 import { pagedList } from "../widgets/pager.js";
 import { problemBox } from "../widgets/problem.js";
@@ -84,7 +84,7 @@ function codes(app, items, total, changed) {
     { words: t("codes.days"), cell: (code) => String(code.valid_days) },
     { words: t("users.status"), cell: (code) => badge("code_status", code.activation_status) },
     { words: t("codes.user"), cell: (code) => element("span", { class: "break" }, code.user_email || "–") },
-    { words: t("codes.until"), cell: (code) => (code.expiry_date ? moment(code.expiry_date) : "–") },
+    { words: t("codes.until"), cell: (code) => shownMoment(code.expiry_date) },
     { words: t("table.actions"), isAction: true, cell: (code) => revoking(app, code, changed) },
   ];
   return element(

@@ -10,6 +10,7 @@ import { confirm } from "../widgets/dialogs.js";
 import { icon } from "../widgets/icons.js";
 import { notify } from "../widgets/notices.js";
 import { problemBox } from "../widgets/problem.js";
+import { redeemLink } from "../widgets/redeem-link.js";
 
 const MINUTE_MILLISECONDS = 60_000;
 
@@ -55,6 +56,7 @@ function empty(app) {
     icon("cookies"),
     element("h2", {}, t(app.session.isActive ? "cookies.none" : "scan.needs_activation")),
     element("p", { class: "muted" }, t(app.session.isActive ? "cookies.none_next" : "home.needs_code")),
+    !app.session.isActive && element("p", {}, redeemLink()),
   );
 }
 

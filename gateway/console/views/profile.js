@@ -7,6 +7,7 @@ import { confirm } from "../widgets/dialogs.js";
 import { emailField, field, form } from "../widgets/forms.js";
 import { newPasswordFields } from "../widgets/new-password.js";
 import { notify } from "../widgets/notices.js";
+import { redeemLink } from "../widgets/redeem-link.js";
 
 export function profileView(app) {
   const { email, role, activation_status: status } = app.session.account;
@@ -18,7 +19,8 @@ export function profileView(app) {
       "section",
       { class: "card", "aria-label": t("profile.account") },
       element("p", { class: "person-name break" }, email),
-      element("p", { class: "badges" }, badge("role", role), badge("status", status)),
+      element("p", { class: "badges" }, badge("role", role), badge("status", role === "admin" ? "unlimited" : status)),
+      !app.session.isActive && element("p", {}, redeemLink()),
     ),
     passwordCard(app),
     leaving(app),

@@ -6,6 +6,7 @@ import { wordsFor } from "../problems.js";
 import { moment } from "../time.js";
 import { avatar } from "../widgets/avatar.js";
 import { icon } from "../widgets/icons.js";
+import { isWithoutAccess, redeemLink } from "../widgets/redeem-link.js";
 
 /** Returns the element. `again` starts another login. */
 export function ended(app, signal, state, again) {
@@ -46,7 +47,9 @@ function failed({ reason, message, retryable }, again) {
     element(
       "div",
       { class: "buttons" },
-      element("button", { type: "button", class: style, on: { click: again } }, t("scan.again")),
+      isWithoutAccess(reason)
+        ? redeemLink()
+        : element("button", { type: "button", class: style, on: { click: again } }, t("scan.again")),
     ),
   );
 }

@@ -4,6 +4,7 @@ import { element, fill } from "../dom.js";
 import { t } from "../i18n.js";
 import { STEPS, canBeScanned, stepOf } from "../scan-progress.js";
 import { countdown, millisecondsLeft } from "../time.js";
+import { saveFile } from "../widgets/download.js";
 import { icon } from "../widgets/icons.js";
 
 /** The QR code's frame, which keeps its size while there is no code or a used one. */
@@ -41,8 +42,7 @@ export class QrPicture {
 
   #draw(qr) {
     URL.revokeObjectURL(this.#address);
-    const bytes = Uint8Array.from(atob(qr.image), (character) => character.charCodeAt(0));
-    this.#address = URL.createObjectURL(new Blob([bytes], { type: qr.content_type }));
+    this.#address = URL.createObjectURL(pictureOf(qr));
     this.image.src = this.#address;
     this.image.hidden = false;
     this.#shown = qr;
@@ -92,6 +92,35 @@ export function connectionBanner() {
     banner.textContent = isBroken ? t("scan.reconnecting") : "";
   };
   return { element: banner, show };
+}
+
+/** Why the code on the screen is a new one. */
+export function renewalBanner() {
+  const banner = element("p", { class: "banner banner-wait scan-renewal", role: "status", hidden: true });
+  const show = (state) => {
+    banner.hidden = !state.renewed || !canBeScanned(state);
+    const words = banner.hidden ? "" : t(`scan.renewed_${state.renewed}`);
+    if (banner.textContent !== words) banner.textContent = words;
+  };
+  return { element: banner, show };
+}
+
+/** What to do without a second device to scan with. The style sheet shows it on phones. */
+export function oneDeviceHint() {
+  let qr = null;
+  const save = element("button", { type: "button", class: "button button-plain" }, t("scan.save_qr"));
+  save.addEventListener("click", () => saveFile(pictureOf(qr), "wechat-login.jpg"));
+  const hint = element("div", { class: "scan-one-device" }, element("p", {}, t("scan.one_device")), save);
+  const show = (state) => {
+    qr = state.qr;
+    hint.hidden = !canBeScanned(state);
+  };
+  return { element: hint, show };
+}
+
+function pictureOf(qr) {
+  const bytes = Uint8Array.from(atob(qr.image), (character) => character.charCodeAt(0));
+  return new Blob([bytes], { type: qr.content_type });
 }
 
 /** The time for which the code on the screen is valid. Hidden from screen readers, because it changes every second. */

@@ -7,8 +7,17 @@ import { t } from "../i18n.js";
 import { BEGINNING, advance } from "../scan-progress.js";
 import { icon } from "../widgets/icons.js";
 import { problemBox } from "../widgets/problem.js";
+import { redeemLink } from "../widgets/redeem-link.js";
 import { ended } from "./scan-ending.js";
-import { QrPicture, connectionBanner, countdownLine, statusLine, stepList } from "./scan-parts.js";
+import {
+  QrPicture,
+  connectionBanner,
+  countdownLine,
+  oneDeviceHint,
+  renewalBanner,
+  statusLine,
+  stepList,
+} from "./scan-parts.js";
 
 export function scanView(app, signal) {
   const body = element("div", { class: "scan" });
@@ -29,7 +38,7 @@ function needsActivation() {
     icon("codes"),
     element("h2", {}, t("scan.needs_activation")),
     element("p", { class: "muted" }, t("home.needs_code")),
-    element("p", {}, element("a", { class: "button", href: "#/home" }, t("scan.to_redeem"))),
+    element("p", {}, redeemLink()),
   );
 }
 
@@ -59,6 +68,8 @@ async function follow(app, signal, body) {
   const steps = stepList();
   const status = statusLine();
   const banner = connectionBanner();
+  const renewal = renewalBanner();
+  const hint = oneDeviceHint();
   const timer = countdownLine();
   const problem = element("div");
   const cancel = element(
@@ -70,10 +81,12 @@ async function follow(app, signal, body) {
     "div",
     { class: "scan-words" },
     status.element,
+    renewal.element,
     steps.element,
     banner.element,
     problem,
     element("div", { class: "buttons" }, cancel),
+    hint.element,
   );
   const picture = element("div", { class: "scan-picture" }, qr.element, timer.element);
   fill(body, element("section", { class: "card scan-card" }, picture, words));
@@ -84,6 +97,8 @@ async function follow(app, signal, body) {
     qr.show(state);
     steps.show(state);
     status.show(state);
+    renewal.show(state);
+    hint.show(state);
     timer.show(state);
     cancel.disabled = state.loginKey === null;
   };

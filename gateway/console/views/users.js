@@ -2,11 +2,11 @@
 
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
-import { moment } from "../time.js";
 import { badge } from "../widgets/badges.js";
 import { filters } from "../widgets/filters.js";
 import { field } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
+import { shownMoment } from "../widgets/moment.js";
 import { pagedList } from "../widgets/pager.js";
 import { table } from "../widgets/table.js";
 import { createUser, deleteUser, editUser } from "./user-dialogs.js";
@@ -54,8 +54,8 @@ function users(app, items, total, changed) {
   const columns = [
     { words: t("field.email"), cell: (user) => element("span", { class: "break strong" }, user.email) },
     { words: t("users.role"), cell: (user) => badge("role", user.role) },
-    { words: t("users.status"), cell: (user) => badge("status", user.activation_status) },
-    { words: t("users.until"), cell: (user) => (user.expired_time ? moment(user.expired_time) : "–") },
+    { words: t("users.status"), cell: statusBadge },
+    { words: t("users.until"), cell: accessUntil },
     { words: t("table.actions"), isAction: true, cell: (user) => actions(app, user, changed) },
   ];
   return element(
@@ -64,6 +64,15 @@ function users(app, items, total, changed) {
     element("p", { class: "muted total" }, t("users.total", { total })),
     table(t("users.title"), columns, items),
   );
+}
+
+/** Administrators need no activation, whatever their account's status is. */
+function statusBadge(user) {
+  return user.role === "admin" ? badge("status", "unlimited") : badge("status", user.activation_status);
+}
+
+function accessUntil(user) {
+  return user.role === "admin" ? t("status.unlimited") : shownMoment(user.expired_time);
 }
 
 function actions(app, user, changed) {

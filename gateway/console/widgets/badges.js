@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 const TONES = {
   active: "good",
   ok: "good",
+  unlimited: "good",
   admin: "accent",
   pending: "wait",
   cooling_down: "wait",

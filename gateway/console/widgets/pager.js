@@ -10,12 +10,16 @@ const SIZE = 20;
 /**
  * Returns an element with the first page of a list, controls for the other pages, and `reload()`.
  *
- * `path()` and `query()` give the list and its filters; `draw(items, total)` returns what to show, where `total` is
+ * `path()` and `query(signal)` give the list and its filters, or null if nothing can match them; `draw(items, total)` returns what to show, where `total` is
  * undefined for a list without a total. A reload starts at the first page; with `{stay: true}` it reloads the
  * current page.
  */
 export function pagedList(app, signal, { path, query, draw }) {
-  const body = element("div", { class: "paged", "aria-live": "off" });
+  const body = element(
+    "div",
+    { class: "paged", "aria-live": "off" },
+    element("p", { class: "muted" }, t("loading")),
+  );
   // The tokens of the pages up to the current one; the first page needs none.
   let tokens = [""];
   let running = new AbortController();
@@ -26,10 +30,13 @@ export function pagedList(app, signal, { path, query, draw }) {
     body.setAttribute("aria-busy", "true");
     try {
       const either = AbortSignal.any([signal, here.signal]);
-      const answer = await app.api.get(path(), {
-        query: { ...query(), size: SIZE, page_token: tokens.at(-1) },
-        signal: either,
-      });
+      const wanted = await query(either);
+      const answer = wanted
+        ? await app.api.get(path(), {
+            query: { ...wanted, size: SIZE, page_token: tokens.at(-1) },
+            signal: either,
+          })
+        : { items: [], total: 0 };
       if (answer.items.length === 0 && tokens.length > 1) {
         tokens.pop();
         return load(focusAfter);

@@ -4,6 +4,7 @@ import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { wordsForError } from "../problems.js";
 import { icon } from "./icons.js";
+import { isWithoutAccess, redeemLink } from "./redeem-link.js";
 
 /** Returns an alert for `error`; with `again`, it has a button that calls it. */
 export function problemBox(error, again) {
@@ -21,7 +22,9 @@ export function problemBox(error, again) {
       isFault &&
         error.requestId &&
         element("p", { class: "small muted" }, t("problem.request_id", { id: error.requestId })),
+      isWithoutAccess(error.reason) && redeemLink(),
       again &&
+        !isWithoutAccess(error.reason) &&
         element(
           "button",
           { type: "button", class: "button button-plain", on: { click: again } },

@@ -1,4 +1,4 @@
-/** A table that becomes a list of cards on narrow screens. */
+/** A table that becomes a list where it has too little space. */
 
 import { element } from "../dom.js";
 
