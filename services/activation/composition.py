@@ -14,6 +14,7 @@ from services.activation.codes import codes
 from services.activation.codes.administration import CodeAdministration
 from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.codes.export import Exports
+from services.activation.codes.names import ids_named
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
@@ -49,7 +50,7 @@ class Activation:
         identity = IdentityClient(self._identity)
         authenticator = CachingAuthenticator(identity.authenticate, now)
         emails = emails_from(identity)
-        self._audit = Auditing(self._database, audit, settings, now, emails, codes.ids_named)
+        self._audit = Auditing(self._database, audit, settings, now, emails, ids_named)
         deletion = AccountDeletion(self._audit.log)
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)

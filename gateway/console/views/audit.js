@@ -22,6 +22,7 @@ const LOGS = {
       "signed_out",
       "password_changed",
       "password_reset",
+      "password_link_created",
       "activation_applied",
       "activation_cleared",
     ],
@@ -30,6 +31,7 @@ const LOGS = {
     path: "/admin/audit/activation",
     actions: [
       "codes_generated",
+      "batch_revoked",
       "code_activated",
       "code_released",
       "code_revoked",

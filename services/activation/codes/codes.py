@@ -84,12 +84,6 @@ class CodeBoundError(DomainError):
     )
 
 
-def ids_named(connection: Connection, text: str) -> list[str]:
-    """Returns the id of the activation code `text`, for the audit log; empty if there is none."""
-    row = _BY_CODE.row(connection, {"code": text.lower()})
-    return [] if row is None else [str(Code(*row).id)]
-
-
 def get(connection: Connection | DirectConnection, activation_code: str) -> Code:
     """Returns the code. Raises CodeNotFoundError."""
     row = _BY_CODE.row(connection, {"code": activation_code})

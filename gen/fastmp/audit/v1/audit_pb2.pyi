@@ -113,8 +113,8 @@ class ListAuditLogRequest(_message.Message):
     action: _builtins.str
     """Only entries of this action."""
     target: _builtins.str
-    """Only entries of this target: its id, or in Activation an activation code, in WeChatCookie an official account's
-    name or token.
+    """Only entries of this target: its id, or in Activation an activation code or a batch's note, in WeChatCookie an
+    official account's name or token.
     """
     size: _builtins.int
     """1 to 200; default 50."""
