@@ -32,6 +32,11 @@ export class Session extends EventTarget {
     return this.isAdmin || this.account?.activation_status === "active";
   }
 
+  /** Whether an activation code gives the account access; a suspended one cannot redeem any. */
+  get needsCode() {
+    return !this.isActive && this.account?.activation_status !== "revoked";
+  }
+
   begin(token, remember) {
     this.#forget();
     (remember ? localStorage : sessionStorage).setItem(TOKEN, token);

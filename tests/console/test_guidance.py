@@ -55,6 +55,14 @@ def test_staying_signed_in_is_explained(tab: Tab) -> None:
     ).to_be_visible()
 
 
+def test_a_suspended_account_is_not_sent_to_redeem_a_code(tab: Tab, people: People) -> None:
+    person = people.active()
+    people.update(person, activation_status="revoked")
+    tab.enter(person, "profile")
+    expect(tab.page.get_by_role("region", name="账户信息")).to_contain_text("已停用")
+    expect(tab.page.get_by_role("link", name=TO_REDEEM)).to_have_count(0)
+
+
 def test_an_administrator_is_shown_as_unlimited(tab: Tab, people: People) -> None:
     tab.enter(people.admin, "profile")
     account = tab.page.get_by_role("region", name="账户信息")

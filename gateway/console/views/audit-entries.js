@@ -16,6 +16,8 @@ const VALUES = {
   activation_status: (value) => t(`status.${value}`),
   status: (value) => t(`code_status.${value}`),
   expired_time: (value) => moment(value),
+  redeem_before: (value) => moment(value),
+  days_from: (value) => t(`audit_days_from.${value}`),
   password: () => t("audit.new_password"),
 };
 

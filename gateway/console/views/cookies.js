@@ -56,7 +56,7 @@ function empty(app) {
     icon("cookies"),
     element("h2", {}, t(app.session.isActive ? "cookies.none" : "scan.needs_activation")),
     element("p", { class: "muted" }, t(app.session.isActive ? "cookies.none_next" : "home.needs_code")),
-    !app.session.isActive && element("p", {}, redeemLink()),
+    app.session.needsCode && element("p", {}, redeemLink()),
   );
 }
 

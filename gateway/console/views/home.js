@@ -35,7 +35,9 @@ export function homeView(app, signal) {
 }
 
 function access(app) {
-  const { activation_status: status, expired_time: until } = app.session.account;
+  const { activation_status: status, expired_time } = app.session.account;
+  // An administrator's access has no end, whatever code the account has redeemed.
+  const until = app.session.isAdmin ? undefined : expired_time;
   const isRunning = status === "active" && until;
   const left = element("p", { class: "figure", "data-until": isRunning && until });
   const label = () => {
@@ -63,7 +65,7 @@ function access(app) {
         icon("clock"),
         t(isRunning ? "home.until" : "home.ended", { time: moment(until) }),
       ),
-    !isRunning && !app.session.isAdmin && element("p", {}, t("home.needs_code")),
+    !isRunning && app.session.needsCode && element("p", {}, t("home.needs_code")),
   );
 }
 

@@ -20,7 +20,7 @@ export function profileView(app) {
       { class: "card", "aria-label": t("profile.account") },
       element("p", { class: "person-name break" }, email),
       element("p", { class: "badges" }, badge("role", role), badge("status", role === "admin" ? "unlimited" : status)),
-      !app.session.isActive && element("p", {}, redeemLink()),
+      app.session.needsCode && element("p", {}, redeemLink()),
     ),
     passwordCard(app),
     leaving(app),

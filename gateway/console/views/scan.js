@@ -21,7 +21,7 @@ import {
 
 export function scanView(app, signal) {
   const body = element("div", { class: "scan" });
-  if (!app.session.isActive) fill(body, needsActivation());
+  if (!app.session.isActive) fill(body, needsActivation(app));
   else if (app.session.loginKey) follow(app, signal, body);
   else
     fill(
@@ -31,14 +31,14 @@ export function scanView(app, signal) {
   return element("div", { class: "view" }, element("h1", {}, t("scan.title")), body);
 }
 
-function needsActivation() {
+function needsActivation(app) {
   return element(
     "section",
     { class: "card empty" },
     icon("codes"),
     element("h2", {}, t("scan.needs_activation")),
     element("p", { class: "muted" }, t("home.needs_code")),
-    element("p", {}, redeemLink()),
+    app.session.needsCode && element("p", {}, redeemLink()),
   );
 }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fastmp.cli import times
+from fastmp.cli.accounts import account_of
 from fastmp.cli.command_registration import command
 from fastmp.cli.exit_codes import ExitCode
 from fastmp.cli.failures import UnreachableError, UsageError
@@ -21,6 +22,11 @@ PATHS: dict[Service, str] = {
     "wechat_cookie": "/admin/audit/wechat_cookie",
 }
 Filter = Annotated[str | None, typer.Option(show_default=False)]
+Actor = Annotated[str | None, typer.Option(help="An account's id or e-mail.", show_default=False)]
+Target = Annotated[
+    str | None,
+    typer.Option(help="An id, an e-mail, a code, a batch's note or an official account.", show_default=False),
+]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -48,20 +54,28 @@ COLUMNS = ("position", "time", "action", "outcome", "who", "to what", "from", "r
 def list_entries(
     call: Invocation,
     service: Annotated[Service, typer.Option(help="Whose log.")] = "identity",
-    actor: Filter = None,
+    actor: Actor = None,
     action: Filter = None,
-    target: Filter = None,
+    target: Target = None,
     size: Size = 50,
     page_token: PageToken = None,
     every: Every = False,
 ) -> None:
     """List a service's audit log, newest first."""
-    filters = {"actor": actor, "action": action, "target": target}
+    filters = {"actor": _id(call, actor), "action": action, "target": _id(call, target)}
     log = Listing(PATHS[service], COLUMNS, _row, key="position")
     if every:
         log.show_all(call, filters)
     else:
         log.show_page(call, filters, size, page_token)
+
+
+def _id(call: Invocation, given: str | None) -> str | None:
+    """Returns the id of the account if an e-mail is given; the services find everything else by its name."""
+    if given is None or "@" not in given:
+        return given
+    with call.signed_in() as rest:
+        return str(account_of(rest, given)["id"])
 
 
 def verify(

@@ -1,20 +1,17 @@
 """Commands for admins that list, show, edit and delete accounts."""
 
 import datetime
-import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
 from fastmp.cli import asking, times
+from fastmp.cli.accounts import account_of
 from fastmp.cli.command_registration import command
 from fastmp.cli.failures import CommandError, UsageError
 from fastmp.cli.invocation import Invocation
 from fastmp.cli.listing import Every, Listing, PageToken, Size
-from fastmp.cli.paging import every_page
-from fastmp.cli.rest import RestSession
 
 PATH = "/admin/users"
 Role = Literal["admin", "user"]
@@ -60,7 +57,7 @@ def list_users(
 def show(call: Invocation, user: Who) -> None:
     """Show one account."""
     with call.signed_in() as rest:
-        account = _account(rest, user)
+        account = account_of(rest, user)
     _show(call, account)
 
 
@@ -87,7 +84,7 @@ def edit(
     if all(value is None for value in changes.values()):
         raise UsageError("nothing to change was named", "See: fastmp admin users edit --help")
     with call.signed_in() as rest:
-        account = rest.put(f"{PATH}/{_account(rest, user)['id']}", **changes)
+        account = rest.put(f"{PATH}/{account_of(rest, user)['id']}", **changes)
     _show(call, account)
 
 
@@ -98,7 +95,7 @@ def delete(
 ) -> None:
     """Delete an account with its activation codes and cookies."""
     with call.signed_in() as rest:
-        account = _account(rest, user)
+        account = account_of(rest, user)
         question = f"Delete {account['email']} with all activation codes and cookies?"
         if not asking.confirm(question, is_sure=yes):
             raise CommandError("nothing was deleted")
@@ -109,34 +106,13 @@ def delete(
 def password_link(call: Invocation, user: Who) -> None:
     """Make a link with which the account's holder sets a new password, once and within 24 hours."""
     with call.signed_in() as rest:
-        account = _account(rest, user)
+        account = account_of(rest, user)
         link = rest.post(f"{PATH}/{account['id']}/password-link")
     # Without PUBLIC_URL the link is relative to the gateway.
     url = call.server + link["url"] if link["url"].startswith("/") else link["url"]
     call.show({**link, "url": url}, url)
     until = times.shown(link["expire_time"])
     call.output.note(f"For the holder of {account['email']} only: it works once, until {until}")
-
-
-def _account(rest: RestSession, user: str) -> dict[str, Any]:
-    if _is_id(user):
-        return rest.get(f"{PATH}/{quote(user, safe='')}")
-    for page in every_page(rest, PATH, email=user):
-        for item in page["items"]:
-            if item["email"].casefold() == user.casefold():
-                account: dict[str, Any] = item
-                return account
-    raise CommandError(
-        f"no account has the e-mail {user}", "Look for it: fastmp admin users list --email PART"
-    )
-
-
-def _is_id(user: str) -> bool:
-    try:
-        uuid.UUID(user)
-    except ValueError:
-        return False
-    return True
 
 
 def _show(call: Invocation, account: dict[str, Any]) -> None:
