@@ -51,6 +51,8 @@ export const enAudit = {
   "audit_action.password_link_created": "Password link created",
   "audit_action.password_reset_with_link": "Password reset with a link",
   "audit_action.password_link_created": "Password link created",
+  "audit_action.second_factor_enrolled": "Second factor enrolled",
+  "audit_action.second_factor_removed": "Second factor removed",
   "audit_action.activation_applied": "Account activated",
   "audit_action.activation_cleared": "Activation taken back",
   "audit_action.codes_generated": "Codes generated",

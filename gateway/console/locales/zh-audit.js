@@ -48,6 +48,8 @@ export const zhAudit = {
   "audit_action.password_link_created": "生成重设密码链接",
   "audit_action.password_reset_with_link": "用链接重设密码",
   "audit_action.password_link_created": "生成重设密码链接",
+  "audit_action.second_factor_enrolled": "启用两步验证",
+  "audit_action.second_factor_removed": "停用两步验证",
   "audit_action.activation_applied": "账户激活",
   "audit_action.activation_cleared": "收回激活",
   "audit_action.codes_generated": "生成激活码",

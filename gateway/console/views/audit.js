@@ -23,6 +23,8 @@ const LOGS = {
       "password_changed",
       "password_reset",
       "password_link_created",
+      "second_factor_enrolled",
+      "second_factor_removed",
       "activation_applied",
       "activation_cleared",
     ],
