@@ -12,6 +12,7 @@ from fastmp.client import (
     InvalidRequestError,
     NotFoundError,
     ThrottledError,
+    TlsFiles,
     WeChatCookieClient,
 )
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
@@ -20,7 +21,7 @@ from services.chassis.language import Localized
 from services.chassis.violations import violation
 from services.wechat_cookie.cookies.errors import CookieNotFoundError, CookieUnusableError
 from services.wechat_cookie.logins.errors import TooManyLoginsError
-from tests.client.conftest import Replica
+from tests.client.conftest import TOKEN, Replica
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ def test_the_reason_and_the_message_are_the_services(refuse: Callable[[Exception
     assert str(error) == f"COOKIE_NOT_FOUND: {CookieNotFoundError.message.zh}"
     assert error.request_id
     assert error.retry_after is None
+
+
+def test_the_message_is_in_the_language_of_the_channel(replica: Replica, tls: TlsFiles) -> None:
+    def fail(_request: object) -> None:
+        raise CookieNotFoundError
+
+    replica.answers["ListCookies"] = fail
+    address = f"127.0.0.1:{replica.port}"
+    with (
+        WeChatCookieClient(address, tls, access_token=TOKEN, language="en") as client,
+        pytest.raises(FastMPError) as caught,
+    ):
+        client.stub.ListCookies(pb.ListCookiesRequest())
+    assert caught.value.message == CookieNotFoundError.message.en
 
 
 def test_a_throttled_caller_learns_when_to_come_back(refuse: Callable[[Exception], FastMPError]) -> None:

@@ -1,4 +1,4 @@
-"""An interceptor for all calls on a channel: access token, default deadline, and FastMPError for failures."""
+"""An interceptor for all calls on a channel: access token, language, default deadline, FastMPError for failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,10 +28,13 @@ class CallPolicy(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterce
     it.
     """
 
-    def __init__(self, call_seconds: float, stream_seconds: float, access_token: str | None) -> None:
+    def __init__(
+        self, call_seconds: float, stream_seconds: float, access_token: str | None, language: str | None
+    ) -> None:
         self._call_seconds = call_seconds
         self._stream_seconds = stream_seconds
-        self._metadata = (("authorization", f"Bearer {access_token}"),) if access_token else ()
+        token = (("authorization", f"Bearer {access_token}"),) if access_token else ()
+        self._metadata = (*token, ("accept-language", language)) if language else token
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return TypedCall(continuation(self._own(client_call_details, self._call_seconds), request))

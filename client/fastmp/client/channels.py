@@ -22,6 +22,7 @@ def channel(
     tls: TlsFiles,
     *,
     access_token: str | None = None,
+    language: str | None = None,
     call_seconds: float = CALL_SECONDS,
     stream_seconds: float = STREAM_SECONDS,
 ) -> grpc.Channel:
@@ -30,6 +31,7 @@ def channel(
     `addresses` is one "host:port" or several, separated by commas; calls are distributed round-robin. A single host
     name may resolve to many replicas; several addresses must be IPv4 addresses. The server's certificate must have
     the service's name. With `access_token`, all calls are made as that account.
+    Messages are Chinese, or in the `language` preferred by this value of an Accept-Language header, such as "en".
 
     A call without a `timeout` ends after `call_seconds`, a stream after `stream_seconds`. Calls raise FastMPError.
     Calls that the protos declare idempotent are sent up to three times if the server is unavailable. The channel
@@ -49,7 +51,7 @@ def channel(
             ("grpc.max_reconnect_backoff_ms", 2_000),
         ),
     )
-    return grpc.intercept_channel(secured, CallPolicy(call_seconds, stream_seconds, access_token))
+    return grpc.intercept_channel(secured, CallPolicy(call_seconds, stream_seconds, access_token, language))
 
 
 def target_of(addresses: str) -> str:

@@ -14,7 +14,7 @@ class FastMPError(Exception):
     """A call failed. There is a subclass for each usual code; other codes raise this class.
 
     `reason` is for programs: one of the UPPER_SNAKE reasons in the protos; empty if no service answered. `message`
-    is for people: a service's in Chinese, or English if the metadata `accept-language` prefers it, or gRPC's own.
+    is for people: a service's, in the language of the channel, or gRPC's own.
     Neither contains a secret.
     """
 

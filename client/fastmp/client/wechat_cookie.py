@@ -24,11 +24,17 @@ class WeChatCookieClient:
         tls: TlsFiles,
         *,
         access_token: str | None = None,
+        language: str | None = None,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
         """The arguments are those of channel(). Logins belong to an account and require `access_token`."""
         self._channel = channel(
-            "wechat_cookie", addresses, tls, access_token=access_token, call_seconds=call_seconds
+            "wechat_cookie",
+            addresses,
+            tls,
+            access_token=access_token,
+            language=language,
+            call_seconds=call_seconds,
         )
         self.stub = pb_grpc.WeChatCookieServiceStub(self._channel)
 
