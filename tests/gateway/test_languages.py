@@ -1,14 +1,17 @@
 """Errors over REST are in the language that Accept-Language prefers, whoever makes them; reasons are the same."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from gateway.contract import Contract
 from services.chassis.errors import ThrottledError
 from services.chassis.language import Language, preferred
 from tests.gateway.conftest import Gateway
+from tests.gateway.stand_ins import ADMIN_TOKEN
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 ENGLISH = (
@@ -66,6 +69,33 @@ def test_a_wrong_field_is_a_sentence(gateway: Gateway) -> None:
         "zh": "page 应为整数，最大 2147483647",
         "en": "page: must be a whole number, at most 2147483647",
     }
+
+
+def _calls_with_a_value_of_a_wrong_type() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each field of each body, and each parameter that is no text; what is sent is of no field's type."""
+    contract = Contract.load()
+    for rpc in contract.rpcs:
+        path = re.sub(r"{\w+}", "x", rpc.template)
+        for field in contract.messages[rpc.request].field:
+            if rpc.takes_body and field.name not in rpc.variables:
+                yield rpc.verb, path, {"json": {field.name: ["x"]}}
+            elif field.name in rpc.query_fields and field.type != field.TYPE_STRING:
+                yield rpc.verb, path, {"params": {field.name: "x"}}
+
+
+def test_every_field_of_a_wrong_type_is_a_sentence(gateway: Gateway) -> None:
+    calls = list(_calls_with_a_value_of_a_wrong_type())
+    assert len(calls) > 30
+    for verb, path, sent in calls:
+        (field,) = next(iter(sent.values()))
+        for language, form in (("zh", rf"{field} 应为[^a-z]*.*"), ("en", rf"{field}: must be .*[^.]")):
+            headers = {"accept-language": language}
+            answer = gateway.envoy.call(verb, path, ADMIN_TOKEN, headers=headers, **sent)
+            body = _body(answer, "MALFORMED_REQUEST")
+            assert re.fullmatch(form, body["message"]), (path, body)
+            assert body["details"][1]["field_violations"] == [
+                {"field": field, "description": body["message"]}
+            ]
 
 
 def test_a_services_error(gateway: Gateway) -> None:
