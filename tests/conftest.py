@@ -23,6 +23,7 @@ LONG = (
     "service/identity/test_sign_in_timing.py",
     "whole_stack/test_client_outlives_replicas.py",
     "whole_stack/test_command_line.py",
+    "whole_stack/test_generated_clients.py",
     "whole_stack/test_hostile_wechat.py",
     "whole_stack/test_openapi_conformance.py",
     "whole_stack/test_openapi_conformance_at_length.py",
