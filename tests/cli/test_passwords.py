@@ -52,3 +52,19 @@ def test_a_link_is_alone_on_standard_output_and_whole(program: Program) -> None:
     assert "bob@example.com" in words.err
     assert relative == {"url": f"{server.url}/#/new-password/t", "expire_time": "2030-01-01T00:00:00Z"}
     assert server.requests[1][0] == f"POST /admin/users/{ID}/password-link"
+
+
+def test_a_sign_in_reads_the_code_only_when_it_is_needed(program: Program) -> None:
+    token = Reply(body=b'{"access_token": "a-new-token"}')
+    needed = refusal(401, "SECOND_FACTOR_NEEDED")
+    with serving(needed, token, token, needed, refusal(401, "WRONG_SECOND_FACTOR"), needed) as server:
+        program.server = server.url
+        login = ("login", "bob@example.com", "--password-stdin")
+        assert program.run(*login, typed="the password\n123456\n").code == 0
+        assert json.loads(program.profile_file().read_text())["token"] == "a-new-token"
+        assert program.run(*login, typed="the password\n").code == 0
+        wrong = program.run(*login, typed="the password\n000000\n")
+        missing = program.run(*login, typed="the password\n")
+    assert (wrong.code, missing.code) == (3, 2)
+    assert "no code of the authenticator app" in missing.err
+    assert len(server.requests) == 6

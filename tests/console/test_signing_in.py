@@ -1,10 +1,14 @@
 """Signing in and out, and what stays in the browser."""
 
+import io
 import re
 import secrets
 from collections.abc import Callable
 
+import pyotp
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.console.tab import Tab
@@ -250,3 +254,47 @@ def test_a_password_link_leads_from_the_admin_to_a_new_password(
     expect(used.alert).to_contain_text("请向管理员索取新的链接")
     used.page.reload()
     expect(used.page.get_by_text("请重新打开管理员给您的链接")).to_be_visible()
+
+
+def test_a_second_factor_is_set_up_asked_for_and_turned_off(tab: Tab, people: People) -> None:
+    person = people.pending()
+    tab.enter(person, "profile")
+    tab.button("启用两步验证").click()
+    secret = tab.dialog.locator("code").inner_text().replace(" ", "")
+    picture = tab.dialog.get_by_role("img")
+    expect(picture).to_have_js_property("complete", True)
+    read = zxingcpp.read_barcode(Image.open(io.BytesIO(picture.screenshot())))
+    assert read is not None
+    assert pyotp.parse_uri(read.text).secret == secret
+    app = pyotp.TOTP(secret)
+    code = tab.dialog.get_by_label("动态验证码", exact=True)
+    code.fill("000000")
+    tab.agree("启用")
+    expect(tab.dialog).to_contain_text("动态验证码不正确或已使用")
+    used = app.now()
+    code.fill(used)
+    tab.agree("启用")
+    recovery = tab.dialog.get_by_label("恢复码，每行一个").input_value().split("\n")
+    assert len(recovery) == 10
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.agree("全部复制")
+    assert tab.page.evaluate("navigator.clipboard.readText()").split("\n") == recovery
+    tab.agree("我已保存")
+    expect(tab.button("关闭两步验证")).to_be_visible()
+
+    tab.button("退出登录").click()
+    sign_in(tab, person.email)
+    expect(tab.field("动态验证码")).to_be_focused()
+    tab.field("动态验证码").fill(used)
+    tab.button("登录").click()
+    expect(tab.alert).to_contain_text("动态验证码不正确或已使用")
+    tab.field("动态验证码").fill(recovery[0])
+    tab.button("登录").click()
+    expect(tab.navigation).to_be_visible()
+
+    tab.show("profile")
+    tab.button("关闭两步验证").click()
+    tab.dialog.get_by_label("当前密码").fill(PASSWORD)
+    tab.dialog.get_by_label("动态验证码", exact=True).fill(recovery[1])
+    tab.agree("关闭两步验证")
+    expect(tab.button("启用两步验证")).to_be_visible()

@@ -22,6 +22,16 @@ def password(question: str, *, from_stdin: bool, twice: bool = False) -> str:
     return str(typer.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
 
 
+def second_factor(*, from_stdin: bool) -> str:
+    """Returns a code of the second factor: the next line of standard input, or what is typed at a prompt.
+
+    Raises UsageError if standard input has no such line.
+    """
+    if from_stdin:
+        return _line_of_input("code of the authenticator app")
+    return trimmed(str(typer.prompt("Code of your authenticator app, or a recovery code", err=True)))
+
+
 def activation_code(given: str | None) -> str:
     """Returns the code given, or asks for it at a prompt, or reads the first line of standard input.
 

@@ -24,6 +24,8 @@ const LOGS = {
       "password_reset",
       "password_link_created",
       "second_factor_enrolled",
+      "second_factor_enabled",
+      "second_factor_disabled",
       "second_factor_removed",
       "activation_applied",
       "activation_cleared",

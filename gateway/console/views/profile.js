@@ -8,6 +8,7 @@ import { emailField, field, form } from "../widgets/forms.js";
 import { newPasswordFields } from "../widgets/new-password.js";
 import { notify } from "../widgets/notices.js";
 import { redeemLink } from "../widgets/redeem-link.js";
+import { secondFactorCard } from "./second-factor.js";
 
 export function profileView(app) {
   const { email, role, activation_status: status } = app.session.account;
@@ -23,6 +24,7 @@ export function profileView(app) {
       app.session.needsCode && element("p", {}, redeemLink()),
     ),
     passwordCard(app),
+    secondFactorCard(app),
     leaving(app),
   );
 }
@@ -46,11 +48,12 @@ function passwordCard(app) {
   const act = async ({ email, old_password, new_password }, made) => {
     const remember = app.session.isRemembered;
     await app.api.post("/auth/password", { old_password, new_password });
+    if (app.session.account.has_second_factor) return app.session.end("password_set");
     // Changing the password has revoked all tokens, including that of this tab.
     const { access_token: token } = await app.api.post("/auth/login", { email, password: new_password });
     app.session.begin(token, remember);
     made.reset();
-    notify(t("profile.password_changed"));
+    return notify(t("profile.password_changed"));
   };
   return element(
     "section",

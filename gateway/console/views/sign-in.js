@@ -5,12 +5,14 @@ import { t } from "../i18n.js";
 import { emailField, field, form } from "../widgets/forms.js";
 import { newPasswordFields } from "../widgets/new-password.js";
 import { icon } from "../widgets/icons.js";
+import { codeField } from "./second-factor.js";
 
 /** Returns the page. `notice` is why the previous session ended: "expired", "signed_out", or "". */
 export function signInView(app, _signal, notice) {
   const card = element("section", { class: "card" });
-  const show = (mode, focus) => {
-    fill(card, ...(mode === "register" ? registering(app, show) : signingIn(app, show)));
+  const forms = { sign_in: signingIn, register: registering, second_factor: enteringCode };
+  const show = (mode, focus, known) => {
+    fill(card, ...forms[mode](app, show, known));
     if (focus) card.querySelector("input").focus();
   };
   show("sign_in", false);
@@ -47,7 +49,14 @@ function signingIn(app, show) {
       hint: t("sign_in.remember_hint"),
     }),
   ];
-  const act = ({ email: address, password, remember }) => signIn(app, address, password, remember);
+  const act = async ({ email: address, password, remember }) => {
+    try {
+      await signIn(app, address, password, remember);
+    } catch (error) {
+      if (error.reason !== "SECOND_FACTOR_NEEDED") throw error;
+      show("second_factor", true, { address, password, remember });
+    }
+  };
   return [
     element("h2", {}, t("sign_in.title")),
     form({ fields, submit: t("sign_in.submit"), act }),
@@ -72,8 +81,17 @@ function registering(app, show) {
   ];
 }
 
-async function signIn(app, address, password, remember) {
-  const { access_token: token } = await app.api.post("/auth/login", { email: address, password });
+function enteringCode(app, show, { address, password, remember }) {
+  const act = ({ totp }) => signIn(app, address, password, remember, totp);
+  return [
+    element("h2", {}, t("second_factor.title")),
+    form({ fields: [codeField()], submit: t("sign_in.submit"), act }),
+    other(t("second_factor.lost"), t("second_factor.back"), () => show("sign_in", true)),
+  ];
+}
+
+async function signIn(app, address, password, remember, totp) {
+  const { access_token: token } = await app.api.post("/auth/login", { email: address, password, totp });
   app.session.begin(token, remember);
   app.signedIn();
 }

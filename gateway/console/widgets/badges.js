@@ -7,6 +7,7 @@ const TONES = {
   active: "good",
   ok: "good",
   unlimited: "good",
+  on: "good",
   admin: "accent",
   pending: "wait",
   cooling_down: "wait",

@@ -1,5 +1,6 @@
 """Conversion of results to messages of the contract."""
 
+import base64
 import datetime
 from collections.abc import Iterator, Sequence
 
@@ -49,7 +50,8 @@ def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datet
 
 def new_secret(made: NewSecret) -> pb.EnrollTotpResponse:
     """Returns the answer of EnrollTotp."""
-    return pb.EnrollTotpResponse(secret=made.secret, uri=made.uri)
+    picture = base64.b64encode(made.picture).decode()
+    return pb.EnrollTotpResponse(secret=made.secret, uri=made.uri, qrcode_base64=picture)
 
 
 def password_link(link: PasswordLink) -> pb.CreatePasswordLinkResponse:

@@ -20,6 +20,7 @@ from services.identity.sign_in.errors import (
     WrongSecondFactorError,
 )
 from services.identity.sign_in.password_check import Credentials
+from services.identity.sign_in.qr_picture import png_of
 from services.identity.sign_in.second_factor import SecondFactor, new_recovery_codes, stored_form, uri_of
 from services.identity.sign_in.throttle import SignInThrottle
 
@@ -28,10 +29,11 @@ ENABLED, DISABLED = "second_factor_enabled", "second_factor_disabled"
 
 @dataclass(frozen=True)
 class NewSecret:
-    """A new secret in base32, and its otpauth:// URI."""
+    """A new secret in base32, its otpauth:// URI, and the URI as a QR code, a PNG picture."""
 
     secret: str = field(repr=False)
     uri: str = field(repr=False)
+    picture: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Enrolment:
                 raise SecondFactorEnabledError
             second_factors.enrol(transaction.connection, account_id, encrypted)
             transaction.record(Event("second_factor_enrolled", str(account_id)))
-        return NewSecret(secret, uri_of(secret, email))
+        uri = uri_of(secret, email)
+        return NewSecret(secret, uri, png_of(uri))
 
     def confirm(self, account_id: uuid.UUID, totp: str, address: str) -> list[str]:
         """Enables the second factor with a code of the new secret, and returns the recovery codes.

@@ -1,5 +1,7 @@
 """Second factors: codes count once, guesses are limited as passwords, nothing shows before the right password."""
 
+import base64
+import io
 import json
 import re
 from collections.abc import Callable
@@ -9,7 +11,9 @@ from threading import Barrier
 import grpc
 import pyotp
 import pytest
+import zxingcpp
 from cryptography.fernet import Fernet
+from PIL import Image
 from sqlalchemy import select
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
@@ -62,6 +66,10 @@ def person(callers: Callers) -> Account:
 def enrol(callers: Callers, account: Account, clock: Clock) -> App:
     answer = callers.gateway.EnrollTotp(pb.EnrollTotpRequest(), metadata=account.bearer)
     assert pyotp.parse_uri(answer.uri).secret == answer.secret
+    picture = Image.open(io.BytesIO(base64.b64decode(answer.qrcode_base64))).convert("L")
+    code = zxingcpp.read_barcode(picture)
+    assert code is not None
+    assert code.text == answer.uri
     return App(answer.secret, clock)
 
 

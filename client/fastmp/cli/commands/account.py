@@ -1,7 +1,7 @@
 """Commands for one's own account: register, sign in and out, show it, change the password, redeem a code."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,16 +37,29 @@ def register(call: Invocation, email: Email, password_stdin: PasswordStdin = Fal
 
 
 def login(call: Invocation, email: Email, password_stdin: PasswordStdin = False) -> None:
-    """Sign in. The access token is kept in the profile, in a file that only you can read."""
+    """Sign in. The access token is kept in the profile, in a file that only you can read.
+
+    If the account has a second factor, its code is asked for, or read from the next line of standard input.
+    """
     password = asking.password("Password", from_stdin=password_stdin)
     with call.anonymous() as rest:
-        given = rest.post("/auth/login", email=email, password=password).get("access_token")
+        given = _sign_in(rest, email, password, from_stdin=password_stdin).get("access_token")
     if not isinstance(given, str):
         raise CommandError(f"{call.server} gave no access token")
     token = access_tokens.checked(given, f"the answer of {call.server}")
     call.profiles.save(call.profile_name, Profile(call.server, email, token))
     facts = {"profile": call.profile_name, "server": call.server, "email": email}
     call.show(facts, f"Signed in at {call.server} as {email} (profile {call.profile_name})")
+
+
+def _sign_in(rest: RestSession, email: str, password: str, *, from_stdin: bool) -> dict[str, Any]:
+    try:
+        return rest.post("/auth/login", email=email, password=password)
+    except RefusedError as error:
+        if error.refusal.reason != "SECOND_FACTOR_NEEDED":
+            raise
+    totp = asking.second_factor(from_stdin=from_stdin)
+    return rest.post("/auth/login", email=email, password=password, totp=totp)
 
 
 def logout(call: Invocation) -> None:

@@ -260,19 +260,23 @@ class EnrollTotpResponse(_message.Message):
 
     SECRET_FIELD_NUMBER: _builtins.int
     URI_FIELD_NUMBER: _builtins.int
+    QRCODE_BASE64_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
     """The secret, in base32, for typing it into the app."""
     uri: _builtins.str
     """The same as an otpauth:// URI, which apps read from a QR code."""
+    qrcode_base64: _builtins.str
+    """The URI as a QR code: a PNG picture in base64."""
     def __init__(
         self,
         *,
         secret: _builtins.str = ...,
         uri: _builtins.str = ...,
+        qrcode_base64: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["qrcode_base64", b"qrcode_base64", "secret", b"secret", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
