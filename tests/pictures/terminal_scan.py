@@ -10,7 +10,7 @@ from tests.cli.terminal import Terminal
 from tests.support.waiting import wait_until
 from tests.whole_stack.people import Person
 
-COLUMNS, ROWS = 56, 30
+COLUMNS, ROWS = 64, 30
 STAGE = "Scan the QR code with WeChat"
 
 

@@ -23,6 +23,8 @@ ROWS_BESIDES = 2
 # Low, because each refresh sends the whole drawing, perhaps over a slow connection.
 REFRESHES_PER_SECOND = 2
 BAR_COLUMNS = 20
+# The spinner and the spaces between the parts of the line.
+COLUMNS_BESIDES = 4
 # One of the characters of rich's spinner "dots".
 DOT_PATTERN = "⠋"
 
@@ -122,12 +124,16 @@ class ScanDisplay:
 
     def _changing(self) -> RenderableType:
         line = Table.grid(padding=(0, 1))
-        words = self._message if self._is_connected else "connection lost, coming back"
-        cells: list[RenderableType] = [self._spinner, Text(words)]
+        words = Text(self._message if self._is_connected else "connection lost, coming back")
+        cells: list[RenderableType] = [self._spinner, words]
         if self._lifetime:
             seconds = max(self._ends_at - self._clock(), 0.0)
+            left = f"{times.countdown(seconds)} left"
+            # One row, as ROWS_BESIDES says; the whole message is printed above.
+            room = self._console.width - BAR_COLUMNS - len(left) - COLUMNS_BESIDES
+            words.truncate(max(room, 1), overflow="ellipsis")
             cells.append(ProgressBar(self._lifetime, seconds, width=BAR_COLUMNS))
-            cells.append(Text(f"{times.countdown(seconds)} left"))
+            cells.append(Text(left))
         line.add_row(*cells)
         # Read once, because this runs on the refreshing thread.
         drawing = self._drawing
