@@ -13,6 +13,7 @@ LONG = (
     "console/test_guidance.py",
     "console/test_looks.py",
     "console/test_policy.py",
+    "console/test_reference.py",
     "console/test_scanning.py",
     "console/test_signing_in.py",
     "console/test_trial.py",

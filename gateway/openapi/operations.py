@@ -79,12 +79,11 @@ def _content(rpc: Rpc, schemas: Schemas) -> Schema:
         return dict(_BODIES[rpc.name])
     message = schemas.reference(rpc.response)
     if rpc.is_streaming:
-        # OpenAPI 3.1 cannot describe a stream of events. As a string, clients made by generators can read it.
-        name = rpc.response.rpartition(".")[2]
-        stream = {
-            "type": "string",
-            "description": f"Server-sent events. The data of each is a {name} in JSON.",
-        }
+        # OpenAPI 3.1 cannot describe a stream of events: this is the whole text, as generated clients read it, or
+        # one event.
+        data = {"type": "string", "contentMediaType": "application/json", "contentSchema": message}
+        event = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+        stream = {"description": "Server-sent events.", "anyOf": [{"type": "string"}, event]}
         example = event_example(message, schemas.components)
-        return {"text/event-stream": {"schema": stream, "x-event": message, "example": example}}
+        return {"text/event-stream": {"schema": stream, "example": example}}
     return {"application/json": {"schema": message, "example": answer_example(message, schemas.components)}}
