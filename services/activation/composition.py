@@ -18,6 +18,7 @@ from services.activation.codes.names import ids_named
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
+from services.activation.redeeming.preview import Previews
 from services.activation.redeeming.redemption import Redemption
 from services.activation.settings import ActivationSettings
 from services.activation.tables import attempts, audit, feed_cursor
@@ -93,6 +94,7 @@ class Activation:
                 redemption=Redemption(
                     self._database, self._jobs, guessing, entitlements, self._audit.log, now
                 ),
+                previews=Previews(self._database, guessing, now),
                 deletion=CodeDeletion(self._database, self._jobs, entitlements, self._audit.log),
                 audit_reader=self._audit.reader,
                 now=now,

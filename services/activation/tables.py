@@ -102,6 +102,13 @@ Index(
     _code.redeem_before,
     postgresql_where=(_code.activation_status == PENDING) & _code.redeem_before.is_not(None),
 )
+# Trigrams find a part of a code.
+Index(
+    "activation_codes_activation_code_trgm_idx",
+    _code.activation_code,
+    postgresql_using="gin",
+    postgresql_ops={"activation_code": "gin_trgm_ops"},
+)
 # Trigrams find a part of an e-mail. Codes without an e-mail are not in the index.
 Index(
     "activation_codes_user_email_trgm_idx",

@@ -9,6 +9,7 @@ from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes.batches import CountedBatch
 from services.activation.codes.codes import Code
 from services.activation.codes.generation import Generated
+from services.activation.redeeming.preview import Preview
 from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 
 
@@ -63,6 +64,17 @@ def new_codes(made: Generated) -> pb.GenerateCodesResponse:
             )
             for code in made.codes
         ],
+    )
+
+
+def preview_of(preview: Preview) -> pb.PreviewActivationResponse:
+    """Returns the message of a preview."""
+    return pb.PreviewActivationResponse(
+        valid_days=preview.valid_days,
+        days_from=preview.days_from,
+        expired_time=timestamp_of(preview.expired_time),
+        new_expired_time=timestamp_of(preview.new_expired_time),
+        days_lost=preview.days_lost,
     )
 
 

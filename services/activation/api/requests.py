@@ -6,6 +6,7 @@ import uuid
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     ValidationInfo,
@@ -18,7 +19,7 @@ from services.chassis.identity.access_days import FROM_NOW, DaysFrom
 from services.chassis.identity.statuses import ActivationStatus
 from services.chassis.language import Localized
 from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
-from services.chassis.validation import ActivationCodeText, Id, Text, Values
+from services.chassis.validation import ActivationCodeText, Id, Text, Values, matching
 from services.chassis.violations import InvalidValueError, invalid
 
 LONGEST_PASTED_CODE = 200
@@ -40,6 +41,18 @@ def _without_ignored_characters(code: object) -> object:
 
 # Spaces, zero-width characters and dashes, which come with a pasted code, are ignored.
 ActivationCode = Annotated[ActivationCodeText, BeforeValidator(_without_ignored_characters)]
+CodePart = Annotated[
+    str,
+    BeforeValidator(_without_ignored_characters),
+    matching(
+        "[0-9a-fA-F]{4,32}",
+        Localized(
+            "应为 4 到 32 个字符，只含数字和字母 a–f",
+            "must be 4 to 32 characters, only digits and letters a–f",
+        ),
+    ),
+    AfterValidator(str.lower),
+]
 MOST_DAYS = 3650
 _IN_TIME = Localized(
     f"应为将来的时间，最多 {MOST_DAYS} 天之后", f"must be in the future, at most {MOST_DAYS} days from now"
@@ -74,10 +87,11 @@ class FilterValues(Values):
     status: ActivationStatus | None = None
     email: Annotated[Text, Field(max_length=254)] | None = None
     batch_id: Id | None = None
+    code: CodePart | None = None
 
     @property
     def filter(self) -> Filter:
-        return Filter(self.status, self.email or None, self.batch_id)
+        return Filter(self.status, self.email or None, self.batch_id, self.code)
 
 
 class ListCodesValues(FilterValues):

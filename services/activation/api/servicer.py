@@ -9,7 +9,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation.api.messages import batch_of, message_of, new_codes
+from services.activation.api.messages import batch_of, message_of, new_codes, preview_of
 from services.activation.api.requests import (
     BatchValues,
     CodeValues,
@@ -23,6 +23,7 @@ from services.activation.api.stalled_clients import cancelled_when_stalled
 from services.activation.codes.administration import CodeAdministration
 from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.redeeming.code_deletion import CodeDeletion
+from services.activation.redeeming.preview import Previews
 from services.activation.redeeming.redemption import Redemption
 from services.chassis.audit.api import AuditReader, AuditRpcs
 from services.chassis.context import caller, caller_id, current
@@ -42,6 +43,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     administration: CodeAdministration
     batches: BatchAdministration
     redemption: Redemption
+    previews: Previews
     deletion: CodeDeletion
     audit_reader: AuditReader
     now: Callable[[], datetime.datetime]
@@ -95,6 +97,12 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
             activation_status=given.activation_status,
             expired_time=given.expired_time if given.HasField("expired_time") else None,
         )
+
+    def PreviewActivation(
+        self, request: pb.PreviewActivationRequest, _context: grpc.ServicerContext
+    ) -> pb.PreviewActivationResponse:
+        values = parse(CodeValues, request)
+        return preview_of(self.previews.preview(values.activation_code, caller(), current().client_address))
 
     def ListBatches(
         self, request: pb.ListBatchesRequest, _context: grpc.ServicerContext

@@ -21,11 +21,20 @@ NEWEST_FIRST = (_code.create_time.desc(), _code.id.desc())
 
 @dataclass(frozen=True)
 class Filter:
-    """Matches codes by their effective status, by `email` as a part of the e-mail, and by their batch."""
+    """Matches codes by their effective status, by a part of the e-mail and of the code, and by their batch.
+
+    The part of the code is in lower-case hex digits.
+    """
 
     status: str | None = None
     email: str | None = None
     batch_id: uuid.UUID | None = None
+    code: str | None = None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it looks for a part of a text, which goes by an index without an order."""
+        return bool(self.email or self.code)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,8 @@ def conditions(wanted: Filter, now: datetime.datetime) -> list[ColumnElement[boo
         # Backslash is the default escape character of LIKE.
         pattern = re.sub(r"([\\%_])", r"\\\1", wanted.email)
         found.append(_code.user_email.ilike(f"%{pattern}%"))
+    if wanted.code:
+        found.append(_code.activation_code.like(f"%{wanted.code}%"))
     if wanted.batch_id is not None:
         found.append(_code.batch_id == wanted.batch_id)
     return found
@@ -61,8 +72,8 @@ def read_page(
 
     Needs a transaction of one snapshot, so that items and total agree.
     """
-    if wanted.email:
-        # The best plan depends on the selectivity of the part of an e-mail, which a generic plan does not know.
+    if wanted.has_text:
+        # The best plan depends on the selectivity of the part of a text, which a generic plan does not know.
         connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     codes = [Code(*row) for row in connection.execute(page_query(wanted, size, start, now))]
     items = codes[:size]

@@ -75,6 +75,16 @@ class CodeAlreadyUsedError(DomainError):
     message = Localized("激活码已被使用", "The activation code has already been used")
 
 
+# They reveal that a code exists.
+KNOWN_CODE_ERRORS = (
+    CodeRevokedError,
+    CodeExpiredError,
+    CodeTooLateError,
+    CodeAlreadyUsedError,
+    ConflictError,
+)
+
+
 @dataclass(frozen=True)
 class Claim:
     """A code that an account has redeemed, with the time and the end of the access; aware datetimes."""

@@ -7,19 +7,10 @@ from collections.abc import Callable
 from fastmp.identity.v1 import identity_service_pb2 as identity_pb
 from services.activation.codes import codes
 from services.activation.codes.codes import CodeNotFoundError
-from services.activation.redeeming.claims import (
-    Claim,
-    Claims,
-    CodeAlreadyUsedError,
-    CodeExpiredError,
-    CodeRevokedError,
-    CodeTooLateError,
-    earlier_claim,
-)
+from services.activation.redeeming.claims import KNOWN_CODE_ERRORS, Claim, Claims, earlier_claim
 from services.activation.redeeming.entitlements import Entitlements
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.errors import ConflictError
 from services.chassis.identity.principals import AccountRevokedError, Principal
 from services.chassis.identity.statuses import REVOKED
 from services.chassis.jobs.queue import Jobs
@@ -75,7 +66,7 @@ class Redemption:
         except CodeNotFoundError:
             self._guessing.count(guesser)
             raise
-        except (CodeRevokedError, CodeExpiredError, CodeTooLateError, CodeAlreadyUsedError, ConflictError):
+        except KNOWN_CODE_ERRORS:
             # These errors reveal that the code exists, so they are not raised over the limit.
             self._guessing.check(guesser)
             raise

@@ -57,6 +57,10 @@ class Replica:
     def activate(self, account: Account, code: str) -> pb.ActivateResponse:
         return self.stub.Activate(pb.ActivateRequest(activation_code=code), metadata=account.bearer)
 
+    def preview(self, account: Account, code: str) -> pb.PreviewActivationResponse:
+        request = pb.PreviewActivationRequest(activation_code=code)
+        return self.stub.PreviewActivation(request, metadata=account.bearer)
+
     def get(self, admin: Account, code: str) -> pb.Code:
         return self.stub.GetCode(pb.GetCodeRequest(activation_code=code), metadata=admin.bearer)
 

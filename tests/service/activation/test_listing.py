@@ -101,6 +101,12 @@ def test_a_page_after_the_end_is_empty(replica: Replica, admin: Account, clock: 
         {"page": 1, "page_token": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
         {"email": "x" * 255},
         {"email": "a\x00"},
+        {"code": ""},
+        {"code": "abc"},
+        {"code": "a-b c"},
+        {"code": "abcg"},
+        {"code": "abc%"},
+        {"code": "a" * 33},
     ],
 )
 def test_bad_values_are_refused(replica: Replica, admin: Account, wanted: dict[str, object]) -> None:
@@ -154,6 +160,20 @@ def test_wildcards_of_the_database_are_plain_characters(
     with_it = redeem(replica, world, admin, f"x{part}y@example.com")
 
     assert ids(replica.list(admin, email=part)) == [with_it]
+
+
+def test_a_code_filter_finds_parts_as_people_paste_them(replica: Replica, admin: Account) -> None:
+    codes = [code.activation_code for code in replica.generate(admin, 20)]
+    wanted = codes[7]
+
+    for part in (wanted, wanted[:8], wanted[10:20].upper(), f" {wanted[-9:-4]}-{wanted[-4:]}\n"):
+        assert [code.activation_code for code in replica.list(admin, code=part).items] == [wanted]
+        assert replica.list(admin, code=part).total == 1
+    export = pb.ExportCodesRequest(code=wanted[4:28])
+    lines = b"".join(
+        block.data for block in replica.stub.ExportCodes(export, metadata=admin.bearer)
+    ).splitlines()
+    assert [line.split(b",")[1].decode() for line in lines[1:]] == [wanted]
 
 
 def test_filters_go_together_and_with_pages(replica: Replica, admin: Account, world: World) -> None:

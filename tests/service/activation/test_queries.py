@@ -17,16 +17,20 @@ from services.activation.codes.generation import blank_answers
 from services.activation.codes.listing import Filter, read_page
 from services.activation.redeeming import claims
 from services.activation.redeeming.claims import Claims
-from services.activation.redeeming.guessing import Guesser
+from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Guesser, Limits
+from services.activation.redeeming.preview import Previews
+from services.activation.tables import attempts
 from services.chassis.errors import DomainError
 from services.chassis.pages import Position
 from services.chassis.postgres.database import Database
+from services.chassis.throttling.attempts import Attempts
 from tests.service.activation.bare_redemption import bare_claims
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
 from tests.service.activation.scripted_identity import Account
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 ROWS = 30_000
+NO_DATABASE: Database = None  # type: ignore[assignment]
 ACCOUNT = uuid.UUID(int=1)
 
 
@@ -54,7 +58,7 @@ def test_each_call_makes_as_few_statements_as_it_needs(
     replica: Replica, admin: Account, person: Account
 ) -> None:
     used, unused = replica.new_code(admin), replica.new_code(admin)
-    batch = replica.batch(admin)
+    batch, fresh = replica.batch(admin), replica.new_code(admin)
     generate = pb.GenerateCodesRequest(valid_days=1, count=500, request_id=uuid.uuid4().hex)
     expected: list[tuple[Callable[[], object], int]] = [
         (lambda: replica.activate(person, used), 3),
@@ -62,6 +66,8 @@ def test_each_call_makes_as_few_statements_as_it_needs(
         (lambda: replica.activate(person, used), 2),
         (lambda: refusal(lambda: replica.activate(person, UNKNOWN_CODE)), 5),
         (lambda: replica.get(admin, used), 1),
+        (lambda: replica.preview(person, fresh), 1),
+        (lambda: replica.preview(person, used), 1),
         (lambda: replica.list(admin, size=200), 2),
         (lambda: replica.list(admin, email="example"), 3),
         (lambda: replica.update(admin, unused, valid_days=9), 3),
@@ -137,6 +143,14 @@ def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
         connection.execute(text("ANALYZE generation_requests"))
 
 
+def preview(connection: Connection) -> None:
+    """The statement of PreviewActivation, in the connection of the test."""
+    limits = CodeGuessing(Attempts(NO_DATABASE, attempts, WINDOW, lambda: NOW), Limits(10, 100))
+    by_account, by_address = limits.keys(Guesser(ACCOUNT, "192.0.2.1"))
+    values = {"wanted": UNKNOWN_CODE, "by_account": by_account, "by_address": by_address, "now": NOW}
+    Previews(NO_DATABASE, limits, lambda: NOW)._statement.row(connection, values)
+
+
 def _page(wanted: Filter, start: int | Position = 0) -> Callable[[Connection, Claims], object]:
     return lambda connection, _bare: read_page(connection, wanted, 50, start, NOW)
 
@@ -148,6 +162,7 @@ HOT: dict[str, Callable[[Connection, Claims], object]] = {
     "claim": lambda connection, bare: bare.take(
         connection, UNKNOWN_CODE, Guesser(ACCOUNT, "192.0.2.1"), "a@example.com", NOW
     ),
+    "preview": lambda connection, _bare: preview(connection),
     "get": lambda connection, _bare: codes.get(connection, UNKNOWN_CODE),
     "change": lambda connection, _bare: codes.change(connection, UNKNOWN_CODE, 1, None, NOW),
     "remove": lambda connection, _bare: deletion.remove(connection, UNKNOWN_CODE),
@@ -162,6 +177,8 @@ HOT: dict[str, Callable[[Connection, Claims], object]] = {
     "revoked": _page(Filter(status="revoked"), MIDDLE),
     "expired": _page(Filter(status="expired")),
     "email": _page(Filter(email="user4321")),
+    "part of a code": _page(Filter(code="7f3a9c")),
+    "short part of a code": _page(Filter(code="7f3a")),
     "oldest batch": _page(Filter(batch_id=OLDEST)),
     "pending of the oldest batch": _page(Filter(status="pending", batch_id=OLDEST)),
     "batches": lambda connection, _bare: batches.read_batches(connection, 10, None, NOW),

@@ -34,6 +34,7 @@ TABLE = {
     ("GET", "/activation/export", "ExportCodes", "ADMIN"),
     ("POST", "/activation/revoke", "RevokeCode", "ADMIN"),
     ("POST", "/activation/activate", "Activate", "SIGNED_IN"),
+    ("GET", "/activation/preview", "PreviewActivation", "SIGNED_IN"),
     ("GET", "/activation/batches", "ListBatches", "ADMIN"),
     ("POST", "/activation/batches/revoke", "RevokeBatch", "ADMIN"),
     ("GET", "/admin/activation/{activation_code}", "GetCode", "ADMIN"),

@@ -567,6 +567,68 @@ class ActivateResponse(_message.Message):
 Global___ActivateResponse: _TypeAlias = ActivateResponse  # noqa: Y015
 
 @_typing.final
+class PreviewActivationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVATION_CODE_FIELD_NUMBER: _builtins.int
+    activation_code: _builtins.str
+    """32 hex digits, case-insensitive."""
+    def __init__(
+        self,
+        *,
+        activation_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation_code", b"activation_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewActivationRequest: _TypeAlias = PreviewActivationRequest  # noqa: Y015
+
+@_typing.final
+class PreviewActivationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALID_DAYS_FIELD_NUMBER: _builtins.int
+    DAYS_FROM_FIELD_NUMBER: _builtins.int
+    EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    NEW_EXPIRED_TIME_FIELD_NUMBER: _builtins.int
+    DAYS_LOST_FIELD_NUMBER: _builtins.int
+    valid_days: _builtins.int
+    """The days of access that the code grants."""
+    days_from: _builtins.str
+    """"now" or "expiry", as in Code."""
+    days_lost: _builtins.int
+    """How many of the days that the account has left would be lost, rounded up; 0 if none. Of access without an end, those
+    until the year 9999.
+    """
+    @_builtins.property
+    def expired_time(self) -> _timestamp_pb2.Timestamp:
+        """The account's expired_time as it is. Left out if it has none."""
+
+    @_builtins.property
+    def new_expired_time(self) -> _timestamp_pb2.Timestamp:
+        """When the access would end. Left out if it would still have no end."""
+
+    def __init__(
+        self,
+        *,
+        valid_days: _builtins.int = ...,
+        days_from: _builtins.str = ...,
+        expired_time: _timestamp_pb2.Timestamp | None = ...,
+        new_expired_time: _timestamp_pb2.Timestamp | None = ...,
+        days_lost: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expired_time", b"expired_time", "new_expired_time", b"new_expired_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days_from", b"days_from", "days_lost", b"days_lost", "expired_time", b"expired_time", "new_expired_time", b"new_expired_time", "valid_days", b"valid_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewActivationResponse: _TypeAlias = PreviewActivationResponse  # noqa: Y015
+
+@_typing.final
 class GetCodeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

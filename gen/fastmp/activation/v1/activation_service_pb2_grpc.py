@@ -69,6 +69,11 @@ class ActivationServiceStub:
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.SerializeToString,
                 response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.FromString,
                 _registered_method=True)
+        self.PreviewActivation = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/PreviewActivation',
+                request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationRequest.SerializeToString,
+                response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationResponse.FromString,
+                _registered_method=True)
         self.ListBatches = channel.unary_unary(
                 '/fastmp.activation.v1.ActivationService/ListBatches',
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ListBatchesRequest.SerializeToString,
@@ -172,6 +177,16 @@ class ActivationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewActivation(self, request, context):
+        """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
+        guess, together with those of Activate.
+
+        Safe to retry. Fails as Activate does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBatches(self, request, context):
         """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
 
@@ -262,6 +277,11 @@ def add_ActivationServiceServicer_to_server(servicer, server):
                     servicer.Activate,
                     request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.FromString,
                     response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.SerializeToString,
+            ),
+            'PreviewActivation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewActivation,
+                    request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationRequest.FromString,
+                    response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationResponse.SerializeToString,
             ),
             'ListBatches': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBatches,
@@ -442,6 +462,33 @@ class ActivationService:
             '/fastmp.activation.v1.ActivationService/Activate',
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateRequest.SerializeToString,
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.ActivateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewActivation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/PreviewActivation',
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationRequest.SerializeToString,
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.PreviewActivationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,6 +78,12 @@ class ActivationServiceStub:
     Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
     CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
+    PreviewActivation: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.PreviewActivationRequest, _activation_service_pb2.PreviewActivationResponse]
+    """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
+    guess, together with those of Activate.
+
+    Safe to retry. Fails as Activate does.
+    """
     ListBatches: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]
     """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
 
@@ -159,6 +165,12 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     account cannot redeem a code, which stays unused, until an admin sets another status.
     Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
     CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+    """
+    PreviewActivation: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.PreviewActivationRequest, _activation_service_pb2.PreviewActivationResponse]  # type: ignore[assignment]
+    """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
+    guess, together with those of Activate.
+
+    Safe to retry. Fails as Activate does.
     """
     ListBatches: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
     """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
@@ -263,6 +275,17 @@ class ActivationServiceServicer:
         account cannot redeem a code, which stays unused, until an admin sets another status.
         Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
         CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
+        """
+
+    def PreviewActivation(
+        self,
+        request: _activation_service_pb2.PreviewActivationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_service_pb2.PreviewActivationResponse, _abc.Awaitable[_activation_service_pb2.PreviewActivationResponse]]:
+        """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
+        guess, together with those of Activate.
+
+        Safe to retry. Fails as Activate does.
         """
 
     def ListBatches(
