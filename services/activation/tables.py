@@ -102,6 +102,12 @@ Index(
     _code.redeem_before,
     postgresql_where=(_code.activation_status == PENDING) & _code.redeem_before.is_not(None),
 )
+# Counts the redemptions of the last days.
+Index(
+    "activation_codes_activation_time_idx",
+    _code.activation_time,
+    postgresql_where=_code.activation_time.is_not(None),
+)
 # Trigrams find a part of a code.
 Index(
     "activation_codes_activation_code_trgm_idx",

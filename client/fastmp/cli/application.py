@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fastmp.cli.command_registration import JsonOption, ProfileOption, ServerOption
-from fastmp.cli.commands import account, audit, code_export, codes, cookies, scan, users
+from fastmp.cli.commands import account, audit, code_batches, code_export, codes, cookies, scan, users
 from fastmp.cli.exit_codes import EXIT_CODE_HELP
 from fastmp.cli.invocation import Choices
 from fastmp.cli.outermost import GuardedGroup
@@ -65,6 +65,7 @@ def _build() -> typer.Typer:
     code_group = _group(admin, "codes", "Activation codes.")
     codes.add_to(code_group)
     code_export.add_to(code_group)
+    code_batches.add_to(code_group)
     audit.add_to(_group(admin, "audit", "Audit logs of the three services."))
     return built
 

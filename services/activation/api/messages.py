@@ -9,6 +9,7 @@ from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes.batches import CountedBatch
 from services.activation.codes.codes import Code
 from services.activation.codes.generation import Generated
+from services.activation.codes.overview import Overview
 from services.activation.redeeming.preview import Preview
 from services.chassis.identity.statuses import ACTIVE, EXPIRED, PENDING, REVOKED
 
@@ -75,6 +76,15 @@ def preview_of(preview: Preview) -> pb.PreviewActivationResponse:
         expired_time=timestamp_of(preview.expired_time),
         new_expired_time=timestamp_of(preview.new_expired_time),
         days_lost=preview.days_lost,
+    )
+
+
+def overview_of(overview: Overview) -> pb.GetOverviewResponse:
+    """Returns the message of an overview."""
+    return pb.GetOverviewResponse(
+        **overview.counts,
+        batches=[batch_of(one) for one in overview.batches],
+        redemptions=[pb.DayCount(day=day.isoformat(), count=count) for day, count in overview.redemptions],
     )
 
 

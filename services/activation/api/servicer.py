@@ -9,7 +9,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.activation.v1 import activation_service_pb2_grpc as pb_grpc
-from services.activation.api.messages import batch_of, message_of, new_codes, preview_of
+from services.activation.api.messages import batch_of, message_of, new_codes, overview_of, preview_of
 from services.activation.api.requests import (
     BatchValues,
     CodeValues,
@@ -118,6 +118,11 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     def RevokeBatch(self, request: pb.RevokeBatchRequest, _context: grpc.ServicerContext) -> pb.Batch:
         values = parse(BatchValues, request)
         return batch_of(self.batches.revoke(values.batch_id))
+
+    def GetOverview(
+        self, _request: pb.GetOverviewRequest, _context: grpc.ServicerContext
+    ) -> pb.GetOverviewResponse:
+        return overview_of(self.batches.overview())
 
     def GetCode(self, request: pb.GetCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
         values = parse(CodeValues, request)

@@ -92,8 +92,12 @@ def page_query(wanted: Filter, size: int, start: int | Position, now: datetime.d
 
 def has_expired(now: datetime.datetime) -> ColumnElement[bool]:
     """Returns SQL for whether a code that is stored as active or pending reads as expired at `now`."""
-    too_late = and_(_code.activation_status == statuses.PENDING, _code.redeem_before <= _moment(now))
-    return or_(is_over(now), too_late)
+    return or_(is_over(now), is_too_late(now))
+
+
+def is_too_late(now: datetime.datetime) -> ColumnElement[bool]:
+    """Returns SQL for whether a pending code can no longer be redeemed at `now`."""
+    return and_(_code.activation_status == statuses.PENDING, _code.redeem_before <= _moment(now))
 
 
 def is_over(now: datetime.datetime) -> ColumnElement[bool]:

@@ -35,6 +35,7 @@ TABLE = {
     ("POST", "/activation/revoke", "RevokeCode", "ADMIN"),
     ("POST", "/activation/activate", "Activate", "SIGNED_IN"),
     ("GET", "/activation/preview", "PreviewActivation", "SIGNED_IN"),
+    ("GET", "/activation/overview", "GetOverview", "ADMIN"),
     ("GET", "/activation/batches", "ListBatches", "ADMIN"),
     ("POST", "/activation/batches/revoke", "RevokeBatch", "ADMIN"),
     ("GET", "/admin/activation/{activation_code}", "GetCode", "ADMIN"),

@@ -1,5 +1,6 @@
 """Commands for one's own account: register, sign in and out, show it, change the password, redeem a code."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -125,8 +126,30 @@ def activate(
             metavar="[CODE]", help="Asked for, or read from a pipe, when left out.", show_default=False
         ),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask when days would be lost.", show_default=False)
+    ] = False,
 ) -> None:
-    """Redeem an activation code."""
+    """Redeem an activation code. Shows your access before and after; asks first if you would lose days."""
     with call.signed_in() as rest:
-        answer = rest.post("/activation/activate", activation_code=asking.activation_code(code))
-    call.show(answer, f"Active until {times.shown(answer['expired_time'])}")
+        activation_code = asking.activation_code(code)
+        preview = rest.get("/activation/preview", activation_code=activation_code)
+        call.output.note(_before_and_after(preview))
+        if lost := preview["days_lost"]:
+            days = "your access without an end" if "expired_time" not in preview else f"{lost} days of access"
+            if not asking.confirm(f"You would lose {days}. Redeem the code?", is_sure=yes):
+                raise CommandError("the code was not redeemed")
+        answer = rest.post("/activation/activate", activation_code=activation_code)
+    call.show(answer, f"Active {_until(answer)}")
+
+
+def _before_and_after(preview: Mapping[str, Any]) -> str:
+    after = {"expired_time": preview.get("new_expired_time")}
+    is_endless = "expired_time" not in preview and (preview["days_lost"] or not after["expired_time"])
+    has_any = "expired_time" in preview or is_endless
+    return f"Access now: {_until(preview) if has_any else 'none'}; with this code: {_until(after)}"
+
+
+def _until(answer: Mapping[str, Any]) -> str:
+    end = answer.get("expired_time")
+    return f"until {times.shown(end)}" if end else "without an end"

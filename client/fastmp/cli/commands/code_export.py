@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from fastmp.cli.command_registration import command
-from fastmp.cli.commands.codes import EmailOption, StatusOption
+from fastmp.cli.commands.codes import BatchOption, CodePartOption, EmailOption, StatusOption
 from fastmp.cli.failures import CommandError, UnreachableError, UsageError
 from fastmp.cli.invocation import Invocation
 from fastmp.cli.private_file import replacing
@@ -28,10 +28,12 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="'-' is standard output.", show_default=False)],
     status: StatusOption = None,
     email: EmailOption = None,
+    batch: BatchOption = None,
+    code: CodePartOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.", show_default=False)] = False,
 ) -> None:
     """Write all activation codes to a CSV file that only you can read. It is there whole or not at all."""
-    filters = {"status": status, "email": email}
+    filters = {"status": status, "email": email, "batch_id": batch, "code": code}
     with call.signed_in() as rest:
         if file == STANDARD_OUTPUT:
             if call.output.as_json:

@@ -84,6 +84,11 @@ class ActivationServiceStub:
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.SerializeToString,
                 response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.FromString,
                 _registered_method=True)
+        self.GetOverview = channel.unary_unary(
+                '/fastmp.activation.v1.ActivationService/GetOverview',
+                request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewRequest.SerializeToString,
+                response_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewResponse.FromString,
+                _registered_method=True)
         self.GetCode = channel.unary_unary(
                 '/fastmp.activation.v1.ActivationService/GetCode',
                 request_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetCodeRequest.SerializeToString,
@@ -205,6 +210,13 @@ class ActivationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOverview(self, request, context):
+        """Returns numbers for an overview: codes by state, the newest batches, the redemptions of the last 30 days. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCode(self, request, context):
         """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND).
         """
@@ -292,6 +304,11 @@ def add_ActivationServiceServicer_to_server(servicer, server):
                     servicer.RevokeBatch,
                     request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.FromString,
                     response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.SerializeToString,
+            ),
+            'GetOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOverview,
+                    request_deserializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewRequest.FromString,
+                    response_serializer=fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewResponse.SerializeToString,
             ),
             'GetCode': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCode,
@@ -543,6 +560,33 @@ class ActivationService:
             '/fastmp.activation.v1.ActivationService/RevokeBatch',
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.RevokeBatchRequest.SerializeToString,
             fastmp_dot_activation_dot_v1_dot_activation__service__pb2.Batch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.activation.v1.ActivationService/GetOverview',
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewRequest.SerializeToString,
+            fastmp_dot_activation_dot_v1_dot_activation__service__pb2.GetOverviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

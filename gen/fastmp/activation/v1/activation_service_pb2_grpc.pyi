@@ -94,6 +94,8 @@ class ActivationServiceStub:
 
     Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
     """
+    GetOverview: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GetOverviewRequest, _activation_service_pb2.GetOverviewResponse]
+    """Returns numbers for an overview: codes by state, the newest batches, the redemptions of the last 30 days. Reads only."""
     GetCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
     UpdateCode: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.UpdateCodeRequest, _activation_service_pb2.Code]
@@ -182,6 +184,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
 
     Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
     """
+    GetOverview: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GetOverviewRequest, _activation_service_pb2.GetOverviewResponse]  # type: ignore[assignment]
+    """Returns numbers for an overview: codes by state, the newest batches, the redemptions of the last 30 days. Reads only."""
     GetCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.GetCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
     """Returns one code. Reads only. Fails with NOT_FOUND (CODE_NOT_FOUND)."""
     UpdateCode: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.UpdateCodeRequest, _activation_service_pb2.Code]  # type: ignore[assignment]
@@ -307,6 +311,13 @@ class ActivationServiceServicer:
 
         Idempotent. Fails with NOT_FOUND (BATCH_NOT_FOUND).
         """
+
+    def GetOverview(
+        self,
+        request: _activation_service_pb2.GetOverviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activation_service_pb2.GetOverviewResponse, _abc.Awaitable[_activation_service_pb2.GetOverviewResponse]]:
+        """Returns numbers for an overview: codes by state, the newest batches, the redemptions of the last 30 days. Reads only."""
 
     def GetCode(
         self,

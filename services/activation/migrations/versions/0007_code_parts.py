@@ -7,8 +7,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-# In the transaction, so that the migration is atomic: for a million codes this blocks writers, not readers, for half
-# a minute.
+# In the transaction, so that the migration is atomic: for a million codes this blocks writers, not readers, for
+# half a minute.
 INDEX = """
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX activation_codes_activation_code_trgm_idx ON activation_codes USING gin (activation_code gin_trgm_ops)
