@@ -3,16 +3,18 @@
 import { en } from "./locales/en.js";
 import { enAccounts } from "./locales/en-accounts.js";
 import { enAudit } from "./locales/en-audit.js";
+import { enCodes } from "./locales/en-codes.js";
 import { enProblems } from "./locales/en-problems.js";
 import { zh } from "./locales/zh.js";
 import { zhAccounts } from "./locales/zh-accounts.js";
 import { zhAudit } from "./locales/zh-audit.js";
+import { zhCodes } from "./locales/zh-codes.js";
 import { zhProblems } from "./locales/zh-problems.js";
 import { language } from "./preferences.js";
 
 const DICTIONARIES = {
-  zh: { ...zh, ...zhAccounts, ...zhAudit, ...zhProblems },
-  en: { ...en, ...enAccounts, ...enAudit, ...enProblems },
+  zh: { ...zh, ...zhAccounts, ...zhAudit, ...zhCodes, ...zhProblems },
+  en: { ...en, ...enAccounts, ...enAudit, ...enCodes, ...enProblems },
 };
 const TAGS = { zh: "zh-CN", en: "en" };
 

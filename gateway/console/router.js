@@ -88,7 +88,7 @@ export class Router {
   #page() {
     if (isPasswordLink()) return { name: "new_password", view: newPasswordView };
     if (!this.app.session.token) return { name: "sign_in", view: signInView };
-    const wanted = PAGES.find((page) => location.hash === `#/${page.name}`);
+    const wanted = PAGES.find((page) => location.hash.split("?")[0] === `#/${page.name}`);
     return wanted && (!wanted.adminOnly || this.app.session.isAdmin) ? wanted : PAGES[0];
   }
 

@@ -3,6 +3,7 @@
 import { t } from "../i18n.js";
 
 export const ROLES = ["user", "admin"];
+export const DAYS_FROM = ["now", "expiry"];
 export const STATUSES = ["pending", "active", "expired", "revoked"];
 
 /** Returns [value, words] pairs; with `any`, the first one stands for all values. */

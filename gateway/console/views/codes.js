@@ -1,44 +1,84 @@
-/** For administrators: activation codes. */
+/** For administrators: activation codes. The filters and the page are in the URL. */
 
+import { addressOf, addressValues, remember } from "../address.js";
 import { element } from "../dom.js";
 import { t } from "../i18n.js";
 import { badge } from "../widgets/badges.js";
 import { copy } from "../widgets/clipboard.js";
 import { confirm } from "../widgets/dialogs.js";
-import { saveFile } from "../widgets/download.js";
 import { filters } from "../widgets/filters.js";
 import { field } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
 import { shownMoment } from "../widgets/moment.js";
 import { notify } from "../widgets/notices.js";
-import { pagedList } from "../widgets/pager.js";
-import { problemBox } from "../widgets/problem.js";
+import { numberedList } from "../widgets/numbered-list.js";
 import { table } from "../widgets/table.js";
 import { choices, STATUSES } from "./choices.js";
+import { batchesView } from "./code-batches.js";
+import { days, redeemBefore } from "./code-terms.js";
+import { exportButton } from "./export-codes.js";
 import { generateCodes } from "./generate-codes.js";
 
+const PAGE = "codes";
+const SHORTEST_PART = 4;
+
 export function codesView(app, signal) {
+  const address = addressValues();
+  if (address.view === "batches") return batchesView(app, signal);
   const search = filters(
     t("codes.search"),
     [
-      field({ name: "email", type: "search", label: t("codes.by_email"), maxlength: 254 }),
-      field({ name: "status", label: t("users.status"), options: choices("code_status", STATUSES, true) }),
+      field({
+        name: "email",
+        type: "search",
+        label: t("codes.by_email"),
+        value: address.email,
+        maxlength: 254,
+      }),
+      field({
+        name: "code",
+        type: "search",
+        label: t("codes.by_code"),
+        placeholder: t("codes.by_code_hint"),
+        value: address.code,
+        maxlength: 64,
+      }),
+      field({
+        name: "status",
+        label: t("users.status"),
+        options: choices("code_status", STATUSES, true),
+        value: address.status,
+      }),
     ],
-    () => list.reload(),
+    () => {
+      remember(PAGE, query());
+      list.reload({ page: 1 });
+    },
   );
-  const changed = () => list.reload({ stay: true });
-  const list = pagedList(app, signal, {
-    path: () => "/activation/list",
-    query: () => search.values(),
+  const query = () => {
+    const values = { ...search.values(), batch_id: address.batch_id };
+    // The gateway refuses shorter ones, which are still being typed.
+    if (values.code?.length < SHORTEST_PART) delete values.code;
+    return values;
+  };
+  const list = numberedList(app, signal, {
+    path: "/activation/list",
+    query,
+    page: Math.max(1, Math.floor(Number(address.page)) || 1),
+    turned: (page) => remember(PAGE, { ...query(), page: page > 1 && String(page) }),
     draw: (items, total) =>
       items.length
-        ? codes(app, items, total, changed)
+        ? codes(app, items, total, () => list.reload())
         : element("p", { class: "card empty muted" }, t("codes.none")),
   });
   const problem = element("div");
   const generate = element(
     "button",
-    { type: "button", class: "button", on: { click: () => generateCodes(app, () => list.reload()) } },
+    {
+      type: "button",
+      class: "button",
+      on: { click: () => generateCodes(app, () => list.reload({ page: 1 })) },
+    },
     icon("plus"),
     t("codes.generate"),
   );
@@ -49,42 +89,40 @@ export function codesView(app, signal) {
       "div",
       { class: "view-head" },
       element("h1", {}, t("codes.title")),
-      element("div", { class: "buttons" }, exporting(app, search, problem), generate),
+      element(
+        "div",
+        { class: "buttons" },
+        element(
+          "a",
+          { class: "button button-plain", href: addressOf(PAGE, { view: "batches" }) },
+          t("batches.title"),
+        ),
+        exportButton(app, query, problem),
+        generate,
+      ),
     ),
     problem,
+    address.batch_id &&
+      element(
+        "p",
+        { class: "muted" },
+        t("codes.of_batch", { batch: address.batch_id.slice(0, 8) }),
+        " ",
+        element("a", { class: "link", href: addressOf(PAGE, {}) }, t("codes.of_all")),
+      ),
     search.element,
     list.element,
   );
 }
 
-function exporting(app, search, problem) {
-  const button = element(
-    "button",
-    { type: "button", class: "button button-plain" },
-    icon("download"),
-    t("codes.export"),
-  );
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    problem.replaceChildren();
-    try {
-      saveFile(await app.api.blob("/activation/export", { query: search.values() }), "activation_codes.csv");
-      notify(t("codes.exported"));
-    } catch (error) {
-      problem.replaceChildren(problemBox(error));
-    }
-    button.disabled = false;
-  });
-  return button;
-}
-
 function codes(app, items, total, changed) {
   const columns = [
     { words: t("codes.code"), cell: (code) => copyable(code.activation_code) },
-    { words: t("codes.days"), cell: (code) => String(code.valid_days) },
+    { words: t("codes.days"), cell: days },
     { words: t("users.status"), cell: (code) => badge("code_status", code.activation_status) },
+    { words: t("codes.batch"), cell: batchLink },
     { words: t("codes.user"), cell: (code) => element("span", { class: "break" }, code.user_email || "–") },
-    { words: t("codes.until"), cell: (code) => shownMoment(code.expiry_date) },
+    { words: t("codes.until"), cell: until },
     { words: t("table.actions"), isAction: true, cell: (code) => revoking(app, code, changed) },
   ];
   return element(
@@ -92,6 +130,20 @@ function codes(app, items, total, changed) {
     { class: "card card-table" },
     element("p", { class: "muted total" }, t("codes.total", { total })),
     table(t("codes.title"), columns, items),
+  );
+}
+
+function until(code) {
+  return code.expiry_date ? shownMoment(code.expiry_date) : (redeemBefore(code) ?? "–");
+}
+
+function batchLink(code) {
+  if (!code.batch_id) return "–";
+  const words = code.note || code.batch_id.slice(0, 8);
+  return element(
+    "a",
+    { class: "break", href: addressOf(PAGE, { batch_id: code.batch_id }) },
+    words.length > 40 ? `${words.slice(0, 40)}…` : words,
   );
 }
 

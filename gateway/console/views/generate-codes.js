@@ -6,6 +6,7 @@ import { copy } from "../widgets/clipboard.js";
 import { openDialog } from "../widgets/dialogs.js";
 import { saveFile } from "../widgets/download.js";
 import { field, form } from "../widgets/forms.js";
+import { choices, DAYS_FROM } from "./choices.js";
 
 /** Opens the dialog. `made` runs after codes were generated. */
 export function generateCodes(app, made) {
@@ -30,14 +31,37 @@ export function generateCodes(app, made) {
         max: 10000,
         ...whole,
       }),
+      field({
+        name: "days_from",
+        label: t("codes.days_from"),
+        hint: t("codes.days_from_hint"),
+        options: choices("days_from", DAYS_FROM),
+      }),
+      field({
+        name: "redeem_before",
+        type: "datetime-local",
+        label: t("codes.redeem_before"),
+        hint: t("codes.redeem_before_hint"),
+        wrong: t("codes.redeem_before_hint"),
+      }),
+      field({
+        name: "note",
+        label: t("codes.note"),
+        hint: t("codes.note_hint"),
+        wrong: t("codes.note_hint"),
+        maxlength: 200,
+      }),
     ];
     // The same for every try of this dialog, so that a retry after a lost answer returns the same codes.
     const requestId = randomId();
     const body = element("div");
-    const act = async ({ valid_days, count }) => {
+    const act = async ({ valid_days, count, days_from, redeem_before, note }) => {
       const answer = await app.api.post("/activation/generate", {
         valid_days: Number(valid_days),
         count: Number(count),
+        days_from,
+        ...(redeem_before && { redeem_before: new Date(redeem_before).toISOString() }),
+        ...(note && { note }),
         request_id: requestId,
       });
       fill(body, ...result(answer.codes, close));

@@ -6,10 +6,9 @@ import { t } from "../i18n.js";
 import { moment, timeLeft } from "../time.js";
 import { avatar } from "../widgets/avatar.js";
 import { badge } from "../widgets/badges.js";
-import { field, form } from "../widgets/forms.js";
 import { icon } from "../widgets/icons.js";
-import { notify } from "../widgets/notices.js";
 import { problemBox } from "../widgets/problem.js";
+import { redeemCard } from "./redeem.js";
 
 export function homeView(app, signal) {
   const above = element("div");
@@ -30,7 +29,7 @@ export function homeView(app, signal) {
   read();
   every(30_000, signal, () => now.querySelector("[data-until]")?.dispatchEvent(new Event("tick")));
   // The form is not redrawn with the rest, so that a code being typed is kept.
-  const cards = element("div", { class: "cards" }, now, redeeming(app, draw));
+  const cards = element("div", { class: "cards" }, now, redeemCard(app, draw));
   return element("div", { class: "view" }, element("h1", {}, t("home.title")), above, cards);
 }
 
@@ -118,41 +117,4 @@ function none() {
     element("p", {}, t("home.no_cookie")),
     element("p", {}, element("a", { class: "button", href: "#/scan" }, icon("scan"), t("home.to_scan"))),
   ];
-}
-
-function redeeming(app, draw) {
-  const code = field({
-    name: "activation_code",
-    label: t("redeem.code"),
-    hint: t("redeem.code_hint"),
-    wrong: t("redeem.wrong"),
-    required: true,
-    pattern: "\\s*[0-9A-Fa-f]{32}\\s*",
-    autocomplete: "off",
-    spellcheck: "false",
-    autocapitalize: "off",
-    class: "code-input",
-  });
-  const explain = element("p", { class: "muted" });
-  const label = () => {
-    explain.textContent = t(
-      app.session.account.activation_status === "active" ? "redeem.again" : "redeem.first",
-    );
-  };
-  const act = async (values, made) => {
-    const answer = await app.api.post("/activation/activate", values);
-    await app.refreshAccount();
-    made.reset();
-    draw();
-    label();
-    notify(t("redeem.done", { time: moment(answer.expired_time) }));
-  };
-  label();
-  return element(
-    "section",
-    { class: "card", "aria-label": t("redeem.title") },
-    element("div", { class: "card-head" }, element("h2", {}, t("redeem.title"))),
-    explain,
-    form({ fields: [code], submit: t("redeem.submit"), act }),
-  );
 }

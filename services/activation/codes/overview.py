@@ -44,7 +44,7 @@ def _counts(connection: Connection, now: datetime.datetime) -> Mapping[str, int]
         .where(_code.activation_status.in_((ACTIVE, EXPIRED, REVOKED)))
         .group_by(_code.activation_status)
     )
-    stored: dict[str, int] = dict(connection.execute(by_status).tuples())
+    stored: dict[str, int] = dict(connection.execute(by_status).all())
     over, too_late = (
         connection.execute(select(func.count()).select_from(activation_codes).where(condition)).scalar_one()
         for condition in (is_over(now), is_too_late(now))
@@ -62,5 +62,5 @@ def _redemptions(connection: Connection, now: datetime.datetime) -> Sequence[tup
     days = [today - datetime.timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
     begin = datetime.datetime.combine(days[0], datetime.time(), datetime.UTC)
     query = select(_DAY, func.count()).where(_code.activation_time >= begin).group_by(_DAY)
-    counts: dict[str, int] = dict(connection.execute(query).tuples())
+    counts: dict[str, int] = dict(connection.execute(query).all())
     return [(day, counts.get(day.isoformat(), 0)) for day in days]
