@@ -41,7 +41,7 @@ SPENDING_PEOPLE = (
     "ApplyActivation",
     "ClearActivation",
 )
-SPENDING_CODES = ("Activate", "GetCode", "UpdateCode", "RevokeCode", "DeleteCode")
+SPENDING_CODES = ("Activate", "GetCode", "PreviewActivation", "UpdateCode", "RevokeCode", "DeleteCode")
 
 # Prepares the data of one call and returns the call.
 Prepare = Callable[[], Callable[[], object]]
@@ -208,6 +208,10 @@ def _activation(callers: Callers) -> dict[str, Prepare]:
         "GenerateCodes of 10": lambda: lambda: stub.GenerateCodes(generate, metadata=admin),
         "Activate": activate,
         "GetCode": of_code("GetCode", lambda code: activation.GetCodeRequest(activation_code=code)),
+        "PreviewActivation": of_code(
+            "PreviewActivation", lambda code: activation.PreviewActivationRequest(activation_code=code)
+        ),
+        "ListBatches": lambda: lambda: stub.ListBatches(activation.ListBatchesRequest(), metadata=admin),
         "UpdateCode": of_code(
             "UpdateCode", lambda code: activation.UpdateCodeRequest(activation_code=code, valid_days=60)
         ),
