@@ -58,7 +58,8 @@ ACTIVATION = OldRows(
                 decode(repeat('ab', 32), 'hex'));
             UPDATE feed_cursor SET sequence = 7""",
         "0006": f"""
-            INSERT INTO code_batches VALUES (gen_random_uuid(), 'note', 30, 'expiry', '{TIME}', '{TIME}', '{OWNER}')""",
+            INSERT INTO code_batches
+                VALUES (gen_random_uuid(), 'note', 30, 'expiry', '{TIME}', '{TIME}', '{OWNER}')""",
     },
     {
         "SELECT activation_code, account_id::text, valid_days FROM activation_codes": (CODE, OWNER, 30),
