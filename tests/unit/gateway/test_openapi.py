@@ -175,6 +175,8 @@ def test_every_code_that_a_call_fails_with_has_its_reasons_in_parentheses() -> N
     codes = "|".join(code.name for code in grpc.StatusCode if code is not grpc.StatusCode.CANCELLED)
     for name, comment in comments_of(Contract.load().files).items():
         assert not re.search(rf"[Ff]ails? with ({codes})\b(?! \()", comment), name
+        # The reference cannot follow "as another call".
+        assert not re.search(r"[Ff]ails? as\b", comment), name
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ class ActivationServiceServicer:
         """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
         guess, together with those of Activate.
 
-        Safe to retry. Fails as Activate does.
+        Safe to retry. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+        CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

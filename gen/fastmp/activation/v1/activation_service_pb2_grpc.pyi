@@ -82,7 +82,8 @@ class ActivationServiceStub:
     """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
     guess, together with those of Activate.
 
-    Safe to retry. Fails as Activate does.
+    Safe to retry. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+    CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     ListBatches: _grpc.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]
     """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
@@ -172,7 +173,8 @@ class ActivationServiceAsyncStub(ActivationServiceStub):
     """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
     guess, together with those of Activate.
 
-    Safe to retry. Fails as Activate does.
+    Safe to retry. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+    CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
     """
     ListBatches: _aio.UnaryUnaryMultiCallable[_activation_service_pb2.ListBatchesRequest, _activation_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
     """Lists the batches of generated codes, newest first, with the number of codes in each state. Reads only.
@@ -289,7 +291,8 @@ class ActivationServiceServicer:
         """Returns what Activate would do to the caller's account. Changes nothing, but a code that does not exist counts as a
         guess, together with those of Activate.
 
-        Safe to retry. Fails as Activate does.
+        Safe to retry. Fails with NOT_FOUND (CODE_NOT_FOUND), FAILED_PRECONDITION (CODE_REVOKED, CODE_EXPIRED, CODE_TOO_LATE,
+        CODE_ALREADY_USED, ACCOUNT_REVOKED), RESOURCE_EXHAUSTED (ACTIVATION_THROTTLED).
         """
 
     def ListBatches(
