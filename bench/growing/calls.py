@@ -154,6 +154,7 @@ def _identity(callers: Callers) -> dict[str, Prepare]:
         request = identity.ListUsersRequest(**wanted)  # type: ignore[arg-type]
         return lambda: lambda: stub.ListUsers(request, metadata=admin)
 
+    link = identity.CreatePasswordLinkRequest(user_id=callers.owners[0].id)
     principals = identity.GetPrincipalsRequest(account_ids=[owner.id for owner in callers.owners])
     asked = identity.AuthenticateRequest(token=callers.owners[1].token)
     return {
@@ -173,6 +174,10 @@ def _identity(callers: Callers) -> dict[str, Prepare]:
         "GetPrincipals of 40": lambda: lambda: internal.GetPrincipals(principals),
         "ApplyActivation": apply,
         "ClearActivation": clear,
+        "CreatePasswordLink": lambda: lambda: stub.CreatePasswordLink(link, metadata=admin),
+        "GetOverview of Identity": lambda: (
+            lambda: stub.GetOverview(identity.GetOverviewRequest(), metadata=admin)
+        ),
         "ListAuditLog of Identity": lambda: (
             lambda: stub.ListAuditLog(audit.ListAuditLogRequest(), metadata=admin)
         ),
@@ -283,6 +288,9 @@ def _wechat_cookie(callers: Callers) -> dict[str, Prepare]:
         "ListCookies": lambda: lambda: stub.ListCookies(cookie.ListCookiesRequest(), metadata=me),
         "GetCurrentCookie": lambda: (
             lambda: stub.GetCurrentCookie(cookie.GetCurrentCookieRequest(), metadata=me)
+        ),
+        "GetOverview of WeChatCookie": lambda: (
+            lambda: stub.GetOverview(cookie.GetOverviewRequest(), metadata=admin)
         ),
         "ListAuditLog of WeChatCookie": lambda: (
             lambda: stub.ListAuditLog(audit.ListAuditLogRequest(), metadata=admin)

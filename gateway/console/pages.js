@@ -4,6 +4,7 @@ import { auditView } from "./views/audit.js";
 import { codesView } from "./views/codes.js";
 import { cookiesView } from "./views/cookies.js";
 import { homeView } from "./views/home.js";
+import { overviewView } from "./views/overview.js";
 import { profileView } from "./views/profile.js";
 import { scanView } from "./views/scan.js";
 import { usersView } from "./views/users.js";
@@ -14,6 +15,7 @@ export const PAGES = [
   { name: "scan", view: scanView, icon: "scan" },
   { name: "cookies", view: cookiesView, icon: "cookies" },
   { name: "profile", view: profileView, icon: "profile" },
+  { name: "overview", view: overviewView, icon: "overview", adminOnly: true },
   { name: "users", view: usersView, icon: "users", adminOnly: true },
   { name: "codes", view: codesView, icon: "codes", adminOnly: true },
   { name: "audit", view: auditView, icon: "audit", adminOnly: true },

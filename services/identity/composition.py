@@ -22,7 +22,7 @@ from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.throttling.attempts import Attempts
 from services.chassis.throttling.client_networks import caller_network
-from services.identity.accounts import accounts, known_networks, password_links
+from services.identity.accounts import accounts, known_networks, overview, password_links
 from services.identity.accounts.activations import Activations
 from services.identity.accounts.administration import Administration
 from services.identity.accounts.transactions import AccountTransactions
@@ -81,6 +81,7 @@ class Identity:
             {
                 "account_feed": partial(prune_feed, self._database, keep, now),
                 "known_networks": partial(known_networks.prune, self._database, now),
+                "overview_counts": partial(overview.prune, self._database, now),
                 "password_links": partial(password_links.prune, self._database, now),
                 # The window of registrations is longer than that of sign-ins.
                 "sign_in_attempts": registrations.purge,

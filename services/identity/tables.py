@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -91,6 +92,19 @@ account_count_deltas = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("delta", BigInteger, nullable=False),
+)
+
+# The counts of the overview, as sums of deltas by kind and day (UTC), maintained as account_count_deltas: accounts
+# by state ("admin" or a user's status) with the last day of access of active users ("infinity" for all others), and
+# sign-ins.
+overview_count_deltas = Table(
+    "overview_count_deltas",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    Index("overview_count_deltas_kind_day_idx", "kind", "day"),
 )
 
 # One row: the sequence of the last change, and that of the last change that was pruned.

@@ -154,3 +154,22 @@ def test_long_lists_come_in_pages(office: Tab, people: People) -> None:
 def shown(office: Tab) -> list[str]:
     """The codes of the page."""
     return office.page.locator("td code").all_inner_texts()
+
+
+def test_the_overview_shows_what_each_service_answers(office: Tab, people: People) -> None:
+    people.active()
+    office.context.route("**/cookie/overview", lambda route: route.abort())
+    office.show("overview")
+    accounts = office.page.get_by_role("region", name="账户")
+    answer = people.rest("GET", "/admin/overview", people.admin).json()
+    expect(accounts.locator(".count").filter(has_text="使用中")).to_contain_text(
+        f"{answer['accounts']['active']:,}"
+    )
+    expect(accounts.get_by_role("img", name="最近 30 天登录次数")).to_be_visible()
+    assert accounts.locator(".chart-bar").count() == 30
+    assert answer["sign_ins"][-1]["count"] > 0
+    cookies = office.page.get_by_role("region", name="公众号登录")
+    expect(cookies.get_by_role("alert")).to_contain_text("无法连接服务器")
+    office.context.unroute("**/cookie/overview")
+    cookies.get_by_role("button", name="重试").click()
+    expect(cookies.get_by_role("img", name="按剩余时间")).to_be_visible()

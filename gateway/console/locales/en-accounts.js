@@ -1,4 +1,4 @@
-/** English messages about passwords. */
+/** English messages about passwords, second factors and the overview. */
 export const enAccounts = {
   "page.new_password": "Set a new password",
   "field.show_password": "Show password",
@@ -34,4 +34,18 @@ export const enAccounts = {
   "second_factor.lost": "Lost both the phone and the recovery codes? Ask the operator.",
   "second_factor.back": "Back to sign-in",
   "second_factor_state.on": "On",
+  "page.overview": "Overview",
+  "nav.overview": "Stats",
+  "overview.title": "Overview",
+  "overview.accounts": "Accounts",
+  "overview.codes": "Activation codes",
+  "overview.cookies": "Official account logins",
+  "overview.admins": "Administrators",
+  "overview.lapsing": "Ending within {days} days",
+  "overview.sign_ins": "Sign-ins of the last 30 days",
+  "overview.stock": "Unused codes by batch",
+  "overview.no_note": "No note",
+  "overview.redemptions": "Redemptions of the last 30 days",
+  "overview.expiring": "By time left",
+  "overview.within": "within {hours} h",
 };

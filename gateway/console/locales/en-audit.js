@@ -50,7 +50,6 @@ export const enAudit = {
   "audit_action.password_reset": "Password reset by an operator",
   "audit_action.password_link_created": "Password link created",
   "audit_action.password_reset_with_link": "Password reset with a link",
-  "audit_action.password_link_created": "Password link created",
   "audit_action.second_factor_enrolled": "Second factor set-up started",
   "audit_action.second_factor_enabled": "Second factor enabled",
   "audit_action.second_factor_disabled": "Second factor disabled",

@@ -1,4 +1,4 @@
-/** Chinese messages about passwords. */
+/** Chinese messages about passwords, second factors and the overview. */
 export const zhAccounts = {
   "page.new_password": "设置新密码",
   "field.show_password": "显示密码",
@@ -34,4 +34,18 @@ export const zhAccounts = {
   "second_factor.lost": "手机和恢复码都不在？请联系运维人员。",
   "second_factor.back": "返回登录",
   "second_factor_state.on": "已启用",
+  "page.overview": "概览",
+  "nav.overview": "概览",
+  "overview.title": "概览",
+  "overview.accounts": "账户",
+  "overview.codes": "激活码",
+  "overview.cookies": "公众号登录",
+  "overview.admins": "管理员",
+  "overview.lapsing": "{days} 天内到期",
+  "overview.sign_ins": "最近 30 天登录次数",
+  "overview.stock": "各批次未使用",
+  "overview.no_note": "无备注",
+  "overview.redemptions": "最近 30 天兑换次数",
+  "overview.expiring": "按剩余时间",
+  "overview.within": "{hours} 小时内",
 };

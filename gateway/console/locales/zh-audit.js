@@ -47,7 +47,6 @@ export const zhAudit = {
   "audit_action.password_reset": "运维重置密码",
   "audit_action.password_link_created": "生成重设密码链接",
   "audit_action.password_reset_with_link": "用链接重设密码",
-  "audit_action.password_link_created": "生成重设密码链接",
   "audit_action.second_factor_enrolled": "开始设置两步验证",
   "audit_action.second_factor_enabled": "启用两步验证",
   "audit_action.second_factor_disabled": "关闭两步验证",

@@ -10,6 +10,7 @@ from services.chassis.postgres.database import Database
 from services.identity.accounts import accounts, known_networks
 from services.identity.accounts.accounts import Account, AccountUpdate, EmailTakenError, NewAccount
 from services.identity.accounts.listing import AccountFilter, AccountPage, list_accounts
+from services.identity.accounts.overview import Overview, overview
 from services.identity.accounts.transactions import AccountTransactions
 from services.identity.passwords.hashing import PasswordHashing
 
@@ -50,6 +51,11 @@ class Administration:
         """Returns a page of accounts, see list_accounts()."""
         with self.database.snapshot() as connection:
             return list_accounts(connection, wanted, self.now(), size, after, offset)
+
+    def overview(self) -> Overview:
+        """Returns the counts of the overview."""
+        with self.database.snapshot() as connection:
+            return overview(connection, self.now())
 
     def change(self, account_id: uuid.UUID, new: AccountUpdate, password: str | None) -> Account:
         """Sets the new values and the password unless it is None. A new password ends all tokens of the account.

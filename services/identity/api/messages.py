@@ -11,6 +11,7 @@ from services.chassis.pages import page_token
 from services.identity.accounts.accounts import Account
 from services.identity.accounts.activations import Applied
 from services.identity.accounts.listing import AccountPage
+from services.identity.accounts.overview import Overview
 from services.identity.feed.changes import Change
 from services.identity.feed.watch import Heartbeat
 from services.identity.sign_in.authentication import principal_of
@@ -46,6 +47,22 @@ def accounts_page(page: AccountPage, number: int, size: int, now: datetime.datet
     if page.next_position is not None:
         message.next_page_token = page_token(page.next_position)
     return message
+
+
+def overview(counts: Overview) -> pb.AccountOverview:
+    """Returns the answer of GetOverview."""
+    return pb.AccountOverview(
+        accounts=pb.AccountCounts(
+            pending=counts.pending,
+            active=counts.active,
+            expired=counts.expired,
+            revoked=counts.revoked,
+            admins=counts.admins,
+        ),
+        lapsing_in_7_days=counts.lapsing_in_7_days,
+        lapsing_in_30_days=counts.lapsing_in_30_days,
+        sign_ins=[pb.SignInCount(day=day.isoformat(), count=count) for day, count in counts.sign_ins],
+    )
 
 
 def new_secret(made: NewSecret) -> pb.EnrollTotpResponse:

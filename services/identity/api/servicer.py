@@ -124,6 +124,11 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         page = self._administration.list(wanted, values.size, after, offset)
         return messages.accounts_page(page, number, values.size, self._now())
 
+    def GetOverview(
+        self, _request: pb.GetOverviewRequest, _context: grpc.ServicerContext
+    ) -> pb.AccountOverview:
+        return messages.overview(self._administration.overview())
+
     def GetUser(self, request: pb.GetUserRequest, _context: grpc.ServicerContext) -> pb.Account:
         values = parse(requests.AccountValues, request)
         return messages.account(self._administration.get(values.user_id), self._now())

@@ -15,6 +15,7 @@ from services.wechat_cookie.api.requests import AcquireValues, ReportValues, Tok
 from services.wechat_cookie.cookies import reading, reports
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut
 from services.wechat_cookie.cookies.messages import to_acquisition_message, to_message
+from services.wechat_cookie.cookies.overview import overview
 from services.wechat_cookie.cookies.own_cookies import OwnCookies
 from services.wechat_cookie.exported.folders import Folders
 
@@ -46,6 +47,15 @@ class CookieRpcs:
         with self._cookies.database.direct() as connection:
             found = reading.list_cookies(connection, calls.caller_id(), now)
         return pb.ListCookiesResponse(items=[to_message(cookie, now) for cookie in found])
+
+    def GetOverview(
+        self, _request: pb.GetOverviewRequest, _context: grpc.ServicerContext
+    ) -> pb.CookieOverview:
+        with self._cookies.database.snapshot() as connection:
+            counts = overview(connection, self._cookies.now())
+        health = pb.CookieHealthCounts(ok=counts.ok, cooling_down=counts.cooling_down, dead=counts.dead)
+        hours_left = [pb.CookieExpiryCount(hours=hours, count=count) for hours, count in counts.hours_left]
+        return pb.CookieOverview(health=health, hours_left=hours_left)
 
     def GetCurrentCookie(
         self, _request: pb.GetCurrentCookieRequest, _context: grpc.ServicerContext

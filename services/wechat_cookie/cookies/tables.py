@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -63,6 +64,21 @@ Index("cookies_one_current_key", cookies.c.owner_id, unique=True, postgresql_whe
 Index("cookies_newest_of_owner_idx", cookies.c.owner_id, cookies.c.created_time.desc(), cookies.c.id)
 Index("cookies_owner_email_idx", func.lower(cookies.c.owner_email))
 Index("cookies_expire_time_idx", cookies.c.expire_time)
+Index(
+    "cookies_cooling_until_idx", cookies.c.cooling_until, postgresql_where=cookies.c.health == "cooling_down"
+)
+
+# The numbers of cookies by health and hour of expiry (UTC), as sums of deltas. Triggers insert them, and fold those
+# that are not locked by another transaction, so that no writer waits for another.
+cookie_count_deltas = Table(
+    "cookie_count_deltas",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("health", Text, nullable=False),
+    Column("hour", DateTime(timezone=True), nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    Index("cookie_count_deltas_health_hour_idx", "health", "hour"),
+)
 
 # Each hand-out, kept after the cookie is deleted: the program, the cookie, the owner, the time and the outcome.
 acquisitions = Table(

@@ -34,6 +34,7 @@ IDENTITY = OldRows(
                 details) VALUES (now(), 'sign_in', 'ok', '', '', '', '', '', '{}')""",
         "0009": f"INSERT INTO password_links VALUES ('{OWNER}', 'digest', '{OWNER}', '{TIME}', '{TIME}')",
         "0011": f"INSERT INTO recovery_codes VALUES ('{OWNER}', 'digest')",
+        "0012": "INSERT INTO overview_count_deltas (kind, day, delta) VALUES ('sign_in', '2026-01-02', 3)",
     },
     {
         "SELECT email, role, activation_status, activation_code FROM accounts": (
@@ -87,6 +88,7 @@ WECHAT_COOKIE = OldRows(
             VALUES ('{CODE}', 1, '{OWNER}', 'ann@example.com', 'preparing', 'start', now(), now(), 1, 0, false,
                 false, false, 0, false, 0, '', now());
             INSERT INTO login_events VALUES ('{CODE}', 1, now(), 'progress', '')""",
+        "0009": f"INSERT INTO cookie_count_deltas (health, hour, delta) VALUES ('ok', '{TIME}', 2)",
     },
     {
         "SELECT token, local, health, jar FROM cookies": ("1001", "static/cookies/1001", "ok", b"gAAAA"),

@@ -131,6 +131,7 @@ class Calls:
             ("ListUsers by e-mail", 3, pb.ListUsersRequest(email="7f3a9c")),
         ):
             yield name, most, lambda request=request: stub.ListUsers(request, metadata=admin)  # type: ignore[misc]
+        yield "GetOverview", 2, lambda: stub.GetOverview(pb.GetOverviewRequest(), metadata=admin)
         yield "GetUser", 1, lambda: stub.GetUser(pb.GetUserRequest(user_id=first.id), metadata=admin)
         new = pb.CreateUserRequest(email="made@example.com", password=PASSWORD, role="user")
         yield "CreateUser", 4, lambda: stub.CreateUser(new, metadata=admin)

@@ -15,6 +15,7 @@ from services.chassis.postgres.database import Database, driver_connection
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import cascade, changing, expiry, reading, reports, saving
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut
+from services.wechat_cookie.cookies.overview import overview
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.exported import folders
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
@@ -124,6 +125,7 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
 
     yield 1, direct(reading.list_cookies, ANN, now)
     yield 1, direct(reading.current_cookie, ANN, now)
+    yield 2, reading_(overview, now)
     yield 4, writing(changing.make_current, ANN, "1", now)
     yield 5, lambda: acquired.append(handing_out.acquire(acquirer, owner_id=ANN).id)
     yield 5, lambda: handing_out.acquire(acquirer, owner_email=EMAILS[ANN])

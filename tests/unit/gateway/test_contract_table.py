@@ -25,6 +25,8 @@ TABLE = {
     ("POST", "/auth/password/reset", "ResetPassword", "PUBLIC"),
     ("POST", "/admin/users/{user_id}/password-link", "CreatePasswordLink", "ADMIN"),
     ("GET", "/admin/users", "ListUsers", "ADMIN"),
+    ("GET", "/admin/overview", "GetOverview", "ADMIN"),
+    ("GET", "/cookie/overview", "GetOverview", "ADMIN"),
     ("GET", "/admin/users/{user_id}", "GetUser", "ADMIN"),
     ("POST", "/admin/users", "CreateUser", "ADMIN"),
     ("PUT", "/admin/users/{user_id}", "UpdateUser", "ADMIN"),

@@ -516,6 +516,123 @@ class ListUsersResponse(_message.Message):
 Global___ListUsersResponse: _TypeAlias = ListUsersResponse  # noqa: Y015
 
 @_typing.final
+class GetOverviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOverviewRequest: _TypeAlias = GetOverviewRequest  # noqa: Y015
+
+@_typing.final
+class AccountOverview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    LAPSING_IN_7_DAYS_FIELD_NUMBER: _builtins.int
+    LAPSING_IN_30_DAYS_FIELD_NUMBER: _builtins.int
+    SIGN_INS_FIELD_NUMBER: _builtins.int
+    lapsing_in_7_days: _builtins.int
+    """Of the active ones, those whose access ends within 7 days."""
+    lapsing_in_30_days: _builtins.int
+    """Of the active ones, those whose access ends within 30 days."""
+    @_builtins.property
+    def accounts(self) -> Global___AccountCounts:
+        """Numbers of accounts by state."""
+
+    @_builtins.property
+    def sign_ins(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignInCount]:
+        """The successful sign-ins of each of the last 30 days, today included, the oldest first. 0 for days before the release
+        that began to count.
+        """
+
+    def __init__(
+        self,
+        *,
+        accounts: Global___AccountCounts | None = ...,
+        lapsing_in_7_days: _builtins.int = ...,
+        lapsing_in_30_days: _builtins.int = ...,
+        sign_ins: _abc.Iterable[Global___SignInCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "lapsing_in_30_days", b"lapsing_in_30_days", "lapsing_in_7_days", b"lapsing_in_7_days", "sign_ins", b"sign_ins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountOverview: _TypeAlias = AccountOverview  # noqa: Y015
+
+@_typing.final
+class AccountCounts(_message.Message):
+    """Numbers of accounts: those of users by activation_status, and those of admins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PENDING_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    ADMINS_FIELD_NUMBER: _builtins.int
+    pending: _builtins.int
+    """Users that have not redeemed a code."""
+    active: _builtins.int
+    """Users with access."""
+    expired: _builtins.int
+    """Users whose access has ended."""
+    revoked: _builtins.int
+    """Users that an admin has locked."""
+    admins: _builtins.int
+    """Admins, of any status; their access does not end."""
+    def __init__(
+        self,
+        *,
+        pending: _builtins.int = ...,
+        active: _builtins.int = ...,
+        expired: _builtins.int = ...,
+        revoked: _builtins.int = ...,
+        admins: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "admins", b"admins", "expired", b"expired", "pending", b"pending", "revoked", b"revoked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountCounts: _TypeAlias = AccountCounts  # noqa: Y015
+
+@_typing.final
+class SignInCount(_message.Message):
+    """The sign-ins of one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """The day in UTC, as 2026-12-31."""
+    count: _builtins.int
+    """How many there were."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignInCount: _TypeAlias = SignInCount  # noqa: Y015
+
+@_typing.final
 class GetUserRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

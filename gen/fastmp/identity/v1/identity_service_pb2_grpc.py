@@ -92,6 +92,11 @@ class IdentityServiceStub:
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.GetOverview = channel.unary_unary(
+                '/fastmp.identity.v1.IdentityService/GetOverview',
+                request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetOverviewRequest.SerializeToString,
+                response_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AccountOverview.FromString,
+                _registered_method=True)
         self.GetUser = channel.unary_unary(
                 '/fastmp.identity.v1.IdentityService/GetUser',
                 request_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetUserRequest.SerializeToString,
@@ -263,6 +268,13 @@ class IdentityServiceServicer:
         """Lists accounts, newest first. Reads only.
 
         A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOverview(self, request, context):
+        """Returns the counts of the overview: accounts by state, those whose access ends soon, sign-ins by day. Reads only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -445,6 +457,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ListUsers,
                     request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.FromString,
                     response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'GetOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOverview,
+                    request_deserializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetOverviewRequest.FromString,
+                    response_serializer=fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AccountOverview.SerializeToString,
             ),
             'GetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUser,
@@ -784,6 +801,33 @@ class IdentityService:
             '/fastmp.identity.v1.IdentityService/ListUsers',
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersRequest.SerializeToString,
             fastmp_dot_identity_dot_v1_dot_identity__service__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.identity.v1.IdentityService/GetOverview',
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.GetOverviewRequest.SerializeToString,
+            fastmp_dot_identity_dot_v1_dot_identity__service__pb2.AccountOverview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -104,6 +104,8 @@ class IdentityServiceStub:
 
     A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
     """
+    GetOverview: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetOverviewRequest, _identity_service_pb2.AccountOverview]
+    """Returns the counts of the overview: accounts by state, those whose access ends soon, sign-ins by day. Reads only."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_service_pb2.Account]
     """Returns one account. Reads only. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND)."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_service_pb2.Account]
@@ -255,6 +257,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
     """
+    GetOverview: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetOverviewRequest, _identity_service_pb2.AccountOverview]  # type: ignore[assignment]
+    """Returns the counts of the overview: accounts by state, those whose access ends soon, sign-ins by day. Reads only."""
     GetUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
     """Returns one account. Reads only. Fails with NOT_FOUND (ACCOUNT_NOT_FOUND)."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateUserRequest, _identity_service_pb2.Account]  # type: ignore[assignment]
@@ -453,6 +457,13 @@ class IdentityServiceServicer:
 
         A page is requested by its number or by `page_token`, whose cost does not grow with the number of pages before it.
         """
+
+    def GetOverview(
+        self,
+        request: _identity_service_pb2.GetOverviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.AccountOverview, _abc.Awaitable[_identity_service_pb2.AccountOverview]]:
+        """Returns the counts of the overview: accounts by state, those whose access ends soon, sign-ins by day. Reads only."""
 
     def GetUser(
         self,

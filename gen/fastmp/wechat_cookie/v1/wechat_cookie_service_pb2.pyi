@@ -490,6 +490,105 @@ class LoginFailure(_message.Message):
 Global___LoginFailure: _TypeAlias = LoginFailure  # noqa: Y015
 
 @_typing.final
+class GetOverviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOverviewRequest: _TypeAlias = GetOverviewRequest  # noqa: Y015
+
+@_typing.final
+class CookieOverview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    HOURS_LEFT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> Global___CookieHealthCounts:
+        """All cookies that have not expired, by health."""
+
+    @_builtins.property
+    def hours_left(self) -> _containers.RepeatedCompositeFieldContainer[Global___CookieExpiryCount]:
+        """The same by the hour in which they expire, soonest first; hours without cookies are left out."""
+
+    def __init__(
+        self,
+        *,
+        health: Global___CookieHealthCounts | None = ...,
+        hours_left: _abc.Iterable[Global___CookieExpiryCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "hours_left", b"hours_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CookieOverview: _TypeAlias = CookieOverview  # noqa: Y015
+
+@_typing.final
+class CookieHealthCounts(_message.Message):
+    """Numbers of cookies by health."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OK_FIELD_NUMBER: _builtins.int
+    COOLING_DOWN_FIELD_NUMBER: _builtins.int
+    DEAD_FIELD_NUMBER: _builtins.int
+    ok: _builtins.int
+    """Usable."""
+    cooling_down: _builtins.int
+    """WeChat limits their rate at present."""
+    dead: _builtins.int
+    """WeChat has ended their session."""
+    def __init__(
+        self,
+        *,
+        ok: _builtins.int = ...,
+        cooling_down: _builtins.int = ...,
+        dead: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_down", b"cooling_down", "dead", b"dead", "ok", b"ok"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CookieHealthCounts: _TypeAlias = CookieHealthCounts  # noqa: Y015
+
+@_typing.final
+class CookieExpiryCount(_message.Message):
+    """The cookies that expire in one hour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOURS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    hours: _builtins.int
+    """Full hours between the present hour (UTC) and theirs: 0 is the present hour, 88 the last."""
+    count: _builtins.int
+    """How many there are."""
+    def __init__(
+        self,
+        *,
+        hours: _builtins.int = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "hours", b"hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CookieExpiryCount: _TypeAlias = CookieExpiryCount  # noqa: Y015
+
+@_typing.final
 class ListCookiesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -114,6 +114,11 @@ class WeChatCookieServiceStub:
                 request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginRequest.SerializeToString,
                 response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginResponse.FromString,
                 _registered_method=True)
+        self.GetOverview = channel.unary_unary(
+                '/fastmp.wechat_cookie.v1.WeChatCookieService/GetOverview',
+                request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.GetOverviewRequest.SerializeToString,
+                response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CookieOverview.FromString,
+                _registered_method=True)
         self.ListCookies = channel.unary_unary(
                 '/fastmp.wechat_cookie.v1.WeChatCookieService/ListCookies',
                 request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListCookiesRequest.SerializeToString,
@@ -267,6 +272,13 @@ class WeChatCookieServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOverview(self, request, context):
+        """Returns the counts of the overview: all accounts' cookies by health and by hours to expiry. Reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCookies(self, request, context):
         """Lists the caller's unexpired cookies, newest first. Reads only.
         """
@@ -375,6 +387,11 @@ def add_WeChatCookieServiceServicer_to_server(servicer, server):
                     servicer.CancelLogin,
                     request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginRequest.FromString,
                     response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginResponse.SerializeToString,
+            ),
+            'GetOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOverview,
+                    request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.GetOverviewRequest.FromString,
+                    response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CookieOverview.SerializeToString,
             ),
             'ListCookies': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCookies,
@@ -610,6 +627,33 @@ class WeChatCookieService:
             '/fastmp.wechat_cookie.v1.WeChatCookieService/CancelLogin',
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginRequest.SerializeToString,
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CancelLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.wechat_cookie.v1.WeChatCookieService/GetOverview',
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.GetOverviewRequest.SerializeToString,
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.CookieOverview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -118,6 +118,8 @@ class WeChatCookieServiceStub:
 
     Idempotent. Fails with NOT_FOUND (LOGIN_NOT_FOUND).
     """
+    GetOverview: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetOverviewRequest, _wechat_cookie_service_pb2.CookieOverview]
+    """Returns the counts of the overview: all accounts' cookies by health and by hours to expiry. Reads only."""
     ListCookies: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListCookiesRequest, _wechat_cookie_service_pb2.ListCookiesResponse]
     """Lists the caller's unexpired cookies, newest first. Reads only."""
     GetCurrentCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetCurrentCookieRequest, _wechat_cookie_service_pb2.Cookie]
@@ -249,6 +251,8 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
 
     Idempotent. Fails with NOT_FOUND (LOGIN_NOT_FOUND).
     """
+    GetOverview: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetOverviewRequest, _wechat_cookie_service_pb2.CookieOverview]  # type: ignore[assignment]
+    """Returns the counts of the overview: all accounts' cookies by health and by hours to expiry. Reads only."""
     ListCookies: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListCookiesRequest, _wechat_cookie_service_pb2.ListCookiesResponse]  # type: ignore[assignment]
     """Lists the caller's unexpired cookies, newest first. Reads only."""
     GetCurrentCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.GetCurrentCookieRequest, _wechat_cookie_service_pb2.Cookie]  # type: ignore[assignment]
@@ -402,6 +406,13 @@ class WeChatCookieServiceServicer:
 
         Idempotent. Fails with NOT_FOUND (LOGIN_NOT_FOUND).
         """
+
+    def GetOverview(
+        self,
+        request: _wechat_cookie_service_pb2.GetOverviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_wechat_cookie_service_pb2.CookieOverview, _abc.Awaitable[_wechat_cookie_service_pb2.CookieOverview]]:
+        """Returns the counts of the overview: all accounts' cookies by health and by hours to expiry. Reads only."""
 
     def ListCookies(
         self,
