@@ -164,15 +164,15 @@ def test_an_admin_password_for_an_existing_state_is_ignored_aloud(tmp_path: Path
         login = {"email": "root@example.com", "password": while_it_runs}
         assert requests.post(f"{again.gateway_url}/auth/login", json=login, timeout=5).status_code == 200
         again.end(signal.SIGTERM)
-    while_it_does_not = reset_password(tmp_path)
+    while_it_does_not = reset_password(tmp_path, "off")
     assert while_it_does_not != while_it_runs
     assert_no_secret_in_logs(tmp_path, [while_it_runs, while_it_does_not])
 
 
-def reset_password(state: Path) -> str:
+def reset_password(state: Path, *arguments: str) -> str:
     """The new password that the command prints."""
     ended = subprocess.run(
-        [sys.executable, "-m", "deploy.local.reset_password", "root@example.com"],
+        [sys.executable, "-m", "deploy.local.reset_password", "root@example.com", *arguments],
         env=environment(state),
         capture_output=True,
         text=True,
