@@ -23,6 +23,7 @@ export const enAccounts = {
   "second_factor.disabled": "Two-step verification is off",
   "second_factor.scan": "Scan the QR code with an authenticator app on your phone, such as Microsoft Authenticator or Google Authenticator.",
   "second_factor.qr_alt": "QR code for an authenticator app",
+  "second_factor.open_here": "Open in an authenticator app on this device",
   "second_factor.type_secret": "If you cannot scan it, type this secret into the app:",
   "second_factor.code": "Verification code",
   "second_factor.code_hint": "The 6 digits of your authenticator app, or a recovery code",

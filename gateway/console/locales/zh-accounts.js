@@ -23,6 +23,7 @@ export const zhAccounts = {
   "second_factor.disabled": "两步验证已关闭",
   "second_factor.scan": "用手机上的验证器应用（如 Microsoft Authenticator、Google Authenticator）扫描二维码。",
   "second_factor.qr_alt": "两步验证二维码，请用验证器应用扫描",
+  "second_factor.open_here": "在这台设备的验证器应用中打开",
   "second_factor.type_secret": "无法扫码时，请在应用中手动输入密钥：",
   "second_factor.code": "动态验证码",
   "second_factor.code_hint": "验证器应用中的 6 位数字，或者一个恢复码",

@@ -56,7 +56,7 @@ export function secondFactorCard(app) {
   );
 }
 
-function enrol(app, { secret, qrcode_base64 }) {
+function enrol(app, { secret, uri, qrcode_base64 }) {
   const dialog = openDialog(t("second_factor.enable"), (close) => {
     const body = element("div", { class: "form" });
     const act = async (values) => {
@@ -71,6 +71,8 @@ function enrol(app, { secret, qrcode_base64 }) {
         src: `data:image/png;base64,${qrcode_base64}`,
         alt: t("second_factor.qr_alt"),
       }),
+      // On the phone itself there is nothing to scan with.
+      element("p", {}, element("a", { class: "link", href: uri }, t("second_factor.open_here"))),
       element("p", { class: "hint" }, t("second_factor.type_secret")),
       element("p", {}, element("code", { class: "break" }, secret.match(/.{1,4}/g).join(" "))),
       form({
