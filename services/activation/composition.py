@@ -15,6 +15,7 @@ from services.activation.codes.administration import CodeAdministration
 from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.codes.export import Exports
 from services.activation.codes.names import ids_named
+from services.activation.codes.overview import Overviews
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
@@ -91,6 +92,7 @@ class Activation:
                     random_bytes=secrets.token_bytes,
                 ),
                 batches=BatchAdministration(self._database, self._audit.log, now, emails),
+                overviews=Overviews(self._database, now),
                 redemption=Redemption(
                     self._database, self._jobs, guessing, entitlements, self._audit.log, now
                 ),

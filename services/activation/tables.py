@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     Identity,
     Index,
     Integer,
@@ -102,12 +103,6 @@ Index(
     _code.redeem_before,
     postgresql_where=(_code.activation_status == PENDING) & _code.redeem_before.is_not(None),
 )
-# Counts the redemptions of the last days.
-Index(
-    "activation_codes_activation_time_idx",
-    _code.activation_time,
-    postgresql_where=_code.activation_time.is_not(None),
-)
 # Trigrams find a part of a code.
 Index(
     "activation_codes_activation_code_trgm_idx",
@@ -148,6 +143,19 @@ code_count_deltas = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("delta", BigInteger, nullable=False),
+)
+
+# The counts of the overview, as sums of deltas by kind and day (UTC), maintained as code_count_deltas: codes by
+# stored state, with the day on which an active or pending one ends ("infinity" for all others); redemptions; and
+# the pending codes of each batch.
+overview_count_deltas = Table(
+    "overview_count_deltas",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    Index("overview_count_deltas_kind_day_idx", "kind", "day"),
 )
 
 generation_requests = Table(

@@ -155,6 +155,11 @@ def test_administration(looker: Looker, people: People) -> None:
     page.keyboard.press("Escape")
     page.locator(".filters input").fill("no such user")
     looker.look("users-none", ".empty")
+    terms = {"days_from": "expiry", "redeem_before": "2031-12-26T23:48:00Z", "note": "张三的渠道" * 40}
+    batch = {"valid_days": 3650, "count": 25, **terms}
+    assert people.rest("POST", "/activation/generate", admin, json=batch).status_code == 200
+    looker.tab.show("codes?view=batches")
+    looker.look("codes-batches", "td")
     looker.visit("codes", "td")
     page.locator(".view-head .button").last.click()
     looker.look("codes-generate", "dialog[open]")

@@ -83,7 +83,16 @@ def overview_of(overview: Overview) -> pb.GetOverviewResponse:
     """Returns the message of an overview."""
     return pb.GetOverviewResponse(
         **overview.counts,
-        batches=[batch_of(one) for one in overview.batches],
+        batches=[
+            pb.BatchStock(
+                batch_id=str(batch.id),
+                note=batch.note,
+                valid_days=batch.valid_days,
+                create_time=timestamp_of(batch.create_time),
+                pending=pending,
+            )
+            for batch, pending in overview.stock
+        ],
         redemptions=[pb.DayCount(day=day.isoformat(), count=count) for day, count in overview.redemptions],
     )
 

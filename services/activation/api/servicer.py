@@ -22,6 +22,7 @@ from services.activation.api.requests import (
 from services.activation.api.stalled_clients import cancelled_when_stalled
 from services.activation.codes.administration import CodeAdministration
 from services.activation.codes.batch_administration import BatchAdministration
+from services.activation.codes.overview import Overviews
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.preview import Previews
 from services.activation.redeeming.redemption import Redemption
@@ -42,6 +43,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
 
     administration: CodeAdministration
     batches: BatchAdministration
+    overviews: Overviews
     redemption: Redemption
     previews: Previews
     deletion: CodeDeletion
@@ -122,7 +124,7 @@ class ActivationServicer(AuditRpcs, pb_grpc.ActivationServiceServicer):
     def GetOverview(
         self, _request: pb.GetOverviewRequest, _context: grpc.ServicerContext
     ) -> pb.GetOverviewResponse:
-        return overview_of(self.batches.overview())
+        return overview_of(self.overviews.read())
 
     def GetCode(self, request: pb.GetCodeRequest, _context: grpc.ServicerContext) -> pb.Code:
         values = parse(CodeValues, request)

@@ -1,4 +1,4 @@
-"""The admins' operations on batches of codes, and their overview."""
+"""The admins' operations on batches of codes."""
 
 import datetime
 import uuid
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from services.activation.codes import batches
 from services.activation.codes.batches import CountedBatch
-from services.activation.codes.overview import Overview, read_overview
 from services.chassis.audit.actors import Emails, known_emails
 from services.chassis.audit.recording import AuditLog, Event
 from services.chassis.pages import Position
@@ -16,7 +15,7 @@ from services.chassis.postgres.database import Database
 
 @dataclass(frozen=True)
 class BatchAdministration:
-    """Lists and revokes batches, and gives the overview. Thread-safe.
+    """Lists and revokes batches. Thread-safe.
 
     `now` returns an aware datetime; `emails` looks up the admins' e-mails.
     """
@@ -40,12 +39,6 @@ class BatchAdministration:
                 details = {"count": str(revoked)}
                 self.audit.record(connection, Event("batch_revoked", str(batch_id), details=details))
         return self._with_emails([counted])[0]
-
-    def overview(self) -> Overview:
-        """See read_overview(). The batches have the e-mail of their admin."""
-        with self.database.snapshot() as connection:
-            found = read_overview(connection, self.now())
-        return replace(found, batches=self._with_emails(found.batches))
 
     def _with_emails(self, found: Sequence[CountedBatch]) -> list[CountedBatch]:
         emails = known_emails({str(one.batch.admin_account_id) for one in found}, self.emails)

@@ -41,6 +41,10 @@ class Batch:
     create_time: datetime.datetime
     admin_account_id: uuid.UUID
 
+    def is_too_late(self, now: datetime.datetime) -> bool:
+        """Returns whether its codes can no longer be redeemed at `now`."""
+        return self.redeem_before is not None and self.redeem_before <= now
+
 
 @dataclass(frozen=True)
 class CountedBatch:
@@ -67,14 +71,19 @@ def read_batches(
 
     Needs a transaction of one snapshot, so that the numbers agree.
     """
-    page = select(*_COLUMNS).order_by(*_NEWEST_FIRST).limit(size + 1)
-    if after is not None:
-        last = tuple_(literal(after.time, IsoTime), literal(after.id))
-        page = page.where(tuple_(_batch.create_time, _batch.id) < last)
-    found = [Batch(*row) for row in connection.execute(page)]
+    found = newest(connection, size + 1, after)
     batches = found[:size]
     following = Position(batches[-1].create_time, batches[-1].id) if len(found) > size else None
     return _counted(connection, batches, now), following
+
+
+def newest(connection: Connection, size: int, after: Position | None = None) -> list[Batch]:
+    """Returns at most `size` batches after `after`, newest first."""
+    page = select(*_COLUMNS).order_by(*_NEWEST_FIRST).limit(size)
+    if after is not None:
+        last = tuple_(literal(after.time, IsoTime), literal(after.id))
+        page = page.where(tuple_(_batch.create_time, _batch.id) < last)
+    return [Batch(*row) for row in connection.execute(page)]
 
 
 def revoke(connection: Connection, batch_id: uuid.UUID, now: datetime.datetime) -> tuple[CountedBatch, int]:
@@ -114,6 +123,6 @@ def _counted(connection: Connection, batches: Sequence[Batch], now: datetime.dat
 
 def _totals(batch: Batch, numbers: Iterable[tuple[str, int]], now: datetime.datetime) -> Mapping[str, int]:
     totals = dict(numbers)
-    if batch.redeem_before is not None and batch.redeem_before <= now:
+    if batch.is_too_late(now):
         totals[EXPIRED] = totals.get(EXPIRED, 0) + totals.pop(PENDING, 0)
     return totals

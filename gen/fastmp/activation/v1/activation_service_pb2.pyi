@@ -662,8 +662,8 @@ class GetOverviewResponse(_message.Message):
     revoked: _builtins.int
     """How many are revoked."""
     @_builtins.property
-    def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
-        """The ten newest batches, the newest first."""
+    def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchStock]:
+        """The stock of the ten newest batches, the newest first."""
 
     @_builtins.property
     def redemptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayCount]:
@@ -676,7 +676,7 @@ class GetOverviewResponse(_message.Message):
         active: _builtins.int = ...,
         expired: _builtins.int = ...,
         revoked: _builtins.int = ...,
-        batches: _abc.Iterable[Global___Batch] | None = ...,
+        batches: _abc.Iterable[Global___BatchStock] | None = ...,
         redemptions: _abc.Iterable[Global___DayCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -686,6 +686,48 @@ class GetOverviewResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetOverviewResponse: _TypeAlias = GetOverviewResponse  # noqa: Y015
+
+@_typing.final
+class BatchStock(_message.Message):
+    """How many codes of a batch can be redeemed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    VALID_DAYS_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """UUID."""
+    note: _builtins.str
+    """Left out if there is none."""
+    valid_days: _builtins.int
+    """The days of access that each code was generated with."""
+    pending: _builtins.int
+    """How many of its codes can be redeemed."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was generated."""
+
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        note: _builtins.str | None = ...,
+        valid_days: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        pending: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "create_time", b"create_time", "note", b"note"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "batch_id", b"batch_id", "create_time", b"create_time", "note", b"note", "pending", b"pending", "valid_days", b"valid_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__note: _TypeAlias = _typing.Literal["note"]  # noqa: Y015
+    _WhichOneofArgType__note: _TypeAlias = _typing.Literal["_note", b"_note"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__note) -> _WhichOneofReturnType__note | None: ...
+
+Global___BatchStock: _TypeAlias = BatchStock  # noqa: Y015
 
 @_typing.final
 class DayCount(_message.Message):
