@@ -41,7 +41,7 @@ function batches(app, items, problem, changed) {
   const columns = [
     { words: t("batches.batch"), cell: name },
     { words: t("codes.days"), cell: days },
-    ...STATES.map((state) => ({ words: t(`code_status.${state}`), cell: (batch) => String(batch[state]) })),
+    { words: t("codes.count"), cell: counts },
     { words: t("batches.made"), cell: made },
     { words: t("table.actions"), isAction: true, cell: (batch) => actions(app, batch, problem, changed) },
   ];
@@ -51,7 +51,7 @@ function batches(app, items, problem, changed) {
 function name(batch) {
   return element(
     "span",
-    { class: "lines" },
+    { class: "stack" },
     element(
       "a",
       { class: "break", href: addressOf("codes", { batch_id: batch.batch_id }) },
@@ -61,10 +61,21 @@ function name(batch) {
   );
 }
 
+function counts(batch) {
+  const found = STATES.filter((state) => batch[state] > 0);
+  return element(
+    "span",
+    { class: "stack" },
+    ...found.map((state) =>
+      element("span", { class: "whole-word" }, `${t(`code_status.${state}`)} ${batch[state]}`),
+    ),
+  );
+}
+
 function made(batch) {
   return element(
     "span",
-    { class: "lines" },
+    { class: "stack" },
     shownMoment(batch.create_time),
     element("span", { class: "muted small break" }, batch.created_by),
   );

@@ -18,7 +18,7 @@ export function redeemBefore({ redeem_before: before }) {
   if (!before) return null;
   return element(
     "span",
-    { class: "lines" },
+    { class: "stack" },
     element("span", { class: "muted small" }, t("codes.redeem_before")),
     shownMoment(before),
   );

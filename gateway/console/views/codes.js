@@ -142,7 +142,7 @@ function batchLink(code) {
   const words = code.note || code.batch_id.slice(0, 8);
   return element(
     "a",
-    { class: "break", href: addressOf(PAGE, { batch_id: code.batch_id }) },
+    { class: "link-in-table", href: addressOf(PAGE, { batch_id: code.batch_id }) },
     words.length > 40 ? `${words.slice(0, 40)}…` : words,
   );
 }
