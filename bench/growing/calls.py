@@ -216,7 +216,9 @@ def _activation(callers: Callers) -> dict[str, Prepare]:
         "PreviewActivation": of_code(
             "PreviewActivation", lambda code: activation.PreviewActivationRequest(activation_code=code)
         ),
-        "GetOverview": lambda: lambda: stub.GetOverview(activation.GetOverviewRequest(), metadata=admin),
+        "GetOverview of Activation": lambda: (
+            lambda: stub.GetOverview(activation.GetOverviewRequest(), metadata=admin)
+        ),
         "ListBatches": lambda: lambda: stub.ListBatches(activation.ListBatchesRequest(), metadata=admin),
         "UpdateCode": of_code(
             "UpdateCode", lambda code: activation.UpdateCodeRequest(activation_code=code, valid_days=60)
