@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password lint protos dist pictures
+.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password import-fastmp lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -67,6 +67,13 @@ rotate-cookie-keys: ## Put every stored cookie of the local stack under a new ke
 reset-password: ## Give an account of the local stack a new password (make reset-password EMAIL=… [SECOND_FACTOR=off])
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local.reset_password "$(EMAIL)" $(SECOND_FACTOR)
+
+# In the environment, because the URL may hold a password, which a command line would show to other users.
+import-fastmp: export IMPORT_URL = $(URL)
+import-fastmp: export IMPORT_FILES = $(FILES)
+import-fastmp: ## Move accounts, codes and cookies of another FastMP in (make import-fastmp URL=postgresql://… FILES=folder)
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.import_fastmp
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from deploy.local.settings import LocalSettings
 from gateway.settings import DEFAULT_PORTS, GatewaySettings, UpstreamSettings
 from services.activation.settings import ActivationSettings
+from services.chassis.importing.settings import ImportSettings
 from services.identity.settings import IdentitySettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
@@ -47,6 +48,7 @@ SERVICE_SETTINGS: Mapping[str, type[BaseSettings]] = {
 READERS = (
     Reader("local stack", LocalSettings),
     *(Reader(service, settings) for service, settings in SERVICE_SETTINGS.items()),
+    Reader("import-fastmp", ImportSettings),
     Reader("gateway", GatewaySettings),
     *(Reader("gateway", UpstreamSettings, f"{service.upper()}_") for service in DEFAULT_PORTS),
 )

@@ -4,38 +4,20 @@ With "off" it also removes the account's second factor. It restores access when 
 is lost. Identity's own commands do it; this one provides them with the local stack's database and secrets.
 """
 
-import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 
+from deploy.local.beside import foundation_beside
 from deploy.local.errors import LocalStackError
-from deploy.local.foundation import lay_foundation
-from deploy.local.processes import Launcher
 from deploy.local.programs import ROOT
 from deploy.local.settings import LocalSettings
-from deploy.local.state_directory import StateDirectory
-from deploy.local.topology import Replica, Topology
+from deploy.local.topology import Replica
 
 
 def reset_password(settings: LocalSettings, email: str, *, removes_second_factor: bool = False) -> int:
     """Runs Identity's commands and returns the exit status. Raises LocalStackError if they cannot be run."""
-    path = settings.fastmp_state_dir.resolve()
-    if not StateDirectory.secrets_file_in(path).exists():
-        raise LocalStackError(f"{path} (FASTMP_STATE_DIR) holds no stack")
-    is_running = StateDirectory.holder(path) is not None
-    own_databases = {name: value for name, value in settings if name.endswith("_database_url")}
-    beside = LocalSettings.side_by_side(path, **own_databases)
-    launcher = Launcher()
-    with contextlib.ExitStack() as held:
-        held.callback(launcher.close)
-        topology = Topology(beside, {}, has_wechat_emulator=False)
-        state = StateDirectory.beside(path) if is_running else StateDirectory.open(path)
-        foundation = lay_foundation(beside, topology, launcher, os.environ, held, state)
-        if foundation.postgres is not None and not is_running:
-            foundation.postgres.start()
-            held.callback(foundation.postgres.stop)
+    with foundation_beside(settings) as foundation:
         environment = foundation.environments.service(Replica("identity", 1))
         commands = ["remove-second-factor"] * removes_second_factor + ["reset-password"]
         return max(_run(command, email, environment) for command in commands)

@@ -1,6 +1,9 @@
-"""`python -m services.activation`: serve, migrate."""
+"""`python -m services.activation`: serve, migrate, import-fastmp."""
+
+from functools import partial
 
 from services.activation.composition import PACKAGE, Activation
+from services.activation.importing.command import import_fastmp
 from services.activation.settings import ActivationSettings
 from services.chassis import command_line
 from services.chassis.clock import utc_now
@@ -15,5 +18,8 @@ def serve(settings: ActivationSettings) -> None:
 
 if __name__ == "__main__":
     command_line.run(
-        PACKAGE, ActivationSettings, lambda settings: settings.activation_database_url, {"serve": serve}
+        PACKAGE,
+        ActivationSettings,
+        lambda settings: settings.activation_database_url,
+        {"serve": serve, "import-fastmp": partial(import_fastmp, now=utc_now)},
     )

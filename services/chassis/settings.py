@@ -76,7 +76,7 @@ class ServiceSettings(TlsSettings):
     drain_seconds: float = Field(default=2.0, ge=0, le=60)
 
 
-SettingsT = TypeVar("SettingsT", bound=TlsSettings)
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def problems(error: ValidationError) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m services.identity`: serve, migrate, and the commands of services.identity.accounts.first_admin."""
+"""`python -m services.identity`: serve, migrate, import-fastmp, and the commands of accounts.first_admin."""
 
 from functools import partial
 
@@ -12,6 +12,7 @@ from services.identity.accounts.first_admin import (
     rotate_totp_keys,
 )
 from services.identity.composition import PACKAGE, Identity
+from services.identity.importing.command import import_fastmp
 from services.identity.settings import IdentitySettings
 
 
@@ -30,6 +31,7 @@ if __name__ == "__main__":
             "serve": serve,
             "ensure-admin": partial(ensure_admin, now=utc_now),
             "rotate-totp-keys": rotate_totp_keys,
+            "import-fastmp": partial(import_fastmp, now=utc_now),
         },
         {
             "reset-password": ("EMAIL", partial(reset_password, now=utc_now)),

@@ -1,6 +1,7 @@
-"""`python -m services.wechat_cookie`: serve, migrate, rotate-cookie-keys."""
+"""`python -m services.wechat_cookie`: serve, migrate, rotate-cookie-keys, import-fastmp."""
 
 import sys
+from functools import partial
 
 import structlog
 
@@ -9,6 +10,7 @@ from services.chassis.clock import utc_now
 from services.chassis.postgres.database import Database
 from services.chassis.telemetry import configure_logging
 from services.wechat_cookie.composition import PACKAGE, WeChatCookie
+from services.wechat_cookie.importing.command import import_fastmp
 from services.wechat_cookie.rotation import rotate
 from services.wechat_cookie.settings import WeChatCookieSettings
 
@@ -39,5 +41,9 @@ if __name__ == "__main__":
         PACKAGE,
         WeChatCookieSettings,
         lambda settings: settings.wechat_cookie_database_url,
-        {"serve": serve, "rotate-cookie-keys": rotate_cookie_keys},
+        {
+            "serve": serve,
+            "rotate-cookie-keys": rotate_cookie_keys,
+            "import-fastmp": partial(import_fastmp, now=utc_now),
+        },
     )

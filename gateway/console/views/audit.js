@@ -18,6 +18,7 @@ const LOGS = {
       "account_created",
       "account_changed",
       "account_deleted",
+      "accounts_imported",
       "sign_in",
       "signed_out",
       "password_changed",
@@ -43,11 +44,18 @@ const LOGS = {
       "code_deleted",
       "codes_of_account_deleted",
       "codes_exported",
+      "codes_imported",
     ],
   },
   wechat_cookie: {
     path: "/admin/audit/wechat_cookie",
-    actions: ["cookie_acquired", "cookie_chosen", "cookie_deleted", "cookies_of_account_deleted"],
+    actions: [
+      "cookie_acquired",
+      "cookie_chosen",
+      "cookie_deleted",
+      "cookies_imported",
+      "cookies_of_account_deleted",
+    ],
   },
 };
 

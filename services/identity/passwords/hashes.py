@@ -21,12 +21,14 @@ CHECKSUM_BYTES: Final = 32
 # An imported hash may cost at most about as much as four of ours; with more, the service could be stalled.
 MOST_ROUNDS: Final = 2_400_000
 LONGEST_SALT_BYTES: Final = 64
+LOWEST_BCRYPT_COST: Final = 4
 HIGHEST_BCRYPT_COST: Final = 14
 # bcrypt ignores the rest of a longer password.
 BCRYPT_BYTES: Final = 72
 
 _PBKDF2 = re.compile(r"\$pbkdf2-sha256\$([1-9][0-9]{0,9})\$([A-Za-z0-9./]{0,1024})\$([A-Za-z0-9./]{43})")
-_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[A-Za-z0-9./]{53}")
+# The last character of the salt has only two bits of it.
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[A-Za-z0-9./]{21}[.Oeu][A-Za-z0-9./]{31}")
 
 
 class UnusableHashError(ValueError):
@@ -75,6 +77,15 @@ def verify_password(password: str, stored: str) -> bool:
     return hmac.compare_digest(checksum, known.checksum)
 
 
+def check_usable(stored: str) -> None:
+    """Raises UnusableHashError if verify_password() would."""
+    is_bcrypt = _BCRYPT.fullmatch(stored)
+    if is_bcrypt is None:
+        _parse(stored)
+    elif not LOWEST_BCRYPT_COST <= int(is_bcrypt[1]) <= HIGHEST_BCRYPT_COST:
+        raise UnusableHashError("bcrypt cost out of bounds")
+
+
 def needs_upgrade(stored: str) -> bool:
     """Returns whether a verified hash is weaker than a new one or has another format."""
     if _BCRYPT.fullmatch(stored):
@@ -84,14 +95,8 @@ def needs_upgrade(stored: str) -> bool:
 
 
 def _verify_bcrypt(password: str, stored: str) -> bool:
-    cost = int(stored[4:6])
-    if cost > HIGHEST_BCRYPT_COST:
-        raise UnusableHashError("bcrypt cost too high")
-    try:
-        return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
-    except ValueError:
-        # A cost below 4, or an invalid salt.
-        raise UnusableHashError("not a bcrypt hash") from None
+    check_usable(stored)
+    return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
 
 
 def _parse(stored: str) -> _Pbkdf2:

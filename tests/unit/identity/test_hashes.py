@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import time
+from functools import partial
 
 import bcrypt
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from services.identity.passwords.hashes import (
     ROUNDS,
     UnusableHashError,
+    check_usable,
     hash_password,
     needs_upgrade,
     unmatchable_hash,
@@ -85,8 +87,9 @@ def test_nobody_has_the_unmatchable_hash_and_it_costs_what_an_account_costs() ->
 )
 def test_a_hash_that_would_cost_too_much_is_refused_before_any_work(stored: str) -> None:
     start = time.process_time()
-    with pytest.raises(UnusableHashError):
-        verify_password("password", stored)
+    for check in (check_usable, partial(verify_password, "password")):
+        with pytest.raises(UnusableHashError):
+            check(stored)
     assert time.process_time() - start < 0.05
 
 
@@ -100,6 +103,8 @@ def test_a_hash_that_would_cost_too_much_is_refused_before_any_work(stored: str)
         "$2b$03" + BCRYPT_TAIL[2:],
         "$2b$1$" + BCRYPT_TAIL[3:],
         "$2b$" + BCRYPT_TAIL[:-1],
+        # The rest of the salt's last character is not zero.
+        "$2b$12$" + 21 * "a" + "z" + 31 * "a",
         "$2b$" + BCRYPT_TAIL + "\n",
         f"$pbkdf2-sha256$0$XAuBMIYQQogxRg${CHECKSUM}",
         f"$pbkdf2-sha256$-1$XAuBMIYQQogxRg${CHECKSUM}",
@@ -113,5 +118,6 @@ def test_a_hash_that_would_cost_too_much_is_refused_before_any_work(stored: str)
     ],
 )
 def test_what_is_no_known_hash_is_refused(stored: str) -> None:
-    with pytest.raises(UnusableHashError):
-        verify_password("password", stored)
+    for check in (check_usable, partial(verify_password, "password")):
+        with pytest.raises(UnusableHashError):
+            check(stored)

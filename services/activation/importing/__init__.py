@@ -1,0 +1,1 @@
+"""The import of activation codes from another FastMP: `python -m services.activation import-fastmp`."""
