@@ -10,7 +10,7 @@ import { notify } from "../widgets/notices.js";
 import { redeemLink } from "../widgets/redeem-link.js";
 import { secondFactorCard } from "./second-factor.js";
 
-export function profileView(app) {
+export function profileView(app, signal) {
   const { email, role, activation_status: status } = app.session.account;
   return element(
     "div",
@@ -24,7 +24,7 @@ export function profileView(app) {
       app.session.needsCode && element("p", {}, redeemLink()),
     ),
     passwordCard(app),
-    secondFactorCard(app),
+    secondFactorCard(app, signal),
     leaving(app),
   );
 }

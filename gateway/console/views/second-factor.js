@@ -24,13 +24,13 @@ export function codeField(attributes) {
   });
 }
 
-export function secondFactorCard(app) {
+export function secondFactorCard(app, signal) {
   const isOn = app.session.account.has_second_factor === true;
   const problem = element("div");
   const begin = async () => {
     problem.replaceChildren();
     try {
-      enrol(app, await app.api.post("/auth/totp/enroll"));
+      enrol(app, signal, await app.api.post("/auth/totp/enroll"));
     } catch (error) {
       problem.replaceChildren(problemBox(error));
     }
@@ -50,17 +50,19 @@ export function secondFactorCard(app) {
       "div",
       { class: "buttons buttons-start" },
       isOn
-        ? button(t("second_factor.disable"), () => disable(app), "button-plain button-drop")
+        ? button(t("second_factor.disable"), () => disable(app, signal), "button-plain button-drop")
         : button(t("second_factor.enable"), begin),
     ),
   );
 }
 
-function enrol(app, { secret, uri, qrcode_base64 }) {
+function enrol(app, signal, { secret, uri, qrcode_base64 }) {
+  let isEnabled = false;
   const dialog = openDialog(t("second_factor.enable"), (close) => {
     const body = element("div", { class: "form" });
     const act = async (values) => {
       const { recovery_codes: codes } = await app.api.post("/auth/totp/confirm", values);
+      isEnabled = true;
       body.replaceChildren(...recoveryCodes(codes, close));
       body.querySelector("textarea").focus();
     };
@@ -84,7 +86,7 @@ function enrol(app, { secret, uri, qrcode_base64 }) {
     );
     return body;
   });
-  dialog.addEventListener("close", () => redraw(app));
+  dialog.addEventListener("close", () => isEnabled && redraw(app, signal));
 }
 
 function recoveryCodes(codes, close) {
@@ -108,7 +110,7 @@ function recoveryCodes(codes, close) {
   ];
 }
 
-function disable(app) {
+function disable(app, signal) {
   openDialog(t("second_factor.disable"), (close) => {
     const password = field({
       name: "password",
@@ -121,7 +123,7 @@ function disable(app) {
     const act = async (values) => {
       await app.api.post("/auth/totp/disable", values);
       close();
-      await redraw(app);
+      await redraw(app, signal);
       notify(t("second_factor.disabled"));
     };
     return form({
@@ -133,9 +135,10 @@ function disable(app) {
   });
 }
 
-async function redraw(app) {
+/** Reads the account again, and draws its page unless the user has left it. */
+async function redraw(app, signal) {
   await app.refreshAccount();
-  app.show("profile");
+  if (!signal.aborted) app.show("profile");
 }
 
 function button(words, act, style = "") {
