@@ -41,13 +41,14 @@ class Authentication:
         @contextmanager
         def enter(_context: grpc.ServicerContext) -> Iterator[None]:
             call = calls.current()
-            call.principal = self._authenticator.authenticate(_bearer_token(call.metadata), suffices)
+            call.principal = self._authenticator.authenticate(bearer_token(call.metadata), suffices)
             yield
 
         return around(method, handler, enter)
 
 
-def _bearer_token(metadata: calls.Metadata) -> str:
+def bearer_token(metadata: calls.Metadata) -> str:
+    """Returns the token of a call's metadata. Raises TokenMissingError, UnauthenticatedError."""
     sent = [value for key, value in metadata if key == "authorization"]
     if not sent:
         raise TokenMissingError

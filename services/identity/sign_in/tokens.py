@@ -40,7 +40,6 @@ _DECODING: jwt.types.Options = {
     "verify_sub": True,
     "verify_jti": False,
     "strict_aud": False,
-    "enforce_minimum_key_length": True,
 }
 
 

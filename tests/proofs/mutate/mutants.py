@@ -11,10 +11,14 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
+from tests.proofs.mutate.equivalent import EQUIVALENT
+
 # Variables are replaced by what the operator is configured with; a removed decorator or an other exception class is
 # mostly refused at import.
 LEFT_OUT = ("Variable", "RemoveDecorator", "ExceptionReplacer")
 OPERATORS = [name for name in operator_names() if not any(part in name for part in LEFT_OUT)]
+# Compared without blanks, which the operators set otherwise than the code.
+_EQUIVALENT = {(file, "".join(line.split())) for file, line in EQUIVALENT}
 Position = tuple[int, int]
 
 
@@ -40,11 +44,23 @@ class Mutant:
             raise ValueError(f"no such fault: {self}")
         return mutated
 
+    def is_worth_judging(self, root: Path) -> bool:
+        """Returns whether the code with the fault can be parsed, and is not one of EQUIVALENT."""
+        code = self.code(root)
+        try:
+            ast.parse(code)
+        except SyntaxError:
+            return False
+        lines = zip((root / self.file).read_text().splitlines(), code.splitlines(), strict=False)
+        changed = next((new for old, new in lines if old != new), "")
+        return (self.file, "".join(changed.split())) not in _EQUIVALENT
+
 
 def sample(root: Path, files: Iterable[str], count: int, seed: int) -> list[Mutant]:
     """At most `count` faults of `files`, one for each place; the same ones while the files stay as they are.
 
-    Annotations are no places (a union of types is no arithmetic), and what does not parse is no fault.
+    Annotations are no places (a union of types is no arithmetic). What does not parse, or is listed as equivalent,
+    is no fault.
     """
     places: dict[tuple[str, int, int], list[Mutant]] = {}
     for file in sorted(files):
@@ -63,15 +79,7 @@ def sample(root: Path, files: Iterable[str], count: int, seed: int) -> list[Muta
     draw = random.Random(seed)
     shuffled = draw.sample(sorted(places), len(places))
     faults = (draw.choice(places[place]) for place in shuffled)
-    return list(itertools.islice((fault for fault in faults if _compiles(fault.code(root))), count))
-
-
-def _compiles(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except SyntaxError:
-        return False
-    return True
+    return list(itertools.islice((fault for fault in faults if fault.is_worth_judging(root)), count))
 
 
 def _annotations(tree: ast.AST) -> Iterable[tuple[Position, Position]]:

@@ -12,10 +12,10 @@ from deploy.wechat_emulator.running import RunningEmulator, running_emulator
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis.vault import Vault
 from services.wechat_cookie.composition import WeChatCookie
-from services.wechat_cookie.cookies import changing, saving
+from services.wechat_cookie.cookies import changing, pending_logouts, saving
 from services.wechat_cookie.cookies.logout_worker import LogoutWorker
 from services.wechat_cookie.cookies.pending_logouts import MOST_ATTEMPTS
-from services.wechat_cookie.cookies.tables import pending_logouts
+from services.wechat_cookie.cookies.tables import pending_logouts as rows
 from services.wechat_cookie.mp import errors
 from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.results import FinishedLogin
@@ -76,12 +76,12 @@ def is_alive(client: MpClient, login: FinishedLogin) -> bool:
 
 def pending(surroundings: Surroundings) -> int:
     with surroundings.database.reading() as connection:
-        return int(connection.execute(select(func.count()).select_from(pending_logouts)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(rows)).scalar_one())
 
 
 def make_due(surroundings: Surroundings) -> None:
     with surroundings.database.transaction() as connection:
-        connection.execute(update(pending_logouts).values(due_time=func.now()))
+        connection.execute(update(rows).values(due_time=func.now()))
 
 
 def start(surroundings: Surroundings, identity: IdentityReplica, emulator: RunningEmulator) -> WeChatCookie:
@@ -180,6 +180,24 @@ def test_a_replica_that_ends_during_the_last_attempt_leaves_nothing(
     login = saved_login(surroundings, client, emulator, owner)
     delete_without_replica(surroundings, owner, login.token)
     with surroundings.database.transaction() as connection:
-        connection.execute(update(pending_logouts).values(attempts=MOST_ATTEMPTS))
+        connection.execute(update(rows).values(attempts=MOST_ATTEMPTS))
     LogoutWorker(surroundings.database, Vault([surroundings.key]), client).run_due()
     assert pending(surroundings) == 0
+
+
+def test_due_logouts_are_claimed_one_at_a_time(
+    surroundings: Surroundings, emulator: RunningEmulator, client: MpClient, ann: Account
+) -> None:
+    for _ in range(2):
+        login = saved_login(surroundings, client, emulator, ann.id)
+        delete_without_replica(surroundings, ann.id, login.token)
+    make_due(surroundings)
+    claimed = set()
+    for _ in range(2):
+        with surroundings.database.transaction() as connection:
+            logout = pending_logouts.claim(connection)
+        assert logout is not None
+        claimed.add(logout.id)
+    assert len(claimed) == pending(surroundings) == 2
+    with surroundings.database.transaction() as connection:
+        assert pending_logouts.claim(connection) is None
