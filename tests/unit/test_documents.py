@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
     *("CONTRIBUTING.md", "tests/README.md"),
     *("docs/architecture.md", "docs/operations.md", "docs/security.md", "docs/settings.md"),
-    "docs/operations/moving-in.md",
+    *("docs/operations/moving-in.md", "deploy/kubernetes/README.md"),
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 # A path of a file or folder in the tree: not a pattern, a placeholder, a command or a path of another place.
