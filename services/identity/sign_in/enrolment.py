@@ -24,8 +24,6 @@ from services.identity.sign_in.qr_picture import png_of
 from services.identity.sign_in.second_factor import SecondFactor, new_recovery_codes, stored_form, uri_of
 from services.identity.sign_in.throttle import SignInThrottle
 
-ENABLED, DISABLED = "second_factor_enabled", "second_factor_disabled"
-
 
 @dataclass(frozen=True)
 class NewSecret:
@@ -69,7 +67,7 @@ class Enrolment:
         """
         found = self._credentials(account_id, address)
         codes = new_recovery_codes()
-        with self._attempt(found, address, ENABLED), self.transactions.begin() as transaction:
+        with self._attempt(found, address, "second_factor_enabled"), self.transactions.begin() as transaction:
             stored = _locked(transaction, account_id)
             if stored.is_enabled:
                 raise SecondFactorEnabledError
@@ -79,7 +77,7 @@ class Enrolment:
             kept = [stored_form(code) for code in codes]
             second_factors.enable(transaction.connection, account_id, step, kept, transaction.now)
             transaction.changed(account_id)
-            transaction.record(Event(ENABLED, str(account_id)))
+            transaction.record(Event("second_factor_enabled", str(account_id)))
         return codes
 
     def disable(self, account_id: uuid.UUID, password: str, totp: str, address: str) -> None:
@@ -92,14 +90,14 @@ class Enrolment:
             found = self._credentials(account_id, address)
             if not found.has_second_factor:
                 raise SecondFactorNotEnrolledError
-            with self._attempt(found, address, DISABLED):
+            with self._attempt(found, address, "second_factor_disabled"):
                 if not hasher.compare(password, found.password_hash).is_right:
                     raise WrongCredentialsError
                 with self.transactions.begin() as transaction:
                     used = self.second_factor.use(transaction, account_id, totp)
                     second_factors.remove(transaction.connection, account_id, transaction.now)
                     transaction.changed(account_id)
-                    transaction.record(Event(DISABLED, str(account_id), details=used))
+                    transaction.record(Event("second_factor_disabled", str(account_id), details=used))
 
     def _credentials(self, account_id: uuid.UUID, address: str) -> Credentials:
         with self.database.reading() as connection:
