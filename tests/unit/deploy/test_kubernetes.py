@@ -29,6 +29,9 @@ PORT_KINDS = {"PORT": "grpc", "OPS_PORT": "ops", "METRICS_PORT": "metrics"}
 # What differs between the stacks on purpose: each writes an address or a path in its own way.
 TOPOLOGY = re.compile(r".*_(ADDRESS|ADDRESSES|URL|FILE|HOST)|FASTMP_(STATE_DIR|ENV)|TRUSTED_PROXIES")
 
+# Compose limits no container's cores.
+ONLY_HERE = {"HASHING_THREADS"}
+
 Manifest = dict[str, Any]
 
 
@@ -82,6 +85,12 @@ def container_of(manifests: list[Manifest], deployment: str) -> Manifest:
     return containers(named(manifests, "Deployment", deployment)["spec"]["template"])[0]
 
 
+def service_settings(manifests: list[Manifest], service: str) -> dict[str, str | None]:
+    """Those that the service has in compose, too."""
+    found = settings(manifests, container_of(manifests, kubernetes_name(service)))
+    return {name: value for name, value in found.items() if name not in ONLY_HERE}
+
+
 def test_they_are_valid(manifests: list[Manifest]) -> None:
     validated = [one for one in manifests if one["apiVersion"] not in OPERATORS]
     for one in validated:
@@ -115,7 +124,7 @@ def test_ports_are_those_of_the_local_stack_and_of_compose(
 def test_a_service_gets_the_settings_of_compose_and_of_the_local_stack(
     manifests: list[Manifest], compose: Manifest, environments: Environments, service: str
 ) -> None:
-    ours = settings(manifests, container_of(manifests, kubernetes_name(service)))
+    ours = service_settings(manifests, service)
     theirs = compose[service]["environment"]
     assert set(ours) == set(theirs)
     assert set(environments.service(Replica(service, 1))) <= set(ours)
@@ -128,10 +137,16 @@ def test_a_service_gets_the_settings_of_compose_and_of_the_local_stack(
     assert {name for name, value in ours.items() if value is None} == secret
 
 
+def test_as_many_passwords_are_hashed_at_once_as_identity_has_cores(manifests: list[Manifest]) -> None:
+    environment = container_of(manifests, "identity")["env"]
+    (threads,) = (one for one in environment if one["name"] == "HASHING_THREADS")
+    assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "limits.cpu"
+
+
 def test_a_jobs_settings_are_those_of_its_service(manifests: list[Manifest]) -> None:
     jobs = {name: containers(pod)[0] for name, pod in pods(manifests) if "restartPolicy" in pod["spec"]}
     for service in SERVICES:
-        of_service = set(settings(manifests, container_of(manifests, kubernetes_name(service))))
+        of_service = set(service_settings(manifests, service))
         migrations = jobs.pop(f"{kubernetes_name(service)}-migrations")
         assert migrations["args"] == [f"services.{service}", "migrate"]
         assert set(settings(manifests, migrations)) == of_service
