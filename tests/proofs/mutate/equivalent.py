@@ -12,6 +12,10 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "services/activation/redeeming/claims.py",
         "if code.account_id is None or code.activation_time is None and code.expiry_date is None:",
     ): "the same constraint",
+    (
+        "services/activation/redeeming/entitlements.py",
+        "if claim.added_days is not None and claim.expiry_date <= expiry_date:",
+    ): "Identity's is never earlier, and the same again changes nothing",
     ("services/chassis/audit/pruning.py", "if position != first:"): "the position is never smaller",
     (
         "services/chassis/interceptors/authentication.py",

@@ -1,5 +1,6 @@
 """Watching accounts over gRPC: the past, the present, heartbeats, and how a watch ends."""
 
+import itertools
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from services.identity.feed import changes as feed
-from services.identity.feed.reader import REMEMBERED
+from services.identity.feed.reader import REMEMBERED, FeedReader
 from services.identity.tables import account_feed
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, Account, Callers, eventually, sign_up
@@ -114,6 +115,19 @@ def test_heartbeats_come_at_least_three_times_a_second(callers: Callers, admin: 
         for _ in range(6):
             assert next(events).HasField("heartbeat")
         assert time.monotonic() - start <= 2.0
+
+
+def test_an_idle_watch_sleeps_between_heartbeats(
+    callers: Callers, admin: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = itertools.count()
+    beat = FeedReader.beat
+    monkeypatch.setattr(FeedReader, "beat", lambda reader: (next(rounds), beat(reader))[1])
+    with Watch(callers, 1) as watch:
+        for _ in range(5):
+            assert watch.heartbeat() == 1
+    # Each round follows a beat, of which there are about two for each heartbeat.
+    assert next(rounds) < 100
 
 
 def test_heartbeats_also_come_while_changes_do_not_stop(callers: Callers, database: Database) -> None:
