@@ -2,7 +2,7 @@
 
 export const enCodes = {
   "redeem.title": "Redeem a code",
-  "redeem.first": "Enter the activation code from your administrator. It counts at once.",
+  "redeem.first": "Enter the activation code from your administrator. It takes effect immediately.",
   "redeem.again": "If you would lose days that you have left, you are asked first.",
   "redeem.code": "Activation code",
   "redeem.code_hint": "32 digits and letters, upper or lower case",

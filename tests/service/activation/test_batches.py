@@ -197,7 +197,7 @@ def test_revoking_a_batch_revokes_what_can_be_redeemed_and_is_recorded_once(
     assert person.activation_status == "active"
 
 
-def test_a_revocation_and_redemptions_at_once_leave_each_code_to_one_of_them(
+def test_a_revocation_and_concurrent_redemptions_leave_each_code_to_one_of_them(
     replica: Replica, admin: Account, world: World
 ) -> None:
     made = replica.batch(admin, 30)
@@ -252,7 +252,7 @@ def test_pages_of_batches_give_each_once_newest_first(
     assert refusal(lambda: replica.batches(admin, page_token="x")) == BAD
 
 
-def test_a_batch_of_a_deleted_admin_names_nobody(replica: Replica, world: World, admin: Account) -> None:
+def test_a_batch_of_a_deleted_admin_names_none(replica: Replica, world: World, admin: Account) -> None:
     gone = world.add("admin")
     replica.batch(gone, 1)
     world.delete(gone.id)

@@ -80,7 +80,7 @@ def test_redemptions_are_counted_by_the_day(
     assert len(seen.redemptions) == len({one.day for one in seen.redemptions}) == 30
 
 
-def test_the_counts_are_those_of_the_rows_whatever_changes_them_together(
+def test_the_counts_are_those_of_the_rows_after_concurrent_changes(
     replica: Replica, admin: Account, world: World, clock: Clock, database: Database
 ) -> None:
     """Concurrent redemptions, revocations, deletions and generations, and the edge of a day."""
@@ -110,7 +110,7 @@ def test_the_counts_are_those_of_the_rows_whatever_changes_them_together(
         assert {one.batch_id: one.pending for one in seen.batches}.items() <= stock.items()
 
 
-def test_old_rows_are_counted(replica: Replica, admin: Account, fresh_database: FreshDatabase) -> None:
+def test_old_rows_are_counted(fresh_database: FreshDatabase) -> None:
     """The migration counts what is there."""
     url = fresh_database("activation")
     migrations.downgrade(url, PACKAGE, "0007")

@@ -175,7 +175,7 @@ def test_the_only_code_that_is_deleted_leaves_the_account_pending(
     assert (seen.activation_status, seen.HasField("expired_time")) == ("pending", False)
 
 
-def test_all_codes_that_are_applied_at_once_are_added_once(
+def test_codes_that_are_applied_concurrently_are_each_added_once(
     callers: Callers, person: Account, clock: Clock
 ) -> None:
     codes = [uuid.uuid4().hex for _ in range(10)]
