@@ -171,6 +171,8 @@ def test_signing_out_everywhere_asks_first_and_ends_every_token(tab: Tab, people
 
 
 def test_language_and_colours_are_kept(tab: Tab) -> None:
+    open_before = tab.context.new_page()
+    open_before.goto(tab.url)
     tab.button("English").click()
     expect(tab.heading).to_have_text("Welcome to FastMP")
     expect(tab.page.locator("html")).to_have_attribute("lang", "en")
@@ -186,6 +188,9 @@ def test_language_and_colours_are_kept(tab: Tab) -> None:
     another.goto(tab.url)
     expect(another.get_by_role("heading", level=1)).to_have_text("Welcome to FastMP")
     assert another.evaluate(ground) != light
+    # A tab that was open goes on in its language, and does not mix two.
+    open_before.get_by_role("button", name="注册").click()
+    expect(open_before.get_by_role("button", name="注册并登录")).to_be_visible()
 
 
 @pytest.mark.parametrize(

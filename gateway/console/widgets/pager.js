@@ -10,9 +10,9 @@ const SIZE = 20;
 /**
  * Returns an element with the first page of a list, controls for the other pages, and `reload()`.
  *
- * `path()` and `query(signal)` give the list and its filters, or null if nothing can match them; `draw(items, total)` returns what to show, where `total` is
- * undefined for a list without a total. A reload starts at the first page; with `{stay: true}` it reloads the
- * current page.
+ * `path()` gives the list and `query(signal)` its filters, or null if nothing can match them; `draw(items, total)`
+ * returns what to show, where `total` is undefined for a list without a total. A reload starts at the first page; with
+ * `{stay: true}` it reloads the current page.
  */
 export function pagedList(app, signal, { path, query, draw }) {
   const body = element(
