@@ -93,7 +93,8 @@ class Enrolment:
             with self._attempt(found, address, "second_factor_disabled"):
                 if not hasher.compare(password, found.password_hash).is_right:
                     raise WrongCredentialsError
-                with self.transactions.begin() as transaction:
+                guess = (found.email_key, network_of(address), found.is_known_network, WrongSecondFactorError)
+                with self.throttle.second_factor(*guess), self.transactions.begin() as transaction:
                     used = self.second_factor.use(transaction, account_id, totp)
                     second_factors.remove(transaction.connection, account_id, transaction.now)
                     transaction.changed(account_id)

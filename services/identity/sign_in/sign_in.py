@@ -131,14 +131,16 @@ class SignIn:
         """Uses the code of the second factor, if there is one, and returns a new token.
 
         Returns None if the password was changed since `found` was read. Raises WrongSecondFactorError,
-        SecondFactorUnavailableError.
+        SecondFactorUnavailableError, SignInThrottledError.
         """
-        details: Mapping[str, str] = {}
-        try:
+        if not found.has_second_factor:
             with self.transactions.begin() as transaction:
-                if found.has_second_factor:
-                    details = self.second_factor.use(transaction, found.account_id, totp)
-                return self._issue_token(transaction, found, replacement, network, details)
+                return self._issue_token(transaction, found, replacement, network, {})
+        guess = (found.email_key, network, found.is_known_network, WrongSecondFactorError)
+        try:
+            with self.throttle.second_factor(*guess), self.transactions.begin() as transaction:
+                used = self.second_factor.use(transaction, found.account_id, totp)
+                return self._issue_token(transaction, found, replacement, network, used)
         except WrongSecondFactorError:
             self._record_failure(found, WrongSecondFactorError)
             raise

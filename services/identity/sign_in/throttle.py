@@ -1,8 +1,9 @@
 """The limits on wrong passwords, sign-ins, registrations and tickets of password links.
 
 Wrong passwords are counted by client network, by account and network, and by account over all networks at which it
-is not known. So guesses from other networks never lock out an owner at a known network, and at a new network only
-if they come from many addresses. An e-mail without an account is limited in the same way.
+is not known; wrong codes of a second factor in addition on their own. So guesses from other networks never lock out
+an owner at a known network, and at a new network only if they come from many addresses. An e-mail without an
+account is limited in the same way.
 """
 
 import contextlib
@@ -75,6 +76,21 @@ class SignInThrottle:
         return self._sign_ins.attempt(
             wrong_guesses, sign_ins, wrong, SignInThrottledError, calls.remaining_time()
         )
+
+    def second_factor(
+        self, account: str, network: str, is_known_network: bool, wrong: type[Exception]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Runs the block as the use of a code of a second factor, which is a wrong guess if it raises `wrong`.
+
+        It is within an attempt(), with the same arguments, and has a limit of its own, which forgive() leaves as it
+        is: a code has only six digits, so guesses from many networks, or after many password links, must not add
+        up. Raises SignInThrottledError without running the block if the limit is reached.
+        """
+        place = ("at network", network) if is_known_network else ("at unknown networks",)
+        bucket = Bucket(
+            bucket_key("second factor", account, *place), self._settings.sign_in_limit_per_account
+        )
+        return self._sign_ins.attempt([bucket], [], wrong, SignInThrottledError, calls.remaining_time())
 
     def reset(self, network: str, wrong: type[Exception]) -> contextlib.AbstractContextManager[None]:
         """Runs the block as the use of a ticket, which is a wrong one if it raises `wrong`.

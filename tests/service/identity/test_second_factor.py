@@ -103,6 +103,16 @@ def login(
     return None
 
 
+def reset_by_link(
+    callers: Callers, admin: Account, account: Account, address: str, password: str = PASSWORD
+) -> None:
+    """Sets the account's password with a password link, which its holder opens at `address`."""
+    request = pb.CreatePasswordLinkRequest(user_id=account.id)
+    link = callers.gateway.CreatePasswordLink(request, metadata=admin.bearer)
+    reset = pb.ResetPasswordRequest(ticket=link.url.rpartition("/")[2], new_password=password)
+    callers.gateway.ResetPassword(reset, metadata=from_address(address))
+
+
 def entries(database: Database) -> list[tuple[str, str, str]]:
     log = audit.log.c
     with database.reading() as connection:
@@ -235,6 +245,56 @@ def test_a_flood_of_guesses_at_once_gets_no_more_than_the_limit(
     assert len([one for one in entries(database) if one[1] == "WRONG_SECOND_FACTOR"]) == 4
 
 
+def test_guesses_from_many_networks_share_the_limit_of_an_account(
+    start_replica: Callable[..., Replica], clock: Clock
+) -> None:
+    clock.stop()
+    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=3).callers
+    app, _ = enable(callers, sign_up(callers, EMAIL), clock)
+    assert login(callers, app.code()) is None
+    clock.advance(seconds=30)
+    outcomes = [login(callers, f"{number:06}", address=f"198.51.100.{number}") for number in range(6)]
+    assert outcomes == ["WRONG_SECOND_FACTOR"] * 3 + ["SIGN_IN_THROTTLED"] * 3
+    # The owner, at a known network, is not locked out.
+    assert login(callers, app.code()) is None
+
+
+def test_a_password_link_does_not_give_new_guesses(
+    start_replica: Callable[..., Replica], clock: Clock
+) -> None:
+    clock.stop()
+    replica = start_replica(totp_keys=KEY, sign_in_limit_per_account=3)
+    callers = replica.callers
+    made = replica.identity.administration.create(ADMIN_EMAIL, ADMIN_PASSWORD, "admin")
+    admin = sign_in(callers, str(made.id), ADMIN_EMAIL, ADMIN_PASSWORD)
+    person = sign_up(callers, EMAIL)
+    app, _ = enable(callers, person, clock)
+    assert login(callers, app.code()) is None
+    clock.advance(seconds=30)
+    for address in (HOME, "198.51.100.1"):
+        for _ in range(3):
+            assert login(callers, "wrong", address=address) == "WRONG_SECOND_FACTOR"
+        reset_by_link(callers, admin, person, address)
+        assert login(callers, app.code(), address=address) == "SIGN_IN_THROTTLED"
+    clock.advance(minutes=16)
+    assert login(callers, app.code()) is None
+
+
+def test_guesses_at_disabling_count_as_those_at_signing_in(
+    start_replica: Callable[..., Replica], clock: Clock
+) -> None:
+    clock.stop()
+    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=3).callers
+    person = sign_up(callers, EMAIL)
+    app, _ = enable(callers, person, clock)
+    for number in range(3):
+        assert login(callers, "wrong", address=f"198.51.100.{number}") == "WRONG_SECOND_FACTOR"
+    elsewhere = (*person.bearer, *from_address("198.51.100.9"))
+    request = pb.DisableTotpRequest(password=PASSWORD, totp=app.code())
+    throttled = (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED")
+    assert refusal(lambda: callers.gateway.DisableTotp(request, metadata=elsewhere)) == throttled
+
+
 def test_asking_for_the_code_without_end_is_limited_as_signing_in_is(
     start_replica: Callable[..., Replica], clock: Clock
 ) -> None:
@@ -320,10 +380,7 @@ def test_a_password_link_does_not_take_the_second_factor_off(
     callers: Callers, replica_admin: Account, person: Account, clock: Clock
 ) -> None:
     app, _ = enable(callers, person, clock)
-    request = pb.CreatePasswordLinkRequest(user_id=person.id)
-    link = callers.gateway.CreatePasswordLink(request, metadata=replica_admin.bearer)
-    reset = pb.ResetPasswordRequest(ticket=link.url.rpartition("/")[2], new_password="a new password")
-    callers.gateway.ResetPassword(reset)
+    reset_by_link(callers, replica_admin, person, HOME, "a new password")
     assert login(callers, password="a new password") == "SECOND_FACTOR_NEEDED"
     assert login(callers, app.code(), password="a new password") is None
 
