@@ -130,6 +130,8 @@ code_batches = Table(
     Column("redeem_before", IsoTime),
     Column("create_time", IsoTime, nullable=False),
     Column("admin_account_id", Uuid, nullable=False),
+    # When it was last revoked; null if it was not.
+    Column("revoke_time", IsoTime),
     CheckConstraint("days_from IN ('now', 'expiry')", name="code_batches_days_from_known"),
     *(_is_time(column, "code_batches") for column in ("redeem_before", "create_time")),
 )

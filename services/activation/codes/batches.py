@@ -92,8 +92,8 @@ def revoke(connection: Connection, batch_id: uuid.UUID, now: datetime.datetime) 
     Needs a transaction. Idempotent: a repeat revokes none. Raises BatchNotFoundError.
     """
     # Concurrent calls for a batch wait here, since they would lock its codes in different orders.
-    wanted = select(*_COLUMNS).where(_batch.id == batch_id).with_for_update()
-    row = connection.execute(wanted).one_or_none()
+    marking = update(code_batches).where(_batch.id == batch_id).values(revoke_time=now).returning(*_COLUMNS)
+    row = connection.execute(marking).one_or_none()
     if row is None:
         raise BatchNotFoundError
     revocation = (
@@ -103,6 +103,16 @@ def revoke(connection: Connection, batch_id: uuid.UUID, now: datetime.datetime) 
     )
     revoked = connection.execute(revocation).rowcount
     return _counted(connection, [Batch(*row)], now)[0], revoked
+
+
+def was_revoked_since(connection: Connection, batch_id: uuid.UUID, time: datetime.datetime) -> bool:
+    """Returns whether the batch was revoked at `time` or later, and keeps it from being revoked until the end.
+
+    Needs a transaction.
+    """
+    revoked = select(_batch.revoke_time).where(_batch.id == batch_id).with_for_update(read=True)
+    revoke_time = connection.execute(revoked).scalar_one_or_none()
+    return revoke_time is not None and revoke_time >= time
 
 
 def _counted(connection: Connection, batches: Sequence[Batch], now: datetime.datetime) -> list[CountedBatch]:

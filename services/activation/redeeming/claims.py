@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from services.activation.codes import deletion
+from services.activation.codes.batches import was_revoked_since
 from services.activation.codes.codes import COLUMNS, Code
 from services.activation.codes.iso_time import TO_CHAR, IsoTime
 from services.activation.redeeming.guessing import CodeGuessing, Guesser
@@ -209,11 +210,15 @@ def revoke_claimed(connection: Connection, claim: Claim) -> None:
 
 
 def release(connection: Connection, claim: Claim, now: datetime.datetime) -> bool:
-    """Makes the code pending again; one that an admin has revoked meanwhile stays revoked.
+    """Makes the code pending again, or revoked if an admin has revoked it, or its batch, meanwhile.
 
     Does nothing and returns False if the code no longer belongs to this claim.
     """
-    status = case((_code.activation_status == ACTIVE, PENDING), else_=_code.activation_status)
+    batch_id = connection.execute(select(_code.batch_id).where(_is(claim))).scalar_one_or_none()
+    # While the claim was there, the revocation of the batch did not change the code.
+    is_revoked = batch_id is not None and was_revoked_since(connection, batch_id, claim.redeemed_time)
+    unused = REVOKED if is_revoked else PENDING
+    status = case((_code.activation_status == ACTIVE, unused), else_=_code.activation_status)
     statement = update(activation_codes).where(_is(claim), _code.activation_time == claim.redeemed_time)
     values = {"activation_status": status, "update_time": now, **_UNBOUND}
     return connection.execute(statement.values(**values)).rowcount == 1

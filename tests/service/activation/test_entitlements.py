@@ -180,6 +180,30 @@ def test_the_job_gives_the_code_of_an_account_back_that_was_revoked_meanwhile(
     assert replica.get(admin, code).activation_status == "pending"
 
 
+def test_a_code_that_is_given_back_after_its_batch_was_revoked_is_revoked(
+    replica: Replica, world: World, admin: Account, person: Account
+) -> None:
+    made = replica.batch(admin, 2)
+    claimed, again = (one.activation_code for one in made.codes)
+    refused = (grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_REVOKED")
+
+    def revoke_both(_method: str) -> None:
+        world.set_status(person, "revoked")
+        replica.revoke_batch(admin, made.batch_id)
+
+    world.before_change = revoke_both
+    assert refusal(lambda: replica.activate(person, claimed)) == refused
+    assert replica.get(admin, claimed).activation_status == "revoked"
+
+    # One that an admin makes redeemable again after the revocation, and that is given back, stays so.
+    other = world.add()
+    replica.update(admin, again, status="pending")
+    world.before_change = lambda _method: world.set_status(other, "revoked")
+    assert refusal(lambda: replica.activate(other, again)) == refused
+    assert world.applications(again) == 1
+    assert replica.get(admin, again).activation_status == "pending"
+
+
 def test_a_code_that_identity_knows_to_be_deleted_is_deleted(
     replica: Replica, world: World, admin: Account, person: Account
 ) -> None:
