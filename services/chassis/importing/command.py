@@ -12,8 +12,8 @@ from services.chassis.postgres.database import Database
 from services.chassis.settings import load
 
 ACTOR = "service:import-fastmp"
-# How many rows one transaction imports.
-BATCH = 500
+# How many rows one transaction imports: few, because other changes of accounts wait for its numbers in the feed.
+BATCH = 100
 
 T = TypeVar("T")
 

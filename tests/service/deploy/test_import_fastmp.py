@@ -76,6 +76,25 @@ def digest(settings: LocalSettings) -> str:
     return total.hexdigest()
 
 
+def is_served(
+    settings: LocalSettings, old: OldFastMP, account: dict[str, Any], cookie: dict[str, Any]
+) -> None:
+    """Starts the stack: the account signs in, its cookie is current, every folder is exported."""
+    with LocalStack(settings, environment=dict(os.environ)) as stack:
+        credentials = {"email": account["email"], "password": PASSWORD}
+        answer = requests.post(f"{stack.gateway_url}/auth/login", json=credentials, timeout=30)
+        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        current = requests.get(f"{stack.gateway_url}/cookie/current", headers=bearer, timeout=30)
+        assert current.json()["token"] == cookie["token"]
+        folders = stack.static_directory / "cookies"
+        wait_until(
+            lambda: len([one for one in folders.iterdir() if one.name.isdigit()]) == COOKIES,
+            "every folder is exported",
+        )
+        # While it runs, an import finds it the same.
+        assert imported(old, settings.fastmp_state_dir)[0].startswith("accounts: 0 imported")
+
+
 @pytest.fixture
 def postgres_source(postgres_server: PostgresServer) -> str:
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
@@ -112,19 +131,9 @@ def test_a_team_moves_in(kind: str, tmp_path: Path, request: pytest.FixtureReque
         f"cookies: 0 imported, {COOKIES} already there, {BAD} left out",
     ]
     assert digest(settings) == first
-    with LocalStack(settings, environment=dict(os.environ)) as stack:
-        credentials = {"email": account["email"], "password": PASSWORD}
-        answer = requests.post(f"{stack.gateway_url}/auth/login", json=credentials, timeout=30)
-        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        current = requests.get(f"{stack.gateway_url}/cookie/current", headers=bearer, timeout=30)
-        assert current.json()["token"] == cookie["token"]
-        folders = stack.static_directory / "cookies"
-        wait_until(
-            lambda: len([one for one in folders.iterdir() if one.name.isdigit()]) == COOKIES,
-            "every folder is exported",
-        )
-        # While it runs, an import finds it the same.
-        assert imported(old, settings.fastmp_state_dir)[0].startswith("accounts: 0 imported")
+    if is_file:
+        # The other kind of source differs only in how it is read.
+        is_served(settings, old, account, cookie)
     assert not (files / "pickle-was-loaded").exists()
 
 
