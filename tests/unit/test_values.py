@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SERVICES = Path(__file__).parents[2] / "services"
-# One thread has it, and its interceptors set its fields from the outermost inwards.
-MUTABLE = {"Call"}
+# One thread has each: interceptors set a Call's fields from the outermost inwards, an import counts in its Report.
+MUTABLE = {"Call", "Report"}
 # Fields that hold secrets, or pictures and whole answers, which may show them.
 SECRETS = {
     *("activation_code", "avatar", "body", "content", "home_path", "jar", "key", "local", "metadata"),
     *("password_hash", "proxy", "qr_image", "redirect_url", "token", "url", "uuid", "value"),
 }
-# A digest; a column of a table; an image, whose content is not shown.
-PUBLIC = {("Bucket", "key"), ("EncryptedColumn", "key"), ("Described", "avatar")}
+# A digest; a column of a table; an image, whose content is not shown; what e-mails are compared by.
+PUBLIC = {("Bucket", "key"), ("EncryptedColumn", "key"), ("Described", "avatar"), ("SourceAccount", "key")}
 
 
 def classes() -> Iterator[tuple[ast.ClassDef, str]]:
