@@ -7,8 +7,9 @@ from typing import Any
 Schema = dict[str, Any]
 
 _WORD = r'"([^"]+)"'
-# A list that continues with "or" and an unquoted word is not complete, and no enumeration.
-_LIST = re.compile(rf"{_WORD}(?:, {_WORD})*(?: or {_WORD})?(?!,? or |, {_WORD})")
+# A list that continues with "or" and an unquoted word is not complete, and no enumeration; nor is a word that is
+# explained after a colon, because others may follow.
+_LIST = re.compile(rf"{_WORD}(?:, {_WORD})*(?: or {_WORD})?(?!,? or |, {_WORD}|:)")
 _RANGE = re.compile(r"^(\d+) to ([\d,]+)\b(?! characters)")
 _FROM = re.compile(r"^From (\d+)\b")
 _DEFAULT = re.compile(r"default (\d+|true|false)\b")

@@ -183,6 +183,7 @@ def test_every_code_that_a_call_fails_with_has_its_reasons_in_parentheses() -> N
     ("comment", "json_type", "expected"),
     [
         ('"admin" or "user"; default "user".', "string", {"enum": ["admin", "user"]}),
+        ('"now": from now. "expiry": from the end.', "string", {}),
         ('"ok", or the reason of the refusal.', "string", {}),
         ('"a", "b" or something else.', "string", {}),
         ('Always "ok".', "string", {"const": "ok"}),

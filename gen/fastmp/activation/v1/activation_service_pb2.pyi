@@ -53,7 +53,7 @@ class Code(_message.Message):
     note: _builtins.str
     """The batch's note. Left out if there is none."""
     days_from: _builtins.str
-    """"now": the days count from the redemption. "expiry": from the end of the access that the account has left."""
+    """"now" or "expiry": the days count from the redemption, or from the end of the access that the account has left."""
     @_builtins.property
     def expiry_date(self) -> _timestamp_pb2.Timestamp:
         """When the access that it granted ends. Left out while unused."""
