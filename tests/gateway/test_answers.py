@@ -21,7 +21,15 @@ def test_fields_keep_their_proto_names_and_absent_optional_ones_are_left_out(gat
         items=[activation_pb.Code(id="1", activation_code="a" * 32)]
     )
     assert gateway.get("/activation/list").json() == {
-        "items": [{"id": "1", "activation_code": "a" * 32, "valid_days": 0, "activation_status": ""}],
+        "items": [
+            {
+                "id": "1",
+                "activation_code": "a" * 32,
+                "valid_days": 0,
+                "activation_status": "",
+                "days_from": "",
+            }
+        ],
         "total": 0,
         "page": 0,
         "size": 0,
