@@ -20,7 +20,8 @@ class FolderKeeper:
         self._reconcile_seconds = reconcile_seconds
         # A token to sync; None for a reconcile or, when the loop is stopping, for nothing.
         self._noticed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._is_disconnected = False
+        # Until the first notification can be received, some may be lost.
+        self._is_disconnected = True
         self._due = 0.0
         self._loop = BackgroundLoop(
             "folder-keeper", self._step, 0.0, interrupt=lambda: self._noticed.put(None)
@@ -31,7 +32,7 @@ class FolderKeeper:
         self._noticed.put(token)
 
     def set_connected(self, connected: bool) -> None:
-        """Sets whether notifications are received. After a reconnection everything is reconciled."""
+        """Sets whether notifications are received. After each connection everything is reconciled."""
         if connected and self._is_disconnected:
             self._noticed.put(None)
         self._is_disconnected = not connected

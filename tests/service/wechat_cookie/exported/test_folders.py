@@ -259,7 +259,21 @@ def test_other_replicas_folders_follow_every_kind_of_change(store: Store) -> Non
         wait_until(lambda: not (root / "2001").exists(), "the expired one goes")
 
 
-def test_what_was_announced_while_nobody_could_hear_is_made_up_for(store: Store) -> None:
+def test_what_was_announced_before_the_replica_listened_is_made_up_for(store: Store) -> None:
+    root = store.root.parent / "of-the-other-replica"
+    store.save("1001")
+    keeper = FolderKeeper(Folders(store.database, store.vault, ExportDirectory(root), store.clock), 600)
+    keeper.start()
+    try:
+        wait_until((root / "1001").exists, "the first reconcile has begun")
+        store.save("1002")
+        keeper.set_connected(True)
+        wait_until((root / "1002").exists, "everything is reconciled once the replica listens")
+    finally:
+        keeper.stop()
+
+
+def test_what_was_announced_while_no_replica_listened_is_made_up_for(store: Store) -> None:
     root = store.root.parent / "of-the-other-replica"
     with replica(store, ExportDirectory(root)):
         store.save("1001")
