@@ -5,6 +5,7 @@ it makes all parent folders readable by every user. Here each connection needs a
 changed.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -130,7 +131,9 @@ class PostgresServer:
     def kill(self) -> None:
         """Kills all processes of the server with SIGKILL, to simulate a crash; `start` recovers from it."""
         for process in self._processes():
-            process.kill()
+            # One that has just ended by itself, such as a worker of autovacuum.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.program.kill()
 
     def _make_cluster(self) -> None:
