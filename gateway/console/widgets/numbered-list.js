@@ -1,11 +1,8 @@
 /** A paginated list whose page has a number, so that one can jump to a page and find it again. */
 
-import { isAbort } from "../api.js";
-import { element, fill } from "../dom.js";
+import { element } from "../dom.js";
 import { t } from "../i18n.js";
-import { problemBox } from "./problem.js";
-
-const SIZE = 20;
+import { loadedPage, PAGE_SIZE } from "./loaded-page.js";
 
 /**
  * Returns an element with a page of the list at `path`, controls for the other pages, and `reload({page})`.
@@ -14,41 +11,19 @@ const SIZE = 20;
  * is called when the user goes to another one. A reload without a page shows the current one again.
  */
 export function numberedList(app, signal, { path, query, draw, page, turned }) {
-  const body = element(
-    "div",
-    { class: "paged", "aria-live": "off" },
-    element("p", { class: "muted" }, t("loading")),
-  );
   let current = page;
-  let running = new AbortController();
-
-  async function load(focusAfter) {
-    running.abort();
-    const here = (running = new AbortController());
-    body.setAttribute("aria-busy", "true");
-    try {
-      const either = AbortSignal.any([signal, here.signal]);
-      const answer = await app.api.get(path, {
-        query: { ...query(), size: SIZE, page: current },
-        signal: either,
-      });
-      const pages = Math.max(1, Math.ceil(answer.total / SIZE));
-      if (current > pages) {
-        current = pages;
-        return load(focusAfter);
-      }
-      fill(body, draw(answer.items, answer.total), pages > 1 && turning(pages));
-      if (focusAfter) body.querySelector(focusAfter)?.focus();
-    } catch (error) {
-      if (isAbort(error)) return undefined;
-      fill(
-        body,
-        problemBox(error, () => load()),
-      );
+  const { element: body, load } = loadedPage(signal, async (either) => {
+    const answer = await app.api.get(path, {
+      query: { ...query(), size: PAGE_SIZE, page: current },
+      signal: either,
+    });
+    const pages = Math.max(1, Math.ceil(answer.total / PAGE_SIZE));
+    if (current > pages) {
+      current = pages;
+      return null;
     }
-    body.removeAttribute("aria-busy");
-    return undefined;
-  }
+    return [draw(answer.items, answer.total), pages > 1 && turning(pages)];
+  });
 
   function turn(wanted, focusAfter) {
     current = wanted;

@@ -1,11 +1,8 @@
 /** A paginated list, by the contract's page tokens. */
 
-import { isAbort } from "../api.js";
-import { element, fill } from "../dom.js";
+import { element } from "../dom.js";
 import { t } from "../i18n.js";
-import { problemBox } from "./problem.js";
-
-const SIZE = 20;
+import { loadedPage, PAGE_SIZE } from "./loaded-page.js";
 
 /**
  * Returns an element with the first page of a list, controls for the other pages, and `reload()`.
@@ -15,44 +12,22 @@ const SIZE = 20;
  * `{stay: true}` it reloads the current page.
  */
 export function pagedList(app, signal, { path, query, draw }) {
-  const body = element(
-    "div",
-    { class: "paged", "aria-live": "off" },
-    element("p", { class: "muted" }, t("loading")),
-  );
   // The tokens of the pages up to the current one; the first page needs none.
   let tokens = [""];
-  let running = new AbortController();
-
-  async function load(focusAfter) {
-    running.abort();
-    const here = (running = new AbortController());
-    body.setAttribute("aria-busy", "true");
-    try {
-      const either = AbortSignal.any([signal, here.signal]);
-      const wanted = await query(either);
-      const answer = wanted
-        ? await app.api.get(path(), {
-            query: { ...wanted, size: SIZE, page_token: tokens.at(-1) },
-            signal: either,
-          })
-        : { items: [], total: 0 };
-      if (answer.items.length === 0 && tokens.length > 1) {
-        tokens.pop();
-        return load(focusAfter);
-      }
-      fill(body, draw(answer.items, answer.total), turning(answer));
-      if (focusAfter) body.querySelector(focusAfter)?.focus();
-    } catch (error) {
-      if (isAbort(error)) return undefined;
-      fill(
-        body,
-        problemBox(error, () => load()),
-      );
+  const { element: body, load } = loadedPage(signal, async (either) => {
+    const wanted = await query(either);
+    const answer = wanted
+      ? await app.api.get(path(), {
+          query: { ...wanted, size: PAGE_SIZE, page_token: tokens.at(-1) },
+          signal: either,
+        })
+      : { items: [], total: 0 };
+    if (answer.items.length === 0 && tokens.length > 1) {
+      tokens.pop();
+      return null;
     }
-    body.removeAttribute("aria-busy");
-    return undefined;
-  }
+    return [draw(answer.items, answer.total), turning(answer)];
+  });
 
   function turning({ total, next_page_token: next }) {
     if (!next && tokens.length === 1) return null;
@@ -60,7 +35,7 @@ export function pagedList(app, signal, { path, query, draw }) {
     const where =
       total === undefined
         ? t("pager.page", { page })
-        : t("pager.where", { page, pages: Math.max(1, Math.ceil(total / SIZE)) });
+        : t("pager.where", { page, pages: Math.max(1, Math.ceil(total / PAGE_SIZE)) });
     const back = () => {
       tokens.pop();
       load(".pager-back:enabled, .pager-on");
