@@ -4,7 +4,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Date,
     Identity,
     Index,
     Integer,
@@ -19,6 +18,7 @@ from services.activation.codes.iso_time import PATTERN, IsoTime
 from services.chassis.audit.tables import audit_tables
 from services.chassis.identity.feed_follower import feed_cursor_table
 from services.chassis.identity.statuses import ACTIVE, PENDING, STATUSES
+from services.chassis.overview_counts.tables import overview_counts_table
 from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
@@ -147,18 +147,9 @@ code_count_deltas = Table(
     Column("delta", BigInteger, nullable=False),
 )
 
-# The counts of the overview, as sums of deltas by kind and day (UTC), maintained as code_count_deltas: codes by
-# stored state, with the day on which an active or pending one ends ("infinity" for all others); redemptions; and
-# the pending codes of each batch.
-overview_count_deltas = Table(
-    "overview_count_deltas",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("day", Date, nullable=False),
-    Column("delta", BigInteger, nullable=False),
-    Index("overview_count_deltas_kind_day_idx", "kind", "day"),
-)
+# The counts of the overview, by kind and day: codes by stored state, with the day on which an active or
+# pending one ends ("infinity" for all others); redemptions; and the pending codes of each batch.
+overview_count_deltas = overview_counts_table(metadata)
 
 generation_requests = Table(
     "generation_requests",

@@ -1,18 +1,40 @@
-"""Page tokens: opaque strings with the position at which the next page of a list begins."""
+"""Pages of lists: the fields that ask for one, and page tokens, which say where the next one begins."""
 
 import base64
 import binascii
 import datetime
 import uuid
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from services.chassis.language import Localized
-from services.chassis.violations import invalid
+from services.chassis.validation import Text, Values
+from services.chassis.violations import InvalidValueError, invalid
 
 LARGEST_PAGE = 200
 DEFAULT_PAGE = 50
+LARGEST_PAGE_TOKEN = 64
+PageToken = Annotated[Text, Field(min_length=1, max_length=LARGEST_PAGE_TOKEN)]
+PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE)]
 NOT_A_TOKEN = Localized("不是此列表返回的翻页标记", "must be a next_page_token of this list")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class PageValues(Values):
+    """The values of a request for a page of a list, by its number or by a token."""
+
+    page: Annotated[int, Field(ge=1)] | None = None
+    size: PageSize = DEFAULT_PAGE
+    page_token: PageToken | None = None
+
+    @field_validator("page_token")
+    @classmethod
+    def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
+        if token is not None and values.data.get("page") is not None:
+            raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
+        return token
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 
 from services.chassis.audit.tables import audit_tables
 from services.chassis.identity.statuses import ACTIVE, ROLES, STATUSES
+from services.chassis.overview_counts.tables import overview_counts_table
 from services.chassis.throttling.tables import attempts_table
 
 metadata = MetaData(
@@ -94,18 +94,9 @@ account_count_deltas = Table(
     Column("delta", BigInteger, nullable=False),
 )
 
-# The counts of the overview, as sums of deltas by kind and day (UTC), maintained as account_count_deltas: accounts
-# by state ("admin" or a user's status) with the last day of access of active users ("infinity" for all others), and
-# sign-ins.
-overview_count_deltas = Table(
-    "overview_count_deltas",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("day", Date, nullable=False),
-    Column("delta", BigInteger, nullable=False),
-    Index("overview_count_deltas_kind_day_idx", "kind", "day"),
-)
+# The counts of the overview, by kind and day: accounts by state ("admin" or a user's status) with the last
+# day of access of active users ("infinity" for all others), and sign-ins.
+overview_count_deltas = overview_counts_table(metadata)
 
 # One row: the sequence of the last change, and that of the last change that was pruned.
 account_feed = Table(

@@ -5,22 +5,16 @@ import unicodedata
 import uuid
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from services.activation.codes.generation import Generation
 from services.activation.codes.listing import Filter
 from services.chassis.identity.access_days import FROM_NOW, DaysFrom
 from services.chassis.identity.statuses import ActivationStatus
 from services.chassis.language import Localized
-from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.pages import DEFAULT_PAGE, PageSize, PageToken, PageValues
 from services.chassis.validation import ActivationCodeText, Id, Text, Values, matching
-from services.chassis.violations import InvalidValueError, invalid
+from services.chassis.violations import invalid
 
 LONGEST_PASTED_CODE = 200
 # Spaces, line breaks, control characters, zero-width characters and dashes; U+2212 is the minus sign.
@@ -58,8 +52,6 @@ _IN_TIME = Localized(
     f"应为将来的时间，最多 {MOST_DAYS} 天之后", f"must be in the future, at most {MOST_DAYS} days from now"
 )
 ValidDays = Annotated[int, Field(ge=1, le=MOST_DAYS)]
-LARGEST_PAGE_TOKEN = 64
-PageToken = Annotated[Text, Field(min_length=1, max_length=LARGEST_PAGE_TOKEN)]
 
 
 class GenerateCodesValues(Values):
@@ -94,25 +86,14 @@ class FilterValues(Values):
         return Filter(self.status, self.email or None, self.batch_id, self.code)
 
 
-class ListCodesValues(FilterValues):
+class ListCodesValues(FilterValues, PageValues):
     """The values of a ListCodesRequest."""
-
-    page: Annotated[int, Field(ge=1)] | None = None
-    size: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE)
-    page_token: PageToken | None = None
-
-    @field_validator("page_token")
-    @classmethod
-    def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
-        if token is not None and values.data.get("page") is not None:
-            raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
-        return token
 
 
 class ListBatchesValues(Values):
     """The values of a ListBatchesRequest."""
 
-    size: int = Field(default=DEFAULT_PAGE, ge=1, le=LARGEST_PAGE)
+    size: PageSize = DEFAULT_PAGE
     page_token: PageToken | None = None
 
 

@@ -3,13 +3,13 @@
 import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field
 
 from services.chassis.identity.statuses import USER_ROLE, ActivationStatus, Role
 from services.chassis.language import Localized
-from services.chassis.pages import DEFAULT_PAGE, LARGEST_PAGE
+from services.chassis.pages import PageValues
 from services.chassis.validation import ActivationCodeText, Id, Text, Values
-from services.chassis.violations import InvalidValueError, invalid
+from services.chassis.violations import invalid
 from services.identity.accounts.activations import Grant
 from services.identity.accounts.emails import LONGEST, checked_email
 
@@ -57,20 +57,10 @@ class ResetPasswordValues(Values):
     new_password: NewPassword
 
 
-class ListUsersValues(Values):
+class ListUsersValues(PageValues):
     email: SomeText | None = None
     role: Role | None = None
     activation_status: ActivationStatus | None = None
-    page: Annotated[int, Field(ge=1)] | None = None
-    size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = DEFAULT_PAGE
-    page_token: SomeText | None = None
-
-    @field_validator("page_token")
-    @classmethod
-    def _stands_alone(cls, token: str | None, values: ValidationInfo) -> str | None:
-        if token is not None and values.data.get("page") is not None:
-            raise InvalidValueError(Localized("不能与页码同时使用", "must not be sent together with page"))
-        return token
 
 
 class AccountValues(Values):

@@ -124,7 +124,7 @@ def test_a_lost_password_is_reset_once_and_recorded(
 
 
 def test_no_account_no_reset(environment: dict[str, str]) -> None:
-    outcome = run(environment, "reset-password", "nobody@example.com")
+    outcome = run(environment, "reset-password", "unknown@example.com")
     assert (outcome.returncode, outcome.stdout) == (1, "")
     assert outcome.stderr == "reset-password: ACCOUNT_NOT_FOUND\n"
     assert run(environment, "reset-password").returncode == 2
@@ -163,7 +163,7 @@ def test_a_lost_second_factor_is_removed_and_recorded(
         assert connection.execute(select(recovery_codes)).all() == []
         recorded = select(audit.log.c.target).where(audit.log.c.action == "second_factor_removed")
         assert connection.execute(recorded).scalars().all() == [admin.id]
-    unknown = run(environment, "remove-second-factor", "nobody@example.com")
+    unknown = run(environment, "remove-second-factor", "unknown@example.com")
     assert (unknown.returncode, unknown.stderr) == (1, "remove-second-factor: ACCOUNT_NOT_FOUND\n")
 
 

@@ -1,19 +1,13 @@
-"""Second factors: codes count once, guesses are limited as passwords, nothing shows before the right password."""
+"""Second factors: each code counts once, and nothing shows before the right password."""
 
-import base64
-import io
-import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import grpc
-import pyotp
 import pytest
-import zxingcpp
 from cryptography.fernet import Fernet
-from PIL import Image
 from sqlalchemy import select
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
@@ -21,11 +15,10 @@ from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from services.identity.tables import accounts, audit, recovery_codes
 from tests.service.identity.conftest import Replica
-from tests.service.identity.logins import EMAIL, from_address
+from tests.service.identity.logins import EMAIL
 from tests.service.identity.replicas import (
     ADMIN_EMAIL,
     ADMIN_PASSWORD,
-    PASSWORD,
     Account,
     Callers,
     Clock,
@@ -33,22 +26,19 @@ from tests.service.identity.replicas import (
     sign_in,
     sign_up,
 )
-
-HOME = "203.0.113.7"
-KEY = Fernet.generate_key().decode()
-UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-FAILED = grpc.StatusCode.FAILED_PRECONDITION
-
-
-class App:
-    """An authenticator app with one secret, by the clock of the replicas."""
-
-    def __init__(self, secret: str, clock: Clock) -> None:
-        self.secret = secret
-        self._clock = clock
-
-    def code(self, steps: int = 0) -> str:
-        return pyotp.TOTP(self.secret).at(self._clock.now(), counter_offset=steps)
+from tests.service.identity.second_factors import (
+    FAILED,
+    HOME,
+    KEY,
+    UNAUTHENTICATED,
+    confirm,
+    disable,
+    enable,
+    enrol,
+    entries,
+    login,
+    reset_by_link,
+)
 
 
 @pytest.fixture
@@ -61,63 +51,6 @@ def callers(start_replica: Callable[..., Replica], clock: Clock) -> Callers:
 @pytest.fixture
 def person(callers: Callers) -> Account:
     return sign_up(callers, EMAIL)
-
-
-def enrol(callers: Callers, account: Account, clock: Clock) -> App:
-    answer = callers.gateway.EnrollTotp(pb.EnrollTotpRequest(), metadata=account.bearer)
-    assert pyotp.parse_uri(answer.uri).secret == answer.secret
-    picture = Image.open(io.BytesIO(base64.b64decode(answer.qrcode_base64))).convert("L")
-    code = zxingcpp.read_barcode(picture)
-    assert code is not None
-    assert code.text == answer.uri
-    return App(answer.secret, clock)
-
-
-def confirm(callers: Callers, account: Account, totp: str) -> list[str]:
-    request = pb.ConfirmTotpRequest(totp=totp)
-    return list(callers.gateway.ConfirmTotp(request, metadata=account.bearer).recovery_codes)
-
-
-def enable(callers: Callers, account: Account, clock: Clock) -> tuple[App, list[str]]:
-    """Enables the second factor, and lets the code pass with which it was confirmed."""
-    app = enrol(callers, account, clock)
-    codes = confirm(callers, account, app.code())
-    clock.advance(seconds=30)
-    return app, codes
-
-
-def disable(callers: Callers, account: Account, totp: str, password: str = PASSWORD) -> None:
-    request = pb.DisableTotpRequest(password=password, totp=totp)
-    callers.gateway.DisableTotp(request, metadata=account.bearer)
-
-
-def login(
-    callers: Callers, totp: str | None = None, password: str = PASSWORD, address: str = HOME
-) -> str | None:
-    """Signs in; gives the reason of the refusal, None for a token."""
-    request = pb.LoginRequest(email=EMAIL, password=password, totp=totp)
-    try:
-        callers.gateway.Login(request, metadata=from_address(address))
-    except grpc.RpcError as error:
-        return reason_of(error)
-    return None
-
-
-def reset_by_link(
-    callers: Callers, admin: Account, account: Account, address: str, password: str = PASSWORD
-) -> None:
-    """Sets the account's password with a password link, which its holder opens at `address`."""
-    request = pb.CreatePasswordLinkRequest(user_id=account.id)
-    link = callers.gateway.CreatePasswordLink(request, metadata=admin.bearer)
-    reset = pb.ResetPasswordRequest(ticket=link.url.rpartition("/")[2], new_password=password)
-    callers.gateway.ResetPassword(reset, metadata=from_address(address))
-
-
-def entries(database: Database) -> list[tuple[str, str, str]]:
-    log = audit.log.c
-    with database.reading() as connection:
-        rows = connection.execute(select(log.action, log.outcome, log.details).order_by(log.id))
-        return [(row.action, row.outcome, json.dumps(row.details)) for row in rows]
 
 
 def test_a_sign_in_needs_the_code_from_its_confirmation_on(
@@ -213,98 +146,6 @@ def test_each_recovery_code_counts_once_and_only_for_its_account(
     assert not [code for code in codes if code in str(stored) or code.replace("-", "") in str(stored)]
 
 
-def test_wrong_codes_count_as_wrong_passwords(
-    start_replica: Callable[..., Replica], clock: Clock, database: Database
-) -> None:
-    clock.stop()
-    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=3).callers
-    app, codes = enable(callers, sign_up(callers, EMAIL), clock)
-    # Reaching for the code is no guess.
-    for _ in range(5):
-        assert login(callers) == "SECOND_FACTOR_NEEDED"
-    assert login(callers, "wrong") == "WRONG_SECOND_FACTOR"
-    assert login(callers, "wrong", password="wrong") == "WRONG_CREDENTIALS"
-    assert login(callers, "000000") == "WRONG_SECOND_FACTOR"
-    for right in (None, app.code(), codes[0]):
-        assert login(callers, right) == "SIGN_IN_THROTTLED"
-    assert entries(database).count(("sign_in", "WRONG_SECOND_FACTOR", "{}")) == 2
-    clock.advance(minutes=16)
-    assert login(callers, app.code()) is None
-
-
-def test_a_flood_of_guesses_at_once_gets_no_more_than_the_limit(
-    start_replica: Callable[..., Replica], clock: Clock, database: Database
-) -> None:
-    clock.stop()
-    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=4).callers
-    enable(callers, sign_up(callers, EMAIL), clock)
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda number: login(callers, f"{number:06}"), range(24)))
-    assert outcomes.count("WRONG_SECOND_FACTOR") == 4
-    assert set(outcomes) == {"WRONG_SECOND_FACTOR", "SIGN_IN_THROTTLED"}
-    assert len([one for one in entries(database) if one[1] == "WRONG_SECOND_FACTOR"]) == 4
-
-
-def test_guesses_from_many_networks_share_the_limit_of_an_account(
-    start_replica: Callable[..., Replica], clock: Clock
-) -> None:
-    clock.stop()
-    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=3).callers
-    app, _ = enable(callers, sign_up(callers, EMAIL), clock)
-    assert login(callers, app.code()) is None
-    clock.advance(seconds=30)
-    outcomes = [login(callers, f"{number:06}", address=f"198.51.100.{number}") for number in range(6)]
-    assert outcomes == ["WRONG_SECOND_FACTOR"] * 3 + ["SIGN_IN_THROTTLED"] * 3
-    # The owner, at a known network, is not locked out.
-    assert login(callers, app.code()) is None
-
-
-def test_a_password_link_does_not_give_new_guesses(
-    start_replica: Callable[..., Replica], clock: Clock
-) -> None:
-    clock.stop()
-    replica = start_replica(totp_keys=KEY, sign_in_limit_per_account=3)
-    callers = replica.callers
-    made = replica.identity.administration.create(ADMIN_EMAIL, ADMIN_PASSWORD, "admin")
-    admin = sign_in(callers, str(made.id), ADMIN_EMAIL, ADMIN_PASSWORD)
-    person = sign_up(callers, EMAIL)
-    app, _ = enable(callers, person, clock)
-    assert login(callers, app.code()) is None
-    clock.advance(seconds=30)
-    for address in (HOME, "198.51.100.1"):
-        for _ in range(3):
-            assert login(callers, "wrong", address=address) == "WRONG_SECOND_FACTOR"
-        reset_by_link(callers, admin, person, address)
-        assert login(callers, app.code(), address=address) == "SIGN_IN_THROTTLED"
-    clock.advance(minutes=16)
-    assert login(callers, app.code()) is None
-
-
-def test_guesses_at_disabling_count_as_those_at_signing_in(
-    start_replica: Callable[..., Replica], clock: Clock
-) -> None:
-    clock.stop()
-    callers = start_replica(totp_keys=KEY, sign_in_limit_per_account=3).callers
-    person = sign_up(callers, EMAIL)
-    app, _ = enable(callers, person, clock)
-    for number in range(3):
-        assert login(callers, "wrong", address=f"198.51.100.{number}") == "WRONG_SECOND_FACTOR"
-    elsewhere = (*person.bearer, *from_address("198.51.100.9"))
-    request = pb.DisableTotpRequest(password=PASSWORD, totp=app.code())
-    throttled = (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED")
-    assert refusal(lambda: callers.gateway.DisableTotp(request, metadata=elsewhere)) == throttled
-
-
-def test_asking_for_the_code_without_end_is_limited_as_signing_in_is(
-    start_replica: Callable[..., Replica], clock: Clock
-) -> None:
-    clock.stop()
-    callers = start_replica(totp_keys=KEY, sign_ins_per_account=5).callers
-    enable(callers, sign_up(callers, EMAIL), clock)
-    outcomes = [login(callers) for _ in range(7)]
-    assert outcomes == ["SECOND_FACTOR_NEEDED"] * 5 + ["SIGN_IN_THROTTLED"] * 2
-
-
 def test_a_second_factor_is_not_replaced_but_disabled_first(
     callers: Callers, person: Account, clock: Clock, database: Database
 ) -> None:
@@ -365,15 +206,6 @@ def test_of_two_confirmations_at_once_one_gets_the_recovery_codes(
     assert sorted(outcomes, key=str) == [10, *["SECOND_FACTOR_ENABLED"] * 3]
     with database.reading() as connection:
         assert len(connection.execute(select(recovery_codes)).all()) == 10
-
-
-def test_enrolments_are_limited(start_replica: Callable[..., Replica], clock: Clock) -> None:
-    callers = start_replica(totp_keys=KEY, sign_ins_per_account=3).callers
-    person = sign_up(callers, EMAIL)
-    for _ in range(3):
-        enrol(callers, person, clock)
-    throttled = (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED")
-    assert refusal(lambda: enrol(callers, person, clock)) == throttled
 
 
 def test_a_password_link_does_not_take_the_second_factor_off(

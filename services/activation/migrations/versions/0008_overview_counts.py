@@ -1,29 +1,14 @@
 """Maintained counts for the overview: codes by state and day, redemptions by day, and the stock of batches."""
 
-import sqlalchemy as sa
 from alembic import op
+
+from services.chassis.overview_counts import schema_v1 as overview_counts
 
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# As code_count_changed(): rows that another transaction is folding are skipped, so no writer waits.
-ADD = """
-CREATE FUNCTION overview_count_add(of_kind text, of_day date, change bigint) RETURNS void LANGUAGE sql AS $$
-    WITH folded AS (
-        DELETE FROM overview_count_deltas
-        WHERE id IN (
-            SELECT id FROM overview_count_deltas WHERE kind = of_kind AND day = of_day FOR UPDATE SKIP LOCKED
-        )
-        RETURNING delta
-    ), total AS (
-        SELECT coalesce(sum(delta), 0) + change AS delta FROM folded
-    )
-    INSERT INTO overview_count_deltas (kind, day, delta)
-    SELECT of_kind, of_day, delta FROM total WHERE delta <> 0
-$$
-"""
 # What one code counts as. The first ten characters of a stored time are its day in UTC; "infinity" stands for none.
 KINDS = """
 CREATE FUNCTION overview_kinds(code activation_codes) RETURNS TABLE (kind text, day date) LANGUAGE sql AS $$
@@ -74,21 +59,12 @@ TRANSITIONS = {
 FUNCTIONS = (
     "overview_codes_changed()",
     "overview_kinds(activation_codes)",
-    "overview_count_add(text, date, bigint)",
 )
 
 
 def upgrade() -> None:
-    op.create_table(
-        "overview_count_deltas",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("day", sa.Date, nullable=False),
-        sa.Column("delta", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="overview_count_deltas_pkey"),
-    )
-    op.create_index("overview_count_deltas_kind_day_idx", "overview_count_deltas", ["kind", "day"])
-    for function in (ADD, KINDS, CHANGED):
+    overview_counts.create()
+    for function in (KINDS, CHANGED):
         op.execute(function)
     for event, transition in TRANSITIONS.items():
         op.execute(
@@ -108,4 +84,4 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER overview_{event.lower()} ON activation_codes")
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}")
-    op.drop_table("overview_count_deltas")
+    overview_counts.drop()

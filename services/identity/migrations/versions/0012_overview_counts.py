@@ -1,29 +1,14 @@
 """Adds maintained counts for the overview: accounts by state and last day of access, and sign-ins by day."""
 
-import sqlalchemy as sa
 from alembic import op
+
+from services.chassis.overview_counts import schema_v1 as overview_counts
 
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-# As account_count_changed(): rows that another transaction is folding are skipped, so no writer waits.
-ADD = """
-CREATE FUNCTION overview_count_add(of_kind text, of_day date, change bigint) RETURNS void LANGUAGE sql AS $$
-    WITH folded AS (
-        DELETE FROM overview_count_deltas
-        WHERE id IN (
-            SELECT id FROM overview_count_deltas WHERE kind = of_kind AND day = of_day FOR UPDATE SKIP LOCKED
-        )
-        RETURNING delta
-    ), total AS (
-        SELECT coalesce(sum(delta), 0) + change AS delta FROM folded
-    )
-    INSERT INTO overview_count_deltas (kind, day, delta)
-    SELECT of_kind, of_day, delta FROM total WHERE delta <> 0
-$$
-"""
 KIND = """
 CREATE FUNCTION overview_kind(role text, status text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN role = 'admin' THEN 'admin' ELSE status END
@@ -88,21 +73,12 @@ FUNCTIONS = (
     "overview_accounts_changed()",
     "overview_day(text, text, timestamptz)",
     "overview_kind(text, text)",
-    "overview_count_add(text, date, bigint)",
 )
 
 
 def upgrade() -> None:
-    op.create_table(
-        "overview_count_deltas",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("day", sa.Date, nullable=False),
-        sa.Column("delta", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="overview_count_deltas_pkey"),
-    )
-    op.create_index("overview_count_deltas_kind_day_idx", "overview_count_deltas", ["kind", "day"])
-    for function in (ADD, KIND, DAY, ACCOUNTS, SIGN_INS):
+    overview_counts.create()
+    for function in (KIND, DAY, ACCOUNTS, SIGN_INS):
         op.execute(function)
     for trigger in TRIGGERS:
         op.execute(trigger)
@@ -120,4 +96,4 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER overview_{event} ON accounts")
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}")
-    op.drop_table("overview_count_deltas")
+    overview_counts.drop()
