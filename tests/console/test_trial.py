@@ -33,7 +33,7 @@ class Trial:
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     ports = {name.upper(): "0" for name in LocalSettings.model_fields if name.endswith("_port")}
     # A database that is exported for `make run` stays out of it.
-    strangers = {"IDENTITY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    strangers = {"IDENTITY_DATABASE_URL": "postgresql://other@127.0.0.1:1/none"}
     state = {"FASTMP_STATE_DIR": str(tmp_path_factory.mktemp("state"))}
     process = subprocess.Popen(
         ["make", "-s", "try"],

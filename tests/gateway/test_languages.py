@@ -1,4 +1,4 @@
-"""Errors over REST are in the language that Accept-Language prefers, whoever makes them; reasons are the same."""
+"""Errors over REST, of services and gateway, are in the preferred language, with the same reasons in each."""
 
 import re
 from collections.abc import Iterator
