@@ -4,6 +4,7 @@
 production and owned by a role without further rights. Migrations run once for each worker; tests get copies.
 """
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -37,11 +38,28 @@ LEAST_FREE_MEMORY = 4 * 2**30
 
 
 @contextmanager
-def cluster_folder() -> Iterator[Path]:
-    """An empty folder, in memory where there is enough of it; gone afterwards."""
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > LEAST_FREE_MEMORY
-    with tempfile.TemporaryDirectory(prefix="fastmp-tests-", dir=MEMORY if in_memory else None) as folder:
+def cluster_folder(memory: Path = MEMORY) -> Iterator[Path]:
+    """An empty folder, in memory where there is enough of it; gone afterwards.
+
+    Removes those of processes that were killed, which would fill the memory.
+    """
+    for leftover in memory.glob("fastmp-tests-*-*"):
+        if not _is_running(int(leftover.name.split("-")[2])):
+            shutil.rmtree(leftover, ignore_errors=True)
+    in_memory = memory.is_dir() and shutil.disk_usage(memory).free > LEAST_FREE_MEMORY
+    prefix = f"fastmp-tests-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory if in_memory else None) as folder:
         yield Path(folder)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @dataclass

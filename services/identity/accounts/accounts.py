@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, delete, func, select, update
+from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.audit.recording import Event
@@ -109,7 +109,7 @@ _LOCK = select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).wi
 _BY_EMAIL = select(*COLUMNS).where(accounts.c.email_key == bindparam("key"))
 _INSERT = insert(accounts).on_conflict_do_nothing(index_elements=[accounts.c.email_key]).returning(*COLUMNS)
 _DELETE = delete(accounts).where(accounts.c.id == bindparam("account_id"))
-_ANY_ADMIN = select(accounts.c.id).where(accounts.c.role == ADMIN_ROLE).limit(1)
+_ANY_ADMIN = select(exists().where(accounts.c.role == ADMIN_ROLE))
 _FORGET_CODES = delete(account_activations).where(account_activations.c.account_id == bindparam("id_"))
 _LOCK_ADMINS = (
     select(accounts.c.id)
@@ -149,7 +149,7 @@ def find_by_email(connection: Connection, email: str) -> Account | None:
 
 def has_admin(connection: Connection) -> bool:
     """Returns whether there is any admin."""
-    return connection.execute(_ANY_ADMIN).first() is not None
+    return connection.execute(_ANY_ADMIN).scalar_one()
 
 
 def existing(
