@@ -31,7 +31,7 @@ class CookieKeyRotation:
         """Encrypts all cookies with a new key and removes the old keys. Raises LocalStackError if a step fails."""
         if self.foundation.environments.settings.cookie_keys is not None:
             raise LocalStackError(
-                "COOKIE_KEYS is set, so its keys are changed where it is (docs/operations.md)"
+                "COOKIE_KEYS is set, so its keys are changed where it is (docs/operations/keys.md)"
             )
         old = self.foundation.secrets.cookie_keys
         new = Fernet.generate_key().decode()

@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "operations"
 DOCUMENTS = (
-    *("CONTRIBUTING.md", "tests/README.md"),
-    *("docs/architecture.md", "docs/operations.md", "docs/security.md", "docs/settings.md"),
-    *("docs/operations/moving-in.md", "deploy/kubernetes/README.md"),
+    *("CONTRIBUTING.md", "tests/README.md", "deploy/kubernetes/README.md"),
+    *(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/*.md"))),
+    *(str(page.relative_to(ROOT)) for page in sorted(GUIDE.glob("*.md"))),
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 # A path of a file or folder in the tree: not a pattern, a placeholder, a command or a path of another place.
 PATH = re.compile(r"`([a-z_]+(?:/[\w.-]+)*/(?:[\w.-]+\.\w+)?)`")
 # Folders of the state directory.
 OUTSIDE = {"logs", "static", "var"}
+# Made by `make bench`.
+MADE = {"bench/results/"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -24,9 +27,14 @@ def test_links_and_paths_lead_somewhere(name: str) -> None:
     text = document.read_text()
     links = [link for link in LINK.findall(text) if not (document.parent / link).exists()]
     assert links == []
-    named = [path for path in PATH.findall(text) if path.split("/")[0] not in OUTSIDE]
+    named = [path for path in PATH.findall(text) if path.split("/")[0] not in OUTSIDE and path not in MADE]
     places = (ROOT, document.parent, ROOT / "services")
     assert [path for path in named if not any((place / path).exists() for place in places)] == []
+
+
+def test_the_guides_index_has_every_page() -> None:
+    linked = set(LINK.findall((GUIDE / "README.md").read_text()))
+    assert sorted(page.name for page in GUIDE.glob("*.md") if page.name not in linked) == ["README.md"]
 
 
 @pytest.mark.parametrize(("flow", "most"), [("Redeem", 12), ("Sign in", 14), ("Scan", 20)])

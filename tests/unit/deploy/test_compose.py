@@ -83,7 +83,7 @@ def test_the_gateway_is_configured_from_the_same_settings(
 
 
 def test_every_setting_of_the_gateway_is_documented() -> None:
-    documents = (ROOT / ".env.example", ROOT / "docs" / "operations.md")
+    documents = (ROOT / ".env.example", ROOT / "docs" / "settings.md")
     certificate = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
     names = {name.upper() for name in GatewaySettings.model_fields} - certificate - ONLY_IN_CONTAINERS
     for document in documents:
