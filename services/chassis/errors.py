@@ -99,7 +99,10 @@ class ThrottledError(DomainError):
 
 
 class DatabaseUnavailableError(DomainError):
-    """The database cannot be reached, or timed out. Nothing was changed, so a retry is safe."""
+    """The database cannot be reached, or timed out.
+
+    Nothing was changed, unless the connection was lost during a COMMIT, whose outcome is then not known.
+    """
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DATABASE_UNAVAILABLE"

@@ -10,11 +10,13 @@ from pydantic import AfterValidator, Field, PostgresDsn, TypeAdapter, Validation
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.connecting import parameters
 from services.chassis.strong_secret import StrongSecret
 
 
 def _postgres_url(value: str) -> str:
     TypeAdapter(PostgresDsn).validate_python(value)
+    parameters(value)
     return value
 
 

@@ -9,6 +9,7 @@ import grpc
 
 from services.chassis import context as calls
 from services.chassis.interceptors import Handler, Method, around
+from services.chassis.postgres.connecting import answers_until
 
 # The longest deadlines. A unary call that lasts longer is a fault; the duration of a stream is not known.
 UNARY_SECONDS = 30.0
@@ -33,7 +34,7 @@ class CallContext:
                 connection=context,
             )
             context.set_trailing_metadata((("x-request-id", call.request_id),))
-            with calls.answering(call):
+            with calls.answering(call), answers_until(call.deadline):
                 yield
 
         return around(method, handler, enter)

@@ -35,7 +35,8 @@ from sqlalchemy.types import UserDefinedType
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.errors import DomainError
 from services.chassis.jobs.waiting_connection import PatientConnection
-from services.chassis.postgres.database import Database, driver_url
+from services.chassis.postgres.connecting import driver_url
+from services.chassis.postgres.database import Database
 
 _log = structlog.get_logger(__name__)
 

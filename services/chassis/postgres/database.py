@@ -6,17 +6,31 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import psycopg
-import sqlalchemy
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, exc
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    ExceptionContext,
+    PoolProxiedConnection,
+    create_engine,
+    event,
+    exc,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
+from services.chassis.postgres.connecting import CONNECT_SECONDS, BoundedConnection, parameters
 
-CONNECT_SECONDS = 3
 STATEMENT_MILLISECONDS = 10_000
 LOCK_MILLISECONDS = 5_000
 # Ends forgotten transactions, which would hold their locks.
 IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
+
+_OUTAGES = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 
 
 @dataclass(frozen=True)
@@ -140,37 +154,43 @@ def _leave_autocommit(pooled: PoolProxiedConnection, driver: "psycopg.Connection
         pooled.invalidate()
 
 
-def driver_url(url: str) -> str:
-    """Returns the URL in psycopg's form, for connections outside the pool."""
-    return sqlalchemy.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
 def _engine(url: str, pool_size: int, application_name: str) -> Engine:
-    parameters = {
+    session = {
         # In another time zone the last hours of the year 9999 may be beyond the range of datetime.
         "TimeZone": "UTC",
         "statement_timeout": STATEMENT_MILLISECONDS,
         "lock_timeout": LOCK_MILLISECONDS,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MILLISECONDS,
     }
-    return create_engine(
-        sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"),
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    engine = create_engine(
+        # SQLAlchemy's own URLs cannot hold several hosts in the form that libpq reads.
+        "postgresql+psycopg://",
+        connect_args={**parameters(url), "application_name": application_name, "options": options},
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
         # Values may be credentials, which must not reach a log or an error.
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": application_name,
-            "options": " ".join(f"-c {name}={value}" for name, value in parameters.items()),
-            # Detects a lost host within seconds.
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
-        },
     )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "handle_error", _note_demotion)
+    return engine
+
+
+def _connect(
+    _dialect: Dialect, _record: ConnectionPoolEntry, arguments: tuple[str, ...], parameters: dict[str, Any]
+) -> BoundedConnection:
+    return BoundedConnection.connect(*arguments, **parameters)
+
+
+def _note_demotion(context: ExceptionContext) -> None:
+    """Makes SQLAlchemy replace its connections when their server has become a standby, which cannot write."""
+    chosen = context.connection is not None and context.connection.get_execution_options().get(
+        "postgresql_readonly"
+    )
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction) and not chosen:
+        context.is_disconnect = True
 
 
 @contextlib.contextmanager
@@ -186,7 +206,11 @@ def _translated() -> Iterator[None]:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         if isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise ConflictError from error
-        invalidated = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-        if invalidated or isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(error, exc.DBAPIError):
+            unavailable = error.connection_invalidated
+        else:
+            unavailable = isinstance(cause, psycopg.errors.ReadOnlySqlTransaction)
+        # An error that the driver cannot name further is one of the connection.
+        if unavailable or isinstance(cause, _OUTAGES) or type(cause) is psycopg.DatabaseError:
             raise DatabaseUnavailableError from error
         raise

@@ -50,8 +50,8 @@ class DirectStatement:
             observe(connection, None, self._text, bound, None, False)
         try:
             found = direct.driver.execute(self._sql, bound).fetchall()
-        except psycopg.Error:
-            if direct.driver.broken:
+        except psycopg.Error as error:
+            if direct.driver.broken or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 direct.lost()
             raise
         return [self._converted(row) for row in found] if self._conversions else found

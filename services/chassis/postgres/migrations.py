@@ -17,8 +17,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, column, create_engine, make_url, select, table, text
+from sqlalchemy import Connection, MetaData, column, create_engine, select, table, text
 
+from services.chassis.postgres.connecting import parameters
 from services.chassis.postgres.database import DirectConnection
 from services.chassis.postgres.direct_statements import DirectStatement
 
@@ -130,7 +131,10 @@ def _config(package: str, connection: Connection | None) -> Config:
 
 @contextlib.contextmanager
 def _connected(database_url: str) -> Iterator[Connection]:
-    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"), hide_parameters=True)
+    # Not a BoundedConnection: waits for the lock and for long migrations are right here.
+    engine = create_engine(
+        "postgresql+psycopg://", connect_args=parameters(database_url), hide_parameters=True
+    )
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})

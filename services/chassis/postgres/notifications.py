@@ -10,7 +10,7 @@ from psycopg import sql
 
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.errors import DatabaseUnavailableError
-from services.chassis.postgres.database import CONNECT_SECONDS, driver_url
+from services.chassis.postgres.connecting import BoundedConnection, driver_url
 
 MOST_RETRY_SECONDS = 1.0
 
@@ -68,9 +68,7 @@ class Listener:
             raise
 
     def _listen(self) -> None:
-        with psycopg.connect(
-            self._url, autocommit=True, connect_timeout=CONNECT_SECONDS, tcp_user_timeout=10_000
-        ) as connection:
+        with BoundedConnection.connect(self._url, autocommit=True) as connection:
             for channel in self._handlers:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             while not self._loop.is_stopping:

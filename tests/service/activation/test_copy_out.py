@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from services.activation.codes.copy_out import copy_out
-from services.chassis.postgres.database import driver_url
+from services.chassis.postgres.connecting import driver_url
 
 ROWS = 20_000
 LONG = "COPY (SELECT n, repeat('x', 100) FROM generate_series(1, %(rows)s) n) TO STDOUT (FORMAT csv)"

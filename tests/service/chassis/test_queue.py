@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import func, literal, select, text
 
 from services.chassis.jobs.queue import Jobs, UntilItSucceeds
-from services.chassis.postgres.database import Database, driver_url
+from services.chassis.postgres.connecting import driver_url
+from services.chassis.postgres.database import Database
 from tests.support.postgres import FreshDatabase
 from tests.support.waiting import wait_until
 

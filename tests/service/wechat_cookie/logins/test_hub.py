@@ -6,7 +6,7 @@ import psycopg
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.identity.principals import Principal
-from services.chassis.postgres.database import driver_url
+from services.chassis.postgres.connecting import driver_url
 from services.wechat_cookie.logins.streams.hub import EventHub
 
 LOGIN = "0" * 32

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from deploy.wechat_emulator.control import EmulatorControl
-from services.chassis.postgres.database import driver_url
+from services.chassis.postgres.connecting import driver_url
 from tests.service.wechat_cookie.logins.callers import Caller, Story
 from tests.service.wechat_cookie.logins.replicas import Cluster, Replica
 
