@@ -181,13 +181,30 @@ class EmulatorControl:
         bizuin: int | None = None,
         head_image: str | None = None,
         alias: str | None = None,
+        messages: int | None = None,
     ) -> AccountReport:
         """Adds an account with this name; values left out are derived from the name, the same in every run.
 
-        Refused if the name exists with another original id or bizuin.
+        It has published `messages` (23, at most 10,000), of one to three articles each. Refused if the name exists
+        with other values.
         """
-        fields = {"original_id": original_id, "bizuin": bizuin, "head_image": head_image, "alias": alias}
+        fields = {
+            "original_id": original_id,
+            "bizuin": bizuin,
+            "head_image": head_image,
+            "alias": alias,
+            "messages": messages,
+        }
         return AccountReport(**self._call("POST", "/accounts", {"name": name, **fields}))
+
+    def add_namesake(self, name: str) -> AccountReport:
+        """Adds another account with this name, which can be searched for; scans choose the first one."""
+        return AccountReport(**self._call("POST", "/accounts/namesake", {"name": name}))
+
+    def publish(self, original_id: str, messages: int = 1) -> AccountReport:
+        """The account publishes further messages, which become its newest."""
+        body = {"original_id": original_id, "messages": messages}
+        return AccountReport(**self._call("POST", "/accounts/publish", body))
 
     def accounts(self) -> list[AccountReport]:
         """Returns all accounts."""

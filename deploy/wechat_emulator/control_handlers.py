@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from deploy.wechat_emulator.accounts import AccountConflictError
+from deploy.wechat_emulator.accounts import AccountConflictError, checked_messages
 from deploy.wechat_emulator.control import TOKEN_HEADER
 from deploy.wechat_emulator.fault_spec import Fault
 from deploy.wechat_emulator.login import PhoneError
@@ -50,6 +50,8 @@ class ControlSide:
             ("GET", "/requests"): lambda _: {"requests": [as_json(item) for item in state.recorded]},
             ("GET", "/accounts"): self._accounts,
             ("POST", "/accounts"): self._add_account,
+            ("POST", "/accounts/namesake"): lambda body: as_json(state.accounts.add_namesake(body["name"])),
+            ("POST", "/accounts/publish"): self._publish,
             ("GET", "/sessions"): self._sessions,
             ("POST", "/sessions/kill"): self._kill_session,
             ("GET", "/knobs"): lambda _: as_json(state.knobs),
@@ -105,6 +107,13 @@ class ControlSide:
     def _add_account(self, body: Answer) -> Answer:
         account = self._state.accounts.add(**body)
         return as_json(AccountReport(**as_json(account)))
+
+    def _publish(self, body: Answer) -> Answer:
+        account = self._state.accounts.by_original_id(body["original_id"])
+        if account is None:
+            raise NotKnownError("no account has this original id")
+        account.messages = checked_messages(account.messages + body["messages"])
+        return as_json(account)
 
     def _sessions(self, _: Answer) -> Answer:
         sessions = self._state.sessions

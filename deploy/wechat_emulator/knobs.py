@@ -43,6 +43,8 @@ class KnobChanges(TypedDict, total=False):
     session_lifetime: float
     kill_on_second_login: bool
     freq_control_after: int | None
+    session_dies_after: int | None
+    search_highlights: bool
     record_requests: bool
 
 
@@ -54,8 +56,8 @@ class InvalidKnobError(ValueError):
 class Knobs:
     """The values of all knobs. Times are in seconds; the defaults are those of a WeChat without faults.
 
-    `uuid_in`, `startlogin_ret`, `kill_on_second_login` and `record_requests` apply before a login is known or to
-    several logins, so only their global values are used.
+    `uuid_in`, `startlogin_ret`, `kill_on_second_login`, `search_highlights` and `record_requests` apply before a
+    login is known or to several logins, so only their global values are used.
     """
 
     uuid_in: UuidIn = "both"
@@ -88,6 +90,10 @@ class Knobs:
     kill_on_second_login: bool = False
     freq_control_after: int | None = None
     """The number of data calls of a session after which each further one is answered with 200013."""
+    session_dies_after: int | None = None
+    """The number of data calls of a session after which WeChat ends it: 200003."""
+    search_highlights: bool = False
+    """Marks what was searched for in the names that `searchbiz` returns, as HTML."""
     record_requests: bool = False
 
     def changed(self, changes: dict[str, Any]) -> "Knobs":

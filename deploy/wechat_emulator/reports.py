@@ -37,6 +37,7 @@ class AccountReport:
     bizuin: int
     alias: str
     head_image: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ ARTICLE_KEYS = {
     "create_time",
     "update_time",
     "itemidx",
+    "item_show_type",
+    "is_deleted",
 }
 
 
@@ -87,3 +89,46 @@ def test_a_killed_session_answers_200003_and_no_list(
 ) -> None:
     emulator.control.kill_session(token)
     assert browser.search(token) == {"base_resp": {"err_msg": "invalid session", "ret": 200003}}
+
+
+def test_a_session_dies_after_n_data_calls(browser: Browser, emulator: RunningEmulator, token: str) -> None:
+    emulator.control.set_knobs(session_dies_after=1)
+    assert [browser.search(token)["base_resp"]["ret"] for _ in range(3)] == [0, 200003, 200003]
+    assert not emulator.control.sessions()[-1].alive
+
+
+def test_two_accounts_may_have_the_same_name(browser: Browser, emulator: RunningEmulator, token: str) -> None:
+    other = emulator.control.add_namesake("青禾读书会")
+    found = browser.search(token, "青禾读书会")["list"]
+    assert [item["nickname"] for item in found] == ["青禾读书会"] * 2
+    assert len({item["fakeid"] for item in found}) == 2
+    assert [item["nickname"] for item in browser.search(token, other.alias)["list"]] == ["青禾读书会"]
+
+
+def test_found_names_may_be_marked_as_html(browser: Browser, emulator: RunningEmulator, token: str) -> None:
+    emulator.control.set_knobs(search_highlights=True)
+    [item] = browser.search(token, "“晚风”")["list"]
+    assert item["nickname"] == '山茶 &amp; <em class="highlight">“晚风”</em>日报'
+
+
+def test_a_large_account_has_thousands_of_articles_and_publishes_new_ones(
+    browser: Browser, emulator: RunningEmulator, token: str
+) -> None:
+    account = emulator.control.add_account("五千篇", messages=2500)
+    fakeid = browser.search(token, "五千篇")["list"][0]["fakeid"]
+    first = messages(browser.articles(token, fakeid, count=20))
+    everything = [
+        article
+        for begin in range(0, 2500, 20)
+        for info in messages(browser.articles(token, fakeid, begin=begin, count=20))
+        if info
+        for article in json.loads(info)["appmsgex"]
+    ]
+    assert 4000 < len(everything) < 5000
+    assert len({article["aid"] for article in everything}) == len(everything)
+    times = [article["create_time"] for article in everything]
+    assert times == sorted(times, reverse=True)
+    assert {article["is_deleted"] for article in everything} == {True, False}
+    assert any("<em" in article["title"] for article in everything)
+    emulator.control.publish(account.original_id, 2)
+    assert messages(browser.articles(token, fakeid, begin=2, count=18)) == first[:18]
