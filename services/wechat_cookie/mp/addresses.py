@@ -9,6 +9,7 @@ from services.wechat_cookie.mp.errors import BadTokenError, ForeignRedirectError
 # ASCII digits only, because the token becomes the name of a folder.
 _TOKEN = re.compile(r"[0-9]{1,20}")
 _PLAIN_PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
+_ARTICLE_HOST = "mp.weixin.qq.com"
 _AVATAR_HOSTS = (".qlogo.cn", ".qpic.cn", ".weixin.qq.com")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MOST_ADDRESS_LENGTH = 2048
@@ -106,6 +107,22 @@ def avatar_address(head_image: str, wechat: Origin) -> str | None:
         return f"{wechat}{path}"
     usual = port is None or port == _DEFAULT_PORTS.get(parts.scheme)
     return f"https://{host}{path}" if usual and f".{host}".endswith(_AVATAR_HOSTS) else None
+
+
+def article_address(link: str) -> str | None:
+    """Returns the https URL of an article, or None if it is not on mp.weixin.qq.com. The fragment is left out."""
+    if len(link) > _MOST_ADDRESS_LENGTH:
+        return None
+    try:
+        parts = urlsplit(link)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or parts.netloc.partition(":")[0] != _ARTICLE_HOST:
+        return None
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    usual = port in {None, _DEFAULT_PORTS[parts.scheme]}
+    return f"https://{_ARTICLE_HOST}{path}" if usual and _PLAIN_PATH.fullmatch(path) else None
 
 
 def _parts(redirect_url: str, wechat: Origin) -> SplitResult:

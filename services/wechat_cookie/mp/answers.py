@@ -32,18 +32,20 @@ _ERRORS: dict[int, type[RetError]] = {
 }
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """Base of everything in an answer of WeChat."""
+
     # Strict, so that true, "1" and 1.0 are not accepted as 1.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class BaseResp(_Wire):
+class BaseResp(Wire):
     """WeChat's result code; the HTTP status is 200 also for errors."""
 
     ret: _Code
 
 
-class Answer(_Wire):
+class Answer(Wire):
     """The fields of every JSON answer."""
 
     base_resp: BaseResp

@@ -1,15 +1,16 @@
-"""The requests of a QR login at mp.weixin.qq.com. Each is made once; retries are up to the caller."""
+"""The requests to mp.weixin.qq.com: QR logins and data calls. Each is made once; retries are up to the caller."""
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Self
 from urllib.parse import urlencode
 
-from services.wechat_cookie.mp import answers, errors
+from services.wechat_cookie.mp import answers, data_answers, errors
 from services.wechat_cookie.mp.addresses import avatar_address, home_path, is_token, login_redirect
 from services.wechat_cookie.mp.cookies import UUID_COOKIE, Cookie, MpCookies
+from services.wechat_cookie.mp.data_pages import AccountsPage, ArticlesPage
 from services.wechat_cookie.mp.home_page import read_home_page
 from services.wechat_cookie.mp.images import Image, recognise
 from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
@@ -33,7 +34,7 @@ _DEAD_QR_RET = 1
 
 
 class MpClient:
-    """Makes the requests of all logins. Thread-safe. It keeps connections, and no state of any login.
+    """Makes the requests of all logins and sessions. Thread-safe. It keeps connections, and no state of any login.
 
     Every method takes the login's cookies and returns them as WeChat changed them, ends within
     `exchange_timeout` and reads no more than the limits of MpSettings. Every method raises an error from
@@ -199,6 +200,41 @@ class MpClient:
             raise errors.AvatarNotAnImageError
         return image
 
+    def search_accounts(
+        self, cookies: MpCookies, token: str, query: str, begin: int, count: int
+    ) -> AccountsPage:
+        """Searches official accounts by name or alias; `count` is at most data_answers.MOST_PER_PAGE.
+
+        Raises:
+            SessionInvalidError, CsrfTokenInvalidError: the session has ended.
+            RateLimitedError: WeChat limits the rate of this session.
+            RetError: WeChat refused.
+            BadTokenError: `token` is no token. Nothing was asked.
+        """
+        asked = {"action": "search_biz", "begin": begin, "count": count, "query": query}
+        body = self._data("/cgi-bin/searchbiz", cookies, token, asked)
+        return data_answers.accounts_page(body, self._origin)
+
+    def list_articles(
+        self, cookies: MpCookies, token: str, fakeid: str, begin: int, count: int
+    ) -> ArticlesPage:
+        """Lists articles of the account `fakeid`, newest first. `begin` and `count`, at most MOST_PER_PAGE, count
+        messages of several articles each. Raises the same errors as `search_accounts`.
+        """
+        asked = {
+            "sub": "list",
+            "search_field": "null",
+            "begin": begin,
+            "count": count,
+            "query": "",
+            "fakeid": fakeid,
+            "type": "101_1",
+            "free_publish_type": "1",
+            "sub_action": "list_ex",
+        }
+        body = self._data("/cgi-bin/appmsgpublish", cookies, token, asked)
+        return data_answers.articles_page(body, self._origin)
+
     def logout(self, cookies: MpCookies, token: str) -> None:
         """Ends the session at WeChat. Idempotent.
 
@@ -210,6 +246,12 @@ class MpClient:
         query = urlencode({"t": "wxm-logout", "token": token, "lang": "zh_CN"})
         limit = self._settings.most_page_bytes
         self._transport.get(f"/cgi-bin/logout?{query}", cookies, limit, accepted=_DONE_OR_REDIRECT)
+
+    def _data(self, path: str, cookies: MpCookies, token: str, asked: Mapping[str, object]) -> bytes:
+        if not is_token(token):
+            raise errors.BadTokenError
+        query = urlencode({**asked, **_COMMON, "token": token})
+        return self._transport.get(f"{path}?{query}", cookies, self._settings.most_data_bytes).body
 
     def _milliseconds(self) -> int:
         return int(self._clock() * 1000)

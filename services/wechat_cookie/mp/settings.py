@@ -37,6 +37,7 @@ class MpSettings:
     user_agent: str = _DESKTOP_BROWSER
     most_json_bytes: int = 64 * 1024
     most_qr_bytes: int = 256 * 1024
+    most_data_bytes: int = 2 * 1024 * 1024
     most_page_bytes: int = 2 * 1024 * 1024
     most_avatar_bytes: int = 2 * 1024 * 1024
 
@@ -58,6 +59,7 @@ class MpSettings:
             "connections",
             "most_json_bytes",
             "most_qr_bytes",
+            "most_data_bytes",
             "most_page_bytes",
             "most_avatar_bytes",
         ):

@@ -53,6 +53,7 @@ class Transport:
         largest = max(
             settings.most_json_bytes,
             settings.most_qr_bytes,
+            settings.most_data_bytes,
             settings.most_page_bytes,
             settings.most_avatar_bytes,
         )
