@@ -14,15 +14,21 @@ def prepare() -> LocalStack:
 
 def announce(stack: LocalStack) -> None:
     """Prints the address, the first administrator, and where state and logs are."""
-    admin = stack.first_admin
-    if admin is not None and stack.settings.admin_password is None:
-        print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")
+    settings, admin = stack.settings, stack.first_admin
+    if admin is not None and settings.admin_password is None:
+        if settings.log_destination == "files":
+            print(f"first admin: {admin.email}, password {admin.password} (shown only this once)")
+        else:
+            # The output is kept, for example in the journal.
+            print(f"first admin: {admin.email}; set a password with make reset-password EMAIL={admin.email}")
     if stack.admin_password_was_ignored:
-        email = stack.settings.admin_email
+        email = settings.admin_email
         print(
             "ADMIN_PASSWORD is ignored: this state has an administrator already, whose password it does not change."
         )
         print(f"A new password for an account: make reset-password EMAIL={email}")
+    if not settings.gateway_host.is_loopback and settings.gateway_tls_certificate_file is None:
+        print("WARNING: the gateway takes plain HTTP from other machines: see docs/operations/one-machine.md")
     where = f"state and logs in {stack.state_directory}"
     print(f"FastMP is ready: {stack.gateway_url} ({where}; Ctrl-C stops it)", flush=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.local.certificates import tls_files
 from deploy.local.kept_secrets import KeptSecrets
+from deploy.local.ports import LOOPBACK
 from deploy.local.settings import LocalSettings
 from deploy.local.state_directory import StateDirectory
 from deploy.local.topology import GATEWAY, PORT_KINDS, SERVICES, Replica, Topology
@@ -66,11 +67,20 @@ class Environments:
         """Returns the environment of `python -m gateway.configure`."""
         environment = self._base(GATEWAY)
         environment["GATEWAY_PORT"] = str(self.topology.port("GATEWAY_PORT"))
+        environment.update(self._public_listener())
         for service in SERVICES:
             prefix = service.upper()
             environment[f"{prefix}_ADDRESSES"] = ",".join(self.topology.addresses(service))
             environment[f"{prefix}_OPS_ADDRESSES"] = ",".join(self.topology.addresses(service, "OPS_PORT"))
         return environment
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's address on this machine."""
+        scheme = "https" if self.settings.gateway_tls_certificate_file else "http"
+        host = self.settings.gateway_host
+        reachable = LOOPBACK if host.is_unspecified else host
+        return f"{scheme}://{reachable}:{self.topology.port('GATEWAY_PORT')}"
 
     def plain(self) -> dict[str, str]:
         """Returns the inherited environment without the stack's settings."""
@@ -90,12 +100,20 @@ class Environments:
         given = self.settings.totp_keys
         return given.get_secret_value() if given is not None else self.secrets.totp_keys
 
+    def _public_listener(self) -> dict[str, str]:
+        settings = self.settings
+        given = {
+            "GATEWAY_HOST": settings.gateway_host,
+            "GATEWAY_TLS_CERTIFICATE_FILE": settings.gateway_tls_certificate_file,
+            "GATEWAY_TLS_KEY_FILE": settings.gateway_tls_key_file,
+        }
+        return {name: str(value) for name, value in given.items() if value is not None}
+
     def _public_url(self) -> str:
         if self.settings.public_url is not None:
             return self.settings.public_url
         # The names in a certificate are not known here; an empty setting makes links relative to the gateway.
-        has_tls = self.inherited.get("GATEWAY_TLS_CERTIFICATE_FILE")
-        return "" if has_tls else f"http://127.0.0.1:{self.topology.port('GATEWAY_PORT')}"
+        return "" if self.settings.gateway_tls_certificate_file else self.gateway_url
 
     def _token_settings(self) -> dict[str, str]:
         given = self.settings.jwt_secret

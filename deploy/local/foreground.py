@@ -8,16 +8,17 @@ from types import FrameType
 
 from deploy.local.errors import LocalStackError
 from deploy.local.stack import LocalStack
+from deploy.local.supervision import Supervisor
 
 WATCH_INTERVAL_SECONDS = 0.25
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_in_foreground(prepare: Callable[[], LocalStack], announce: Callable[[LocalStack], None]) -> int:
-    """Starts the stack that `prepare` returns, calls `announce` when it is ready, and watches it until a signal.
+    """Starts the stack that `prepare` returns, calls `announce` when it is ready, and supervises it until a signal.
 
-    Returns the exit code: 0 after a requested stop, 1 after an error message. `prepare` and `announce` may raise
-    LocalStackError.
+    Returns the exit code: 0 after a requested stop; 1 after an error message, also if a process has died too often.
+    No process is left running. `prepare` and `announce` may raise LocalStackError.
     """
     for number in STOPPED_BY:
         signal.signal(number, _interrupt)
@@ -39,13 +40,13 @@ def _run(stack: LocalStack, announce: Callable[[LocalStack], None]) -> None:
     try:
         stack.start()
         announce(stack)
-        upkeep = stack.upkeep()
-        while (dead := stack.dead()) is None:
+        upkeep, supervisor = stack.upkeep(), Supervisor(stack)
+        while True:
             if rotation.wait(WATCH_INTERVAL_SECONDS):
                 rotation.clear()
                 _rotate_cookie_keys(stack)
+            supervisor.run_if_due()
             upkeep.run_if_due()
-        raise LocalStackError(dead.death_notice())
     except KeyboardInterrupt:
         print("stopping", flush=True)
     finally:

@@ -61,7 +61,7 @@ def lay_foundation(
     topology.reserve_ports()
     kept = load_or_make(state.secrets_file, needed_by=state.postgres)
     ensure_certificates(state.certificates, CERTIFICATE_NAMES, datetime.datetime.now(datetime.UTC))
-    programs = Programs(state.logs)
+    programs = Programs(state.logs, log_to_stderr=settings.log_destination == "stderr")
     postgres = _embedded_postgres(settings, state, kept, launcher, programs)
     emulator = _wechat_emulator(topology, state)
     urls = {service: _database_url(settings, service, kept, postgres) for service in SERVICES}
@@ -79,7 +79,7 @@ def _embedded_postgres(
         return None
     return PostgresServer(
         state.postgres,
-        log=programs.log("postgres"),
+        log=programs.server_log("postgres"),
         superuser_password=kept.postgres_password,
         launcher=launcher,
     )

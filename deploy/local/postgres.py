@@ -55,7 +55,7 @@ class PostgresServer:
         self,
         directory: Path,
         *,
-        log: Path,
+        log: Path | None,
         superuser_password: str,
         launcher: Launcher,
         options: Mapping[str, str] = DURABLE,
@@ -90,9 +90,15 @@ class PostgresServer:
     def start(self) -> None:
         """Creates the cluster if needed, starts the server and returns when it accepts connections.
 
+        Raises LocalStackError with the last lines of the log if the server does not start.
+        """
+        self._await_connections(self.launch())
+
+    def launch(self) -> RunningProgram:
+        """Creates the cluster if needed, starts the server and returns without waiting for its recovery.
+
         Waits for the end of a server of a killed run, and removes its stale lock file. The caller must ensure that
-        no other run uses `directory`. Raises LocalStackError with the last lines of the log if the server does not
-        start.
+        no other run uses `directory`. Raises LocalStackError if the server cannot be started.
         """
         self._directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
         if not self._data.exists():
@@ -117,7 +123,7 @@ class PostgresServer:
                 launch_prefix=self._account.launch_prefix,
             )
         )
-        self._await_connections(self._program)
+        return self._program
 
     def stop(self) -> None:
         """Shuts the server down, ending open sessions, and returns when it has ended.

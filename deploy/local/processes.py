@@ -1,5 +1,6 @@
-"""Child processes, each with a log file. They can be stopped one by one and never outlive their parent."""
+"""Child processes with logs. They can be stopped one by one and never outlive their parent."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from deploy.local.log_files import begin_new_log
 
 KILL_TIMEOUT_SECONDS = 10.0
 LOG_TAIL_BYTES = 16_384
+STANDARD_ERROR = 2
 # The beginning of services.chassis.settings' line for a bad setting.
 BAD_SETTING = "bad setting "
 
@@ -23,6 +25,7 @@ BAD_SETTING = "bad setting "
 class Program:
     """A program to run: its command, whole environment, log file, and signals.
 
+    Without a log file it writes to the standard error of its parent.
     The kernel sends `orphan_signal` when the parent dies without stopping the program. `launch_prefix` is prepended
     to the command; it must replace itself by the command (exec).
     """
@@ -30,7 +33,7 @@ class Program:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
-    log: Path
+    log: Path | None
     directory: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_seconds: float = 25.0
@@ -91,7 +94,6 @@ class Launcher:
     def _start(self, program: Program) -> "RunningProgram":
         if self._closed:
             raise _stopping(program)
-        begin_new_log(program.log)
         running = RunningProgram(self, program, _spawn(program))
         self._started = [one for one in self._started if one.exit_status is None]
         self._started.append(running)
@@ -150,14 +152,22 @@ class RunningProgram:
             os.killpg(self._process.pid, number)
 
     def log_tail(self, lines: int = 15) -> str:
-        """Returns the last lines of the program's log."""
+        """Returns the last lines of the program's log file, or nothing if it has none."""
+        if self.program.log is None:
+            return ""
         with self.program.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             text = log.read().decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
+    def ending(self) -> str:
+        """Returns how a program that has ended did, e.g. "identity has ended (SIGKILL)"."""
+        status = self.exit_status or 0
+        how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+        return f"{self.name} has ended ({how})"
+
     def death_notice(self) -> str:
-        """Returns a message with the program's name, how it ended, and the last lines of its log.
+        """Returns a message with the program's name, how it ended, and the last lines of its log file.
 
         If a service refused settings, the message consists of its lines about them.
         """
@@ -165,8 +175,12 @@ class RunningProgram:
         refused = [line for line in self.log_tail().splitlines() if line.startswith(BAD_SETTING)]
         if refused and status > 0:
             return "\n".join(refused)
-        ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        return f"{self.name} has ended ({ending}); the last lines of {self.program.log}:\n{self.log_tail()}"
+        return f"{self.ending()}{self.last_lines()}"
+
+    def last_lines(self) -> str:
+        """Returns the last lines of the log file with its path before them, to be appended to a message."""
+        log = self.program.log
+        return "" if log is None else f"; the last lines of {log}:\n{self.log_tail()}"
 
 
 def _stopping(program: Program) -> LocalStackError:
@@ -174,8 +188,12 @@ def _stopping(program: Program) -> LocalStackError:
 
 
 def _spawn(program: Program) -> subprocess.Popen[bytes]:
-    log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
+    with contextlib.ExitStack() as opened:
+        log = STANDARD_ERROR
+        if program.log is not None:
+            begin_new_log(program.log)
+            log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            opened.callback(os.close, log)
         return subprocess.Popen(
             [*program.launch_prefix, *_tether(program.orphan_signal), *program.command],
             env=dict(program.environment),
@@ -187,8 +205,6 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
             # which processes are stopped.
             start_new_session=True,
         )
-    finally:
-        os.close(log)
 
 
 def _tether(orphan_signal: signal.Signals) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 import http.client
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -27,7 +29,7 @@ def await_answer(program: RunningProgram, answers: Callable[[], bool]) -> None:
             raise LocalStackError(program.death_notice())
         if time.monotonic() > deadline:
             message = f"{program.name} was not ready within {READY_TIMEOUT_SECONDS:.0f} s"
-            raise LocalStackError(f"{message}; the last lines of its log:\n{program.log_tail()}")
+            raise LocalStackError(f"{message}{program.last_lines()}")
         time.sleep(PROBE_INTERVAL_SECONDS)
 
 
@@ -63,11 +65,20 @@ def await_connections(program: RunningProgram, port: int) -> None:
     await_answer(program, listens)
 
 
-def await_health_page(program: RunningProgram, port: int) -> None:
-    """Waits for 200 from GET /health at the gateway. Raises as `await_answer` does."""
+def await_health_page(program: RunningProgram, url: str) -> None:
+    """Waits for 200 from GET /health at the gateway's `url`. Raises as `await_answer` does."""
+    address = urlsplit(url)
+    # The certificate has the gateway's public name, under which this machine need not reach it.
+    unverified = ssl.create_default_context()
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
 
     def answers() -> bool:
-        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PROBE_TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(address.netloc, timeout=PROBE_TIMEOUT_SECONDS)
+        if address.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                address.netloc, timeout=PROBE_TIMEOUT_SECONDS, context=unverified
+            )
         try:
             connection.request("GET", "/health")
             return connection.getresponse().status == http.HTTPStatus.OK

@@ -1,13 +1,15 @@
 """Settings of the local stack, read once from the environment; all are optional."""
 
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.errors import LocalStackError
-from services.chassis.settings import Port, problems
+from deploy.local.ports import LOOPBACK
+from services.chassis.settings import CertificateFile, KeyFile, Port, problems
 
 
 class LocalSettings(BaseSettings):
@@ -32,6 +34,14 @@ class LocalSettings(BaseSettings):
     wechat_cookie_metrics_port: Port = 9153
     phone_port: Port = 8090
 
+    # The address that the gateway listens on. The services listen on loopback only.
+    gateway_host: IPv4Address = IPv4Address(LOOPBACK)
+    # For HTTPS to REST callers; both or neither.
+    gateway_tls_certificate_file: CertificateFile | None = None
+    gateway_tls_key_file: KeyFile | None = None
+
+    # Where the stack's processes write their logs: rotated files, or the standard error of the stack itself.
+    log_destination: Literal["files", "stderr"] = "files"
     fastmp_state_dir: Path = Path("var")
     # Validated by the services, so that the message about a bad one is the same everywhere.
     identity_database_url: str | None = Field(default=None, repr=False)

@@ -12,7 +12,6 @@ from deploy.local.checked_settings import check_settings
 from deploy.local.cookie_key_rotation import CookieKeyRotation
 from deploy.local.errors import LocalStackError
 from deploy.local.foundation import Foundation, WeChatEmulator, lay_foundation
-from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Launcher, RunningProgram
 from deploy.local.settings import LocalSettings
 from deploy.local.startup import FirstAdmin, Startup
@@ -104,9 +103,16 @@ class LocalStack:
         """Returns the names of the stack's processes."""
         return list(self._started.running)
 
-    def dead(self) -> RunningProgram | None:
-        """Returns a process that has ended unexpectedly, or None if all are running."""
-        return next((one for one in self._started.running.values() if one.exit_status is not None), None)
+    def dead(self) -> list[RunningProgram]:
+        """Returns the processes that have ended and were not started again."""
+        return [one for one in self._started.running.values() if one.exit_status is not None]
+
+    def relaunch(self, name: str) -> None:
+        """Starts a process that has ended again, on its port, and returns without waiting until it answers.
+
+        Raises KeyError for an unknown name, LocalStackError if the process cannot be started.
+        """
+        self._started.launch(name)
 
     def restart(self, name: str) -> None:
         """Stops the process gracefully if it is running, starts it again on its port, and returns when it answers.
@@ -133,7 +139,8 @@ class LocalStack:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{LOOPBACK}:{self._topology.port('GATEWAY_PORT')}"
+        """The gateway's address on this machine, with https if it has a certificate."""
+        return self._laid.environments.gateway_url
 
     @property
     def state_directory(self) -> Path:

@@ -90,8 +90,19 @@ class Startup:
             postgres.start()
             self.running[name] = postgres.program
             return
-        self._launch(name)
+        self.launch(name)
         self._await_ready(name)
+
+    def launch(self, name: str) -> None:
+        """Starts the process and returns without waiting until it answers.
+
+        Raises LocalStackError if it cannot be started.
+        """
+        postgres = self._foundation.postgres
+        if name == POSTGRES and postgres is not None:
+            self.running[name] = postgres.launch()
+            return
+        self.running[name] = self._launcher.start(self._parts[name].program)
 
     def restart_with(self, service: str, foundation: Foundation) -> None:
         """Restarts the service's replicas one by one with a new `foundation`.
@@ -105,9 +116,6 @@ class Startup:
                 self.running[replica.name].stop()
                 self.start(replica.name)
 
-    def _launch(self, name: str) -> None:
-        self.running[name] = self._launcher.start(self._parts[name].program)
-
     def _await_ready(self, name: str) -> None:
         self._parts[name].await_ready(self.running[name])
 
@@ -116,7 +124,7 @@ class Startup:
         if service == "identity":
             self._ensure_first_admin(replicas[0])
         for replica in replicas:
-            self._launch(replica.name)
+            self.launch(replica.name)
         for replica in replicas:
             self._await_ready(replica.name)
 
@@ -148,7 +156,7 @@ class Startup:
 
     def _service(self, replica: Replica) -> _Part:
         environments = self._foundation.environments
-        program = self._foundation.programs.module(
+        program = self._foundation.programs.server(
             replica.name, f"services.{replica.service}", environments.service(replica)
         )
         address = f"{LOOPBACK}:{self._topology.port(replica.port_key('OPS_PORT'))}"
@@ -160,7 +168,7 @@ class Startup:
     def _gateway(self) -> _Part:
         environment = self._foundation.environments.gateway()
         program = self._foundation.programs.envoy(GATEWAY, self._envoy_configuration, environment)
-        return _Part(program, partial(await_health_page, port=self._topology.port("GATEWAY_PORT")))
+        return _Part(program, partial(await_health_page, url=self._foundation.environments.gateway_url))
 
     def _configure_gateway(self) -> None:
         environment = self._foundation.environments.gateway()

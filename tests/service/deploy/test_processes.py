@@ -50,8 +50,8 @@ def started(launcher: Launcher, program: Program) -> RunningProgram:
     return running
 
 
-def is_up(log: Path) -> bool:
-    return log.exists() and "up\n" in log.read_text()
+def is_up(log: Path | None) -> bool:
+    return log is not None and log.exists() and "up\n" in log.read_text()
 
 
 @pytest.fixture
@@ -138,6 +138,24 @@ def test_the_logs_of_the_four_runs_before_are_kept_beside_the_new_one(
     logs = sorted(tmp_path.glob("program.log*"))
     assert [log.read_text() for log in logs] == ["5\n", "4\n", "3\n", "2\n", "1\n"]
     assert (tmp_path / "program.log").stat().st_mode & 0o777 == 0o600
+
+
+WITHOUT_LOG = """
+import sys
+from deploy.local.processes import Launcher
+from pathlib import Path
+from tests.service.deploy.test_processes import python
+launcher = Launcher()
+program = python(Path(), "print('to the parent'); raise SystemExit(3)", log=None)
+running = launcher.start(program)
+running.wait()
+print(running.death_notice())
+"""
+
+
+def test_a_program_without_a_log_writes_to_its_parents_standard_error() -> None:
+    ended = subprocess.run([sys.executable, "-c", WITHOUT_LOG], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("program has ended (exit code 3)\n", "to the parent\n")
 
 
 def test_a_program_survives_the_thread_that_asked_for_it(launcher: Launcher, tmp_path: Path) -> None:

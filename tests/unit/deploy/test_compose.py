@@ -28,7 +28,7 @@ from tests.unit.deploy.test_env_example import SERVICE_FIELDS
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 # In a container the service listens to its own network, and there is no second stack to name ports for.
-ONLY_IN_CONTAINERS = {"LISTEN_HOST", "GATEWAY_HOST"}
+ONLY_IN_CONTAINERS = {"LISTEN_HOST"}
 # The local stack passes these on as they are.
 LIMITS = {*map(str.upper, SERVICE_FIELDS)}
 ONLY_LOCALLY = {"ENVOY_ADMIN_SOCKET"}

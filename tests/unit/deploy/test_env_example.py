@@ -13,8 +13,8 @@ from services.wechat_cookie.settings import WeChatCookieSettings
 EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
 # Settings of the container stack's own; its test holds them against the compose file.
 FOR_CONTAINERS = re.compile(r"[A-Z_]+_PASSWORD")
-# The local stack listens on loopback and issues the certificates between its parts.
-SET_BY_THE_STACK = {"GATEWAY_HOST", "TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
+# The local stack issues the certificates between its parts.
+SET_BY_THE_STACK = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
 # The settings that limit callers or change an answer. Compose passes these; the local stack passes its whole
 # environment on.
 FOR_OPERATORS = re.compile(

@@ -37,6 +37,24 @@ def test_a_bad_port_is_named_and_its_value_not_repeated(monkeypatch: pytest.Monk
     assert value not in str(failure.value).replace("65535", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_HOST", "fastmp.example"),
+        ("GATEWAY_TLS_CERTIFICATE_FILE", "/nowhere/c4n4ry.pem"),
+        ("GATEWAY_TLS_KEY_FILE", __file__),
+        ("LOG_DESTINATION", "c4n4ry"),
+    ],
+)
+def test_a_bad_setting_of_the_listener_or_the_logs_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(LocalStackError, match=rf"^bad setting {name}: ") as failure:
+        LocalSettings.from_environment()
+    assert value not in str(failure.value)
+
+
 def test_no_secret_shows_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "canary-7731"
     for name in (
