@@ -1,0 +1,64 @@
+"""The unit for systemd, by systemd's own checks. tests/service/deploy/test_systemd_unit.py runs what it starts."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.systemd import ROOT, SYSUSERS, UNIT, settings_of_the_unit, unit_of_this_checkout
+
+# Tenths of "exposure": systemd calls a unit below 20 "OK", and one without any restriction has 96.
+MOST_EXPOSURE = 20
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def analyze() -> str:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("needs systemd-analyze (Debian package systemd)")
+    return program
+
+
+def test_systemd_understands_every_line(analyze: str, tmp_path: Path) -> None:
+    ended = run(analyze, "verify", str(unit_of_this_checkout(tmp_path)))
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_misspelled_line_is_noticed(analyze: str, tmp_path: Path) -> None:
+    unit = unit_of_this_checkout(tmp_path)
+    unit.write_text(unit.read_text().replace("ProtectHome=yes", "ProtectHom=yes"))
+    assert "ProtectHom" in run(analyze, "verify", str(unit)).stderr
+
+
+def test_little_of_the_machine_is_exposed_to_it(analyze: str) -> None:
+    threshold = f"--threshold={MOST_EXPOSURE}"
+    ended = run(analyze, "security", "--no-pager", "--offline=true", threshold, str(UNIT))
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_the_user_that_it_runs_as_is_made_by_sysusers(tmp_path: Path) -> None:
+    sysusers = shutil.which("systemd-sysusers")
+    if sysusers is None:
+        pytest.skip("needs systemd-sysusers (Debian package systemd)")
+    (tmp_path / "etc").mkdir()
+    ended = run(sysusers, f"--root={tmp_path}", str(SYSUSERS))
+    assert ended.returncode == 0, ended.stderr
+    (user,) = settings_of_the_unit("User")
+    (line,) = [one for one in (tmp_path / "etc" / "passwd").read_text().splitlines() if one.startswith(user)]
+    name, _, number, *_, home, shell = line.split(":")
+    assert name == user
+    assert 0 < int(number) < 1000
+    assert home == "/var/lib/fastmp"
+    assert shell.endswith("nologin")
+
+
+def test_it_is_installed_where_the_guide_says() -> None:
+    guide = (ROOT / "docs" / "operations" / "one-machine.md").read_text()
+    for path in ("/opt/fastmp", "/var/lib/fastmp", "/run/fastmp", "/etc/fastmp/settings.env"):
+        assert path in UNIT.read_text()
+        assert path in guide
