@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.chassis.settings import Port
+from services.chassis.tracing.settings import TracingSettings
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
@@ -117,7 +118,7 @@ class UpstreamSettings(BaseSettings):
         return tuple(Endpoint(address, port) for address, port in zip(addresses, ports, strict=True))
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(TracingSettings):
     """The gateway's own settings. Each field is the environment variable of the same name in upper case."""
 
     model_config = SettingsConfigDict(

@@ -13,7 +13,7 @@ from services.chassis.importing.settings import ImportSettings
 from services.identity.settings import IdentitySettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
-# Read from os.environ by the command line, the services' tracing and the WeChat emulator.
+# Read from os.environ by the command line and the WeChat emulator.
 OTHERS = frozenset(
     {
         "FASTMP_ALLOW_HTTP",
@@ -21,7 +21,6 @@ OTHERS = frozenset(
         "FASTMP_PROFILE",
         "FASTMP_SERVER",
         "FASTMP_TOKEN",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
         "WECHAT_EMULATOR_TOKEN",
     }
 )

@@ -3,7 +3,7 @@
 from gateway.envoy.extensions import Config, extension
 
 
-def access_log() -> Config:
+def access_log(*, has_traces: bool) -> Config:
     """Returns the access log's part of the HTTP connection manager's configuration.
 
     A line holds the route's name, but not the path or query, which may hold a login_key or an activation code.
@@ -24,6 +24,8 @@ def access_log() -> Config:
         "bytes_sent": "%BYTES_SENT%",
         "upstream": "%UPSTREAM_HOST%",
     }
+    if has_traces:
+        fields["trace_id"] = "%TRACE_ID%"
     return extension(
         "envoy.access_loggers.stdout",
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",

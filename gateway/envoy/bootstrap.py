@@ -12,6 +12,7 @@ from gateway.envoy.filters import http_filters
 from gateway.envoy.health import health_route
 from gateway.envoy.listener import connection_limit, listener
 from gateway.envoy.routes import route_configuration
+from gateway.envoy.tracing import collector_clusters
 from gateway.settings import Settings
 
 # Envoy's default of 100 protects against patterns from untrusted sources; these are the gateway's own.
@@ -39,7 +40,7 @@ def bootstrap(
         for make in (service_cluster, operations_cluster)
         for service, endpoints in upstreams.items()
     ]
-    clusters.append(nowhere_cluster())
+    clusters += [nowhere_cluster(), *collector_clusters(gateway)]
     configuration: Config = {
         "node": {"id": "gateway", "cluster": "fastmp"},
         "static_resources": {

@@ -32,7 +32,12 @@ def health_route(settings: GatewaySettings) -> Config:
     """Returns the route's action: the filter answers, and if it cannot, the status is 503."""
     switched_on = typed("envoy.config.route.v3.FilterConfig", config=typed(_LUA + "PerRoute"), disabled=False)
     per_filter = {filter_names.HEALTH: switched_on, **health_limits(settings)}
-    return {"direct_response": {"status": 503}, "typed_per_filter_config": per_filter}
+    return {
+        "direct_response": {"status": 503},
+        "typed_per_filter_config": per_filter,
+        # Monitors ask every few seconds.
+        "tracing": {"overall_sampling": {"numerator": 0}},
+    }
 
 
 def _settings(services: Iterable[str], environment: str) -> str:

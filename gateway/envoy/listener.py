@@ -6,6 +6,7 @@ from gateway.envoy.access_log import access_log
 from gateway.envoy.certificates import PUBLIC, reference
 from gateway.envoy.error_replies import local_reply_config
 from gateway.envoy.extensions import Config, extension
+from gateway.envoy.tracing import tracing, without_outside_traces
 from gateway.settings import GatewaySettings
 
 # Browsers send the cookies of every program on the same host.
@@ -46,10 +47,12 @@ def _connection_manager(routes: Config, filters: list[Config], settings: Gateway
         stat_prefix="gateway",
         route_config=routes,
         http_filters=filters,
-        access_log=[access_log()],
+        access_log=[access_log(has_traces=settings.collector is not None)],
         local_reply_config=local_reply_config(),
         **_trust(settings),
         **_limits(),
+        **without_outside_traces(),
+        **tracing(settings),
         # Programs could interpret such paths differently.
         normalize_path=True,
         merge_slashes=True,

@@ -8,12 +8,14 @@ from services.activation.settings import ActivationSettings
 from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
+from services.chassis.tracing import spans
 
 
 def serve(settings: ActivationSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("activation", settings.log_level)
-    Activation(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
+    with spans.exporting("activation", settings):
+        Activation(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from grpc.experimental import ChannelOptions
 
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.renewing_channel import RenewingChannel
+from services.chassis.tracing import spans
+from services.chassis.tracing.outgoing_calls import OutgoingCalls
 
 
 def target_of(addresses: str) -> str:
@@ -56,4 +58,5 @@ def channel(
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     )
     target = target_of(addresses)
-    return RenewingChannel(tls, lambda credentials: grpc.secure_channel(target, credentials, options))
+    renewing = RenewingChannel(tls, lambda credentials: grpc.secure_channel(target, credentials, options))
+    return grpc.intercept_channel(renewing, OutgoingCalls()) if spans.are_exported() else renewing

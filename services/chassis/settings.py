@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.connecting import parameters
 from services.chassis.strong_secret import StrongSecret
+from services.chassis.tracing.settings import TracingSettings
 
 
 def _postgres_url(value: str) -> str:
@@ -54,7 +55,7 @@ class TlsSettings(BaseSettings):
         return TlsFiles(self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
 
 
-class ServiceSettings(TlsSettings):
+class ServiceSettings(TlsSettings, TracingSettings):
     """Base of the services' settings."""
 
     tls_ca_file: CertificateFile

@@ -1,19 +1,19 @@
-"""Logging as JSON lines, and tracing if a collector is configured."""
+"""Logging as JSON lines."""
 
 import logging
-import os
 import sys
 
-import grpc
 import structlog
 
 from services.chassis import context as calls
+from services.chassis.tracing import spans
 
 
 def configure_logging(service: str, level: str) -> None:
     """Writes each log line of the process, those of libraries included, to standard output as a JSON object.
 
-    Lines written during a call carry its request_id and method. `level` is "debug" to "error".
+    Lines written during a call carry its request_id and method, those within a trace its trace_id. `level` is
+    "debug" to "error".
     """
     shared: list[structlog.typing.Processor] = [
         with_call,
@@ -53,23 +53,9 @@ def configure_logging(service: str, level: str) -> None:
 
 
 def with_call(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Returns `event` with the request_id and method of the current call, if there is one."""
+    """Returns `event` with the request_id and method of the current call and the current trace_id, if any."""
     # Looked up when a line is written, because binding it would slow down the calls that write none.
-    call = calls.answered()
-    return event if call is None else {"request_id": call.request_id, "method": call.method, **event}
-
-
-def tracing_interceptors(service: str) -> list[grpc.ServerInterceptor]:
-    """Returns OpenTelemetry's interceptor if OTEL_EXPORTER_OTLP_ENDPOINT is set, otherwise an empty list."""
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return []
-    # Imported here because it takes a third of a second, which a start without tracing can save.
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.instrumentation.grpc import server_interceptor  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-
-    provider = TracerProvider(resource=Resource.create({"service.name": f"fastmp-{service}"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return [server_interceptor(tracer_provider=provider)]  # type: ignore[no-untyped-call]
+    call, trace_id = calls.answered(), spans.trace_id()
+    if call is not None:
+        event = {"request_id": call.request_id, "method": call.method, **event}
+    return event if trace_id is None else {"trace_id": trace_id, **event}

@@ -5,6 +5,7 @@ from functools import partial
 from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.telemetry import configure_logging
+from services.chassis.tracing import spans
 from services.identity.accounts.first_admin import (
     ensure_admin,
     remove_second_factor,
@@ -19,7 +20,8 @@ from services.identity.settings import IdentitySettings
 def serve(settings: IdentitySettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("identity", settings.log_level)
-    Identity(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
+    with spans.exporting("identity", settings):
+        Identity(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 if __name__ == "__main__":

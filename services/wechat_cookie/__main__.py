@@ -9,6 +9,7 @@ from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.postgres.database import Database
 from services.chassis.telemetry import configure_logging
+from services.chassis.tracing import spans
 from services.wechat_cookie.composition import PACKAGE, WeChatCookie
 from services.wechat_cookie.importing.command import import_fastmp
 from services.wechat_cookie.rotation import rotate
@@ -20,7 +21,8 @@ _log = structlog.get_logger(__name__)
 def serve(settings: WeChatCookieSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("wechat_cookie", settings.log_level)
-    WeChatCookie(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
+    with spans.exporting("wechat_cookie", settings):
+        WeChatCookie(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 def rotate_cookie_keys(settings: WeChatCookieSettings) -> None:

@@ -6,7 +6,6 @@ Nowhere: logs of any process, error answers, metrics, traces, command lines, oth
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,12 +21,13 @@ from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
 from tests.support import unix_http
 from tests.support.generous_limits import generous_environment
+from tests.support.trace_collector import ReceivedSpan, TraceCollector, collecting
 from tests.support.waiting import wait_until
 from tests.whole_stack.canaries import Canaries, files_below
 from tests.whole_stack.secret_story import SecretStory, command_lines
-from tests.whole_stack.trace_collector import TraceCollector, collecting
 
 SERVICES = ("identity", "activation", "wechat_cookie")
+IDENTITY = "fastmp.identity.v1.IdentityService"
 TIMEOUT_SECONDS = 20
 KINDS = {"password", "access token", "activation code", "login key", "cookie value", "kept secret"}
 # Where the contract puts a secret. All other answers hold none.
@@ -129,10 +129,39 @@ def test_no_metric_and_nothing_of_envoys_administration_holds_a_secret(run: Run)
 
 
 def test_no_trace_holds_a_secret(run: Run) -> None:
-    for name in ("IdentityService", "ActivationService", "WeChatCookieService"):
-        exported = partial(run.traces.has_one_of, f"fastmp-{name}")
-        wait_until(exported, f"{name} has exported a trace")
+    parts = {f"fastmp-{name}" for name in ("gateway", *SERVICES)}
+    wait_until(lambda: run.traces.services() == parts, "every part has exported a span")
     assert run.canaries.found_in(b"".join(run.traces.received)) == set()
+
+
+def test_a_call_is_one_trace_through_the_gateway_the_services_and_to_wechat(run: Run) -> None:
+    begin, authenticate = "fastmp.wechat_cookie.v1.WeChatCookieService/BeginLogin", f"{IDENTITY}/Authenticate"
+    expected = {
+        ("fastmp-wechat_cookie", begin),
+        ("fastmp-wechat_cookie", authenticate),
+        ("fastmp-identity", authenticate),
+        # The login's own requests, up to its end: it succeeded.
+        *(
+            ("fastmp-wechat_cookie", f"WeChat {kind}")
+            for kind in ("start_login", "finish_login", "fetch_avatar")
+        ),
+    }
+
+    def whole_trace() -> list[ReceivedSpan]:
+        spans = run.traces.spans()
+        for first in (span for span in spans if span.name == begin):
+            trace = [span for span in spans if span.trace_id == first.trace_id]
+            if {(span.service, span.name) for span in trace} >= expected:
+                return trace
+        return []
+
+    wait_until(lambda: bool(whole_trace()), "a trace has all spans of a login")
+    trace = whole_trace()
+    (first,) = (span for span in trace if not span.parent_id)
+    assert first.service == "fastmp-gateway"
+    assert {span.parent_id for span in trace} - {span.span_id for span in trace} == {""}
+    written = (run.stack.state_directory / "logs" / "wechat_cookie.log").read_text()
+    assert f'"trace_id": "{first.trace_id}"' in written
 
 
 def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(run: Run) -> None:

@@ -30,8 +30,8 @@ from services.chassis.interceptors.deadline import Deadline
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.error_mapping import ErrorMapping
 from services.chassis.interceptors.metrics import Metrics
+from services.chassis.interceptors.tracing import Tracing
 from services.chassis.mutual_tls import TlsFiles, server_credentials
-from services.chassis.telemetry import tracing_interceptors
 
 _log = structlog.get_logger(__name__)
 
@@ -103,9 +103,10 @@ class Pool:
 def interceptors(
     metrics: Metrics, authenticator: Authenticator, now: Callable[[], datetime.datetime], pool: Pool
 ) -> Sequence[Interceptor]:
-    """Returns the interceptors from the outermost to the innermost. OpenTelemetry's is outside of these."""
+    """Returns the interceptors from the outermost to the innermost."""
     return (
         CallContext(),
+        Tracing(),
         metrics,
         ErrorMapping(),
         Deadline(),
@@ -147,7 +148,6 @@ class Server:
         self._server = grpc.server(
             # grpc uses only its submit().
             cast("ThreadPoolExecutor", self._waiting_calls),
-            interceptors=tracing_interceptors(service.name),
             options=OPTIONS,
         )
         self._operations = grpc.server(

@@ -14,6 +14,7 @@ from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.chassis import context
 from services.chassis.identity.principals import Principal, TokenRevokedError
 from services.chassis.postgres.database import Database
+from services.chassis.tracing import spans
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.cookie import COLUMNS as COOKIE_COLUMNS
 from services.wechat_cookie.cookies.cookie import Cookie
@@ -156,6 +157,7 @@ class AccountLogins:
             tokens_valid_after=caller.tokens_valid_after,
             access_until=access.account_end(caller),
             request_id=context.request_id() or None,
+            traceparent=spans.traceparent(),
         )
         with self._database.transaction() as connection:
             owners.lock(connection, owner_id)

@@ -16,6 +16,7 @@ from services.wechat_cookie.mp.images import Image, recognise
 from services.wechat_cookie.mp.results import Ask, FinishedLogin, Profile
 from services.wechat_cookie.mp.settings import MpSettings
 from services.wechat_cookie.mp.statuses import ApprovalOutcome, approval_outcome, scan_outcome
+from services.wechat_cookie.mp.traced import traced
 from services.wechat_cookie.mp.transport import RawAnswer, Transport
 
 _COMMON = {"token": "", "lang": "zh_CN", "f": "json", "ajax": "1"}
@@ -65,6 +66,7 @@ class MpClient:
         """Identifies the address that requests come from; see MpSettings.egress."""
         return self._settings.egress
 
+    @traced
     def visit(self, cookies: MpCookies) -> MpCookies:
         """Fetches the front page for its visitor cookies, as a browser does. Any HTTP status is accepted.
 
@@ -73,6 +75,7 @@ class MpClient:
         limit = self._settings.most_page_bytes
         return self._transport.get("/", cookies, limit, accepted=_ANY_STATUS).cookies
 
+    @traced
     def start_login(self, cookies: MpCookies) -> MpCookies:
         """Opens a pending login; the `uuid` among the cookies is its key.
 
@@ -94,6 +97,7 @@ class MpClient:
             raise answers.error_for(answer.ret)
         return self._with_uuid(raw.cookies, answer.uuid)
 
+    @traced
     def fetch_qr_code(self, cookies: MpCookies) -> tuple[Image, MpCookies]:
         """Fetches a QR code of the pending login, the first one or a replacement.
 
@@ -116,6 +120,7 @@ class MpClient:
             raise errors.QrNotAnImageError
         return image, raw.cookies
 
+    @traced
     def ask(self, cookies: MpCookies) -> Ask:
         """Polls the phone's state.
 
@@ -131,6 +136,7 @@ class MpClient:
         outcome = scan_outcome(ret, answer.status, answer.acct_size, answer.binduin)
         return Ask(outcome, answer.user_category, raw.cookies)
 
+    @traced
     def ask_approval(self, cookies: MpCookies) -> ApprovalOutcome:
         """Polls the administrator's decision about an operator's login. Raises the same errors as `ask`."""
         raw = self._transport.get(_ASK_APPROVAL, cookies, self._settings.most_json_bytes)
@@ -139,6 +145,7 @@ class MpClient:
             return approval_outcome(ret, 0)
         return approval_outcome(ret, answers.parse(answers.ApprovalAnswer, raw.body).status)
 
+    @traced
     def finish_login(self, cookies: MpCookies) -> FinishedLogin:
         """Fetches the session after the confirmation. WeChat answers this once: store the result first.
 
@@ -170,6 +177,7 @@ class MpClient:
             raise errors.NoSessionCookieError
         return FinishedLogin(redirect.token, redirect.home_path, raw.cookies)
 
+    @traced
     def fetch_profile(self, cookies: MpCookies, token: str, path: str | None = None) -> Profile:
         """Returns the account's name and avatar URL. `path` is the session's home page, as `finish_login` returned
         it, or None for the default one.
@@ -185,6 +193,7 @@ class MpClient:
         profile = read_home_page(raw.body, self._origin)
         return replace(profile, original_id=profile.original_id or cookies.original_id)
 
+    @traced
     def fetch_avatar(self, avatar_url: str) -> Image:
         """Fetches the image at a Profile's `avatar_url`. No cookies are sent.
 
@@ -200,6 +209,7 @@ class MpClient:
             raise errors.AvatarNotAnImageError
         return image
 
+    @traced
     def search_accounts(
         self, cookies: MpCookies, token: str, query: str, begin: int, count: int
     ) -> AccountsPage:
@@ -215,6 +225,7 @@ class MpClient:
         body = self._data("/cgi-bin/searchbiz", cookies, token, asked)
         return data_answers.accounts_page(body, self._origin)
 
+    @traced
     def list_articles(
         self, cookies: MpCookies, token: str, fakeid: str, begin: int, count: int
     ) -> ArticlesPage:
@@ -235,6 +246,7 @@ class MpClient:
         body = self._data("/cgi-bin/appmsgpublish", cookies, token, asked)
         return data_answers.articles_page(body, self._origin)
 
+    @traced
     def logout(self, cookies: MpCookies, token: str) -> None:
         """Ends the session at WeChat. Idempotent.
 

@@ -73,6 +73,7 @@ def test_the_interceptors_stand_in_the_agreed_order(running: Running) -> None:
     around = interceptors(Metrics(CollectorRegistry()), running.principals, lambda: NOW, Pool())
     assert [type(interceptor).__name__ for interceptor in around] == [
         "CallContext",
+        "Tracing",
         "Metrics",
         "ErrorMapping",
         "Deadline",

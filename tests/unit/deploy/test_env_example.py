@@ -18,7 +18,7 @@ SET_BY_THE_STACK = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
 # The settings that limit callers or change an answer. Compose passes these; the local stack passes its whole
 # environment on.
 FOR_OPERATORS = re.compile(
-    r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days|require_.*"
+    r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days|require_.*|otel_.*"
 )
 SERVICE_FIELDS = {
     name: field

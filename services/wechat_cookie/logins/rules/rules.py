@@ -33,6 +33,7 @@ def started(
     tokens_valid_after: int | None = None,
     access_until: datetime.datetime | None = None,
     request_id: str | None = None,
+    traceparent: str | None = None,
 ) -> Transition:
     """Returns the transition that creates a login, due immediately, with its first event."""
     event, at_stage = progress(Stage.PREPARING)
@@ -50,6 +51,7 @@ def started(
         tokens_valid_after=tokens_valid_after,
         access_until=access_until,
         request_id=request_id,
+        traceparent=traceparent,
     )
     return write(blank, event, **at_stage)
 

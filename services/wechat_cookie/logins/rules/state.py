@@ -80,6 +80,8 @@ class LoginState:
     access_until: datetime.datetime | None = None
     # The id of the request that started the login; None if an earlier release started it.
     request_id: str | None = None
+    # The W3C traceparent of that request, whose trace the login's requests to WeChat continue; None without one.
+    traceparent: str | None = None
     # What failed in the connection to WeChat at the last attempt of this step; see MpError.failed_part.
     failed_part: str | None = None
 

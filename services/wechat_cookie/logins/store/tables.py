@@ -76,6 +76,8 @@ logins = Table(
     Column("access_until", DateTime(timezone=True)),
     # Of the call that started it: at most 64 characters.
     Column("request_id", Text),
+    # Its W3C traceparent, if it was traced: 55 characters.
+    Column("traceparent", Text),
     # What failed last in the connection to WeChat; see MpError.failed_part.
     Column("failed_part", Text),
     CheckConstraint("id ~ '^[0-9a-f]{32}$'", name="logins_id_is_a_key"),

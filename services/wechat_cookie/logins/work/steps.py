@@ -10,6 +10,7 @@ import structlog
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.postgres.database import Database
+from services.chassis.tracing import spans
 from services.wechat_cookie.cookies import owners
 from services.wechat_cookie.cookies.errors import OwnedByAnotherAccountError, OwnerDeletedError
 from services.wechat_cookie.logins.errors import AccessEndedError
@@ -62,9 +63,10 @@ class Steps:
         """
         current: LoginState | None = state
         written: LoginState | None = None
-        while current is not None:
-            written = self._take_one(current)
-            current = written if written is not None and written.in_flight else None
+        with spans.within(state.traceparent):
+            while current is not None:
+                written = self._take_one(current)
+                current = written if written is not None and written.in_flight else None
         return written
 
     def _take_one(self, state: LoginState) -> LoginState | None:

@@ -1,0 +1,1 @@
+"""Traces of calls, exported by OTLP if a collector is set."""
