@@ -67,6 +67,21 @@ def test_an_event_reaches_the_client_while_the_stream_goes_on(gateway: Gateway) 
     connection.close()
 
 
+def test_a_failure_says_which_part_of_the_connection_to_wechat_failed(gateway: Gateway) -> None:
+    part = pb.FailedPart(part="tls", detail="certificate_expired")
+    failure = pb.LoginFailure(reason="WECHAT_UNREACHABLE", failed_part=part)
+    polled = pb.PollLoginResponse(status="failed", reason="WECHAT_UNREACHABLE", failed_part=part)
+    answers = gateway.services["wechat_cookie"].answers
+    answers["StartLogin"] = lambda *_: [pb.LoginEvent(sequence=2, login_key="k", failure=failure)]
+    answers["PollLogin"] = lambda *_: polled
+    connection, response = _open(gateway, "/cookie/login")
+    event = _event(response)["failure"]
+    assert isinstance(event, dict)
+    expected = {"part": "tls", "detail": "certificate_expired"}
+    assert event["failed_part"] == gateway.get("/cookie/poll?login_key=k").json()["failed_part"] == expected
+    connection.close()
+
+
 def test_a_heartbeat_and_a_picture_come_as_they_are(gateway: Gateway) -> None:
     picture = pb.LoginQrCode(image=b"\x00\xff", content_type="image/png")
     events = [

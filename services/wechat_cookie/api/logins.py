@@ -14,7 +14,7 @@ from services.chassis.validation import parse
 from services.wechat_cookie.api.requests import BeginValues, KeyValues, WatchValues
 from services.wechat_cookie.cookies.messages import to_message
 from services.wechat_cookie.logins.account_logins import AccountLogins, LoginView
-from services.wechat_cookie.logins.messages import in_language
+from services.wechat_cookie.logins.messages import failed_part_message, in_language
 from services.wechat_cookie.logins.rules import wording
 
 # Unary methods that wait like streams, and count as such for the server's admission.
@@ -97,6 +97,7 @@ def _poll_response(view: LoginView, now: datetime.datetime) -> pb.PollLoginRespo
         qrcode_base64=_base64(view.qr_image),
         cookie=None if view.cookie is None else to_message(view.cookie, now),
         reason=view.reason,
+        failed_part=None if view.failed_part is None else failed_part_message(view.failed_part),
     )
 
 

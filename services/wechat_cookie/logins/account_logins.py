@@ -51,6 +51,7 @@ _VIEW = select(
     logins.c.stage,
     logins.c.message,
     logins.c.reason,
+    logins.c.failed_part,
     logins.c.qr_image,
     logins.c.cookie_id,
     logins.c.last_sequence,
@@ -65,11 +66,12 @@ class LoginView:
     """The state of a login.
 
     `qr_image` is set while the QR code can be scanned, `cookie` after success unless it was
-    deleted since."""
+    deleted since, `failed_part` (see MpError) for the reason WECHAT_UNREACHABLE."""
 
     stage: Stage
     message: str
     reason: Reason | None
+    failed_part: str | None
     qr_image: bytes | None = field(repr=False)
     cookie: Cookie | None
 
@@ -181,11 +183,12 @@ class AccountLogins:
                 cookie = connection.execute(_COOKIE, {"cookie": row.cookie_id}).one_or_none()
         if row.ended_at is None:
             self._hub.mark_seen(login_id)
-        stage = Stage(row.stage)
+        stage, reason = Stage(row.stage), Reason(row.reason) if row.reason else None
         return LoginView(
             stage=stage,
             message=row.message,
-            reason=Reason(row.reason) if row.reason else None,
+            reason=reason,
+            failed_part=row.failed_part if reason is Reason.WECHAT_UNREACHABLE else None,
             qr_image=row.qr_image if stage in _SHOWING_QR else None,
             cookie=None if cookie is None else Cookie(*cookie),
         )

@@ -9,6 +9,7 @@ from services.wechat_cookie.cookies.messages import to_message as cookie_message
 from services.wechat_cookie.logins.rules import wording
 from services.wechat_cookie.logins.rules.events import Event, Failed, Progressed, QrShown, Succeeded
 from services.wechat_cookie.logins.rules.stages import Reason
+from services.wechat_cookie.mp.errors import PARTS
 
 
 def to_message(
@@ -35,7 +36,17 @@ def to_message(
             message.failure.reason = event.reason
             message.failure.message = event.message
             message.failure.retryable = event.retryable
+            if event.failed_part is not None:
+                message.failure.failed_part.CopyFrom(failed_part_message(event.failed_part))
     return message
+
+
+def failed_part_message(failed_part: str) -> pb.FailedPart:
+    """Returns the message of an MpError.failed_part."""
+    # Any other word is a detail, which only "tls" has.
+    if failed_part in PARTS:
+        return pb.FailedPart(part=failed_part)
+    return pb.FailedPart(part="tls", detail=failed_part)
 
 
 def in_language(message: pb.LoginEvent, language: Language) -> pb.LoginEvent:

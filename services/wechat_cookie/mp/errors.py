@@ -6,6 +6,8 @@ No message contains a cookie, a token or a URL with a token, because errors are 
 import datetime
 from typing import ClassVar, Literal
 
+# The parts of a connection that can fail.
+PARTS = frozenset({"dns", "connect", "tls", "proxy", "timeout", "dropped"})
 _FIRST_SERVER_FAULT = 500
 _TRY_LATER = frozenset({408, 425, 429})
 

@@ -178,6 +178,7 @@ class PollLoginResponse(_message.Message):
     QRCODE_BASE64_FIELD_NUMBER: _builtins.int
     COOKIE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FAILED_PART_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"pending", "success" or "failed"."""
     message: _builtins.str
@@ -192,6 +193,10 @@ class PollLoginResponse(_message.Message):
     def cookie(self) -> Global___Cookie:
         """The new cookie, on success, unless it was deleted or replaced since then."""
 
+    @_builtins.property
+    def failed_part(self) -> Global___FailedPart:
+        """As in LoginFailure."""
+
     def __init__(
         self,
         *,
@@ -201,10 +206,11 @@ class PollLoginResponse(_message.Message):
         qrcode_base64: _builtins.str | None = ...,
         cookie: Global___Cookie | None = ...,
         reason: _builtins.str | None = ...,
+        failed_part: Global___FailedPart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_qrcode_base64", b"_qrcode_base64", "_reason", b"_reason", "cookie", b"cookie", "qrcode_base64", b"qrcode_base64", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_qrcode_base64", b"_qrcode_base64", "_reason", b"_reason", "cookie", b"cookie", "failed_part", b"failed_part", "qrcode_base64", b"qrcode_base64", "reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_qrcode_base64", b"_qrcode_base64", "_reason", b"_reason", "cookie", b"cookie", "message", b"message", "qrcode_base64", b"qrcode_base64", "reason", b"reason", "stage", b"stage", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_qrcode_base64", b"_qrcode_base64", "_reason", b"_reason", "cookie", b"cookie", "failed_part", b"failed_part", "message", b"message", "qrcode_base64", b"qrcode_base64", "reason", b"reason", "stage", b"stage", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__qrcode_base64: _TypeAlias = _typing.Literal["qrcode_base64"]  # noqa: Y015
     _WhichOneofArgType__qrcode_base64: _TypeAlias = _typing.Literal["_qrcode_base64", b"_qrcode_base64"]  # noqa: Y015
@@ -468,26 +474,62 @@ class LoginFailure(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
+    FAILED_PART_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """One of the reasons above."""
     message: _builtins.str
     """For people, in the language of the call that reads it."""
     retryable: _builtins.bool
     """Whether starting a new login immediately may succeed."""
+    @_builtins.property
+    def failed_part(self) -> Global___FailedPart:
+        """Only with the reason WECHAT_UNREACHABLE, and then only if it is known."""
+
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         retryable: _builtins.bool = ...,
+        failed_part: Global___FailedPart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failed_part", b"failed_part"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_part", b"failed_part", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LoginFailure: _TypeAlias = LoginFailure  # noqa: Y015
+
+@_typing.final
+class FailedPart(_message.Message):
+    """What failed in the connection to WeChat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    part: _builtins.str
+    """dns, connect, tls, proxy, timeout (no answer in time) or dropped (the connection ended before the answer)."""
+    detail: _builtins.str
+    """Of tls only: no_handshake, certificate_expired, certificate_not_yet_valid, certificate_of_unknown_authority,
+    certificate_of_another_host, or certificate_refused_ and the number of OpenSSL's error.
+    """
+    def __init__(
+        self,
+        *,
+        part: _builtins.str = ...,
+        detail: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_detail", b"_detail", "detail", b"detail"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_detail", b"_detail", "detail", b"detail", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__detail: _TypeAlias = _typing.Literal["detail"]  # noqa: Y015
+    _WhichOneofArgType__detail: _TypeAlias = _typing.Literal["_detail", b"_detail"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__detail) -> _WhichOneofReturnType__detail | None: ...
+
+Global___FailedPart: _TypeAlias = FailedPart  # noqa: Y015
 
 @_typing.final
 class GetOverviewRequest(_message.Message):

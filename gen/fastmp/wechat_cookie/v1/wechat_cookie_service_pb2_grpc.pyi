@@ -67,7 +67,7 @@ class WeChatCookieServiceStub:
       LOGIN_NOT_JSON             the final answer is a page, not JSON
       WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
       WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
-      WECHAT_UNREACHABLE         WeChat cannot be reached
+      WECHAT_UNREACHABLE         WeChat cannot be reached; failed_part says what failed
       WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
       INTERNAL                   a fault of FastMP
@@ -203,7 +203,7 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
       LOGIN_NOT_JSON             the final answer is a page, not JSON
       WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
       WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
-      WECHAT_UNREACHABLE         WeChat cannot be reached
+      WECHAT_UNREACHABLE         WeChat cannot be reached; failed_part says what failed
       WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
       INTERNAL                   a fault of FastMP
@@ -335,7 +335,7 @@ class WeChatCookieServiceServicer:
       LOGIN_NOT_JSON             the final answer is a page, not JSON
       WECHAT_SESSION_INVALID     WeChat no longer knows the pending login
       WECHAT_RATE_LIMITED        WeChat limits the rate of this address or account; wait for hours
-      WECHAT_UNREACHABLE         WeChat cannot be reached
+      WECHAT_UNREACHABLE         WeChat cannot be reached; failed_part says what failed
       WECHAT_BAD_ANSWER          WeChat returned an answer that is not understood
       OWNED_BY_ANOTHER_ACCOUNT   another FastMP account has the cookie with this login's token
       INTERNAL                   a fault of FastMP

@@ -37,6 +37,8 @@ class Failed:
     reason: Reason
     message: str
     retryable: bool
+    # What failed in the connection to WeChat; see MpError.failed_part.
+    failed_part: str | None = None
 
 
 Event = QrShown | Progressed | Succeeded | Failed

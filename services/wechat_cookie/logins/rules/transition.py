@@ -85,7 +85,8 @@ def backing_off(state: LoginState, now: datetime.datetime, limits: LoginLimits) 
 def failed(state: LoginState, reason: Reason, now: datetime.datetime) -> Transition:
     """Returns the transition that ends the login without a cookie."""
     message = wording.failure(reason, state.failed_part).zh
-    event = Failed(reason, message, reason not in wording.NOT_RETRYABLE)
+    failed_part = state.failed_part if reason is Reason.WECHAT_UNREACHABLE else None
+    event = Failed(reason, message, reason not in wording.NOT_RETRYABLE, failed_part)
     return write(state, event, stage=Stage.FAILED, reason=reason, message=message, **_ended(now))
 
 

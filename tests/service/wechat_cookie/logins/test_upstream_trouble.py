@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.fault_spec import Fault
+from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
 from services.wechat_cookie.mp.resolver import Resolver
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
@@ -64,6 +65,8 @@ def test_a_login_that_nobody_finishes_ends_at_its_deadline(cluster: Cluster, pho
     story.until_qr()
     failure = story.to_end().failure
     assert (failure.reason, failure.retryable) == ("LOGIN_TIMEOUT", True)
+    assert not failure.HasField("failed_part")
+    assert not ann.poll(story.key).HasField("failed_part")
 
 
 def closed_port() -> int:
@@ -86,6 +89,8 @@ def test_the_log_says_which_part_of_the_way_failed_for_which_login_and_request(c
         failure = story.to_end().failure
     line = next(one for one in logs if one["event"] == "wechat_failed")
     assert (line["reason"], line["part"]) == ("WECHAT_UNREACHABLE", "connect")
+    assert failure.failed_part == pb.FailedPart(part="connect")
+    assert ann.poll(story.key).failed_part == failure.failed_part
     assert line["login"] == hashlib.sha256(story.key.encode()).hexdigest()[:12]
     assert line["request_id"] == "request-of-this-login"
     assert "建立连接" in failure.message
@@ -103,6 +108,7 @@ def test_a_certificate_that_is_refused_is_named_in_the_log_and_to_the_caller(
         failure = ann.start().to_end().failure
     line = next(one for one in logs if one["event"] == "wechat_failed")
     assert (line["part"], line["detail"]) == ("tls", "certificate_of_another_host")
+    assert failure.failed_part == pb.FailedPart(part="tls", detail="certificate_of_another_host")
     assert (failure.reason, "证书" in failure.message) == ("WECHAT_UNREACHABLE", True)
 
 
@@ -112,7 +118,7 @@ def test_a_dead_proxy_is_told_without_its_password(cluster: Cluster) -> None:
         story = ann.start()
         failure = story.to_end().failure
     line = next(one for one in logs if one["event"] == "wechat_failed")
-    assert line["part"] == "proxy"
+    assert line["part"] == failure.failed_part.part == "proxy"
     assert "代理" in failure.message
     assert ann.poll(story.key).message == failure.message
     assert "pass-word" not in repr(logs) + repr(story.events)
