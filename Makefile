@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password import-fastmp lint protos dist pictures
+.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password backup restore reconcile import-fastmp lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -67,6 +67,18 @@ rotate-cookie-keys: ## Put every stored cookie of the local stack under a new ke
 reset-password: ## Give an account of the local stack a new password (make reset-password EMAIL=… [SECOND_FACTOR=off])
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local.reset_password "$(EMAIL)" $(SECOND_FACTOR)
+
+backup: ## Back the local stack up, also while it runs: databases, keys and secrets in one file (make backup [TO=folder])
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.backup "$(TO)"
+
+restore: ## Make a local stack of a backup (make restore FROM=file [REPLACE=yes])
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.restore "$(FROM)" "$(REPLACE)"
+
+reconcile: ## Make the stopped local stack's databases agree after restoring some of them (make reconcile [APPLY=yes])
+	$(RUNTIME)
+	@exec $(BIN)/python -m deploy.local.reconcile $(if $(filter yes,$(APPLY)),--apply)
 
 # In the environment, because the URL may hold a password, which a command line would show to other users.
 import-fastmp: export IMPORT_URL = $(URL)

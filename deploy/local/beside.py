@@ -13,8 +13,10 @@ from deploy.local.topology import Topology
 
 
 @contextlib.contextmanager
-def foundation_beside(settings: LocalSettings) -> Iterator[Foundation]:
+def foundation_beside(settings: LocalSettings, *, migrates: bool = True) -> Iterator[Foundation]:
     """Context with the stack's secrets, certificates and databases, which are running, and migrated if it is not.
+
+    With `migrates` false, the databases of a stack that is not running stay as they are.
 
     Raises LocalStackError if FASTMP_STATE_DIR holds no stack, or if they cannot be used.
     """
@@ -30,10 +32,10 @@ def foundation_beside(settings: LocalSettings) -> Iterator[Foundation]:
         topology = Topology(beside, {}, has_wechat_emulator=False)
         state = StateDirectory.beside(path) if is_running else StateDirectory.open(path)
         foundation = lay_foundation(beside, topology, launcher, os.environ, held, state)
-        if not is_running:
-            if foundation.postgres is not None:
-                foundation.postgres.start()
-                held.callback(foundation.postgres.stop)
+        if not is_running and foundation.postgres is not None:
+            foundation.postgres.start()
+            held.callback(foundation.postgres.stop)
+        if not is_running and migrates:
             migrations = foundation.environments.migrations()
             launcher.run(foundation.programs.module("migrate", "deploy.local.migrate", migrations))
         yield foundation

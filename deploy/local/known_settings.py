@@ -11,6 +11,7 @@ from gateway.settings import DEFAULT_PORTS, GatewaySettings, UpstreamSettings
 from services.activation.settings import ActivationSettings
 from services.chassis.importing.settings import ImportSettings
 from services.identity.settings import IdentitySettings
+from services.reconcile.settings import ReconcileSettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
 # Read from os.environ by the command line and the WeChat emulator.
@@ -48,6 +49,7 @@ READERS = (
     Reader("local stack", LocalSettings),
     *(Reader(service, settings) for service, settings in SERVICE_SETTINGS.items()),
     Reader("import-fastmp", ImportSettings),
+    Reader("reconcile", ReconcileSettings),
     Reader("gateway", GatewaySettings),
     *(Reader("gateway", UpstreamSettings, f"{service.upper()}_") for service in DEFAULT_PORTS),
 )

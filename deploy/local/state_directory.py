@@ -66,6 +66,8 @@ class StateDirectory:
     @staticmethod
     def holder(path: Path) -> int | None:
         """Returns the id of the process whose stack uses the folder `path`, or None if none does."""
+        if not (path / "lock").exists():
+            return None
         with (path / "lock").open("rb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,6 +28,7 @@ const LOGS = {
       "second_factor_enabled",
       "second_factor_disabled",
       "second_factor_removed",
+      "tokens_ended",
       "activation_applied",
       "activation_cleared",
     ],

@@ -7,6 +7,7 @@ import structlog
 from services.activation.codes import deletion
 from services.activation.redeeming.entitlements import CLEAR_ACTIVATION, CLEAR_JOB_DELAY_SECONDS, Entitlements
 from services.chassis.audit.recording import AuditLog, Event
+from services.chassis.code_digest import code_digest
 from services.chassis.identity.client import IdentityUnavailableError
 from services.chassis.jobs.queue import Jobs
 from services.chassis.postgres.database import Database
@@ -37,7 +38,9 @@ class CodeDeletion:
                 delay_seconds=CLEAR_JOB_DELAY_SECONDS,
                 activation_code=activation_code,
             )
-            self.audit.record(connection, Event("code_deleted", str(code_id)))
+            # By the digest, services.reconcile finds that Identity is older than this deletion.
+            details = {"code_digest": code_digest(activation_code)}
+            self.audit.record(connection, Event("code_deleted", str(code_id), details=details))
         try:
             self.entitlements.clear(activation_code)
         except IdentityUnavailableError:

@@ -39,13 +39,18 @@ class AuditLog:
         key: bytes,
         now: Callable[[], datetime.datetime],
         on_record: Callable[[], None] = lambda: None,
+        actor: str = "",
     ) -> None:
-        """`key` is the service's AUDIT_KEY. `on_record` is called for every entry, before it is committed."""
+        """`key` is the service's AUDIT_KEY. `on_record` is called for every entry, before it is committed.
+
+        `actor` is that of entries which are written outside calls, unless their events have one.
+        """
         # Inline, so that PostgreSQL does not return the entry's id, which is not needed.
         self._insert = insert(tables.log).inline()
         self._key = key
         self._now = now
         self._on_record = on_record
+        self._actor = actor
 
     def record(self, connection: Connection, event: Event) -> None:
         """Appends `event` in the open transaction of `connection`. It is kept only if the transaction commits."""
@@ -64,7 +69,7 @@ class AuditLog:
             "time": self._now(),
             "action": event.action,
             "outcome": event.outcome,
-            "actor": actor or "",
+            "actor": actor or self._actor,
             # A column of earlier releases.
             "actor_email": "",
             "target": event.target,

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 from sqlalchemy import (
@@ -51,6 +51,13 @@ class DirectConnection:
             connection.engine.dispose()
 
         return cls(driver_connection(connection), connection.dispatch.before_cursor_execute, lost)
+
+
+class OpensTransactions(Protocol):
+    """A Database, or a HeldTransaction in its place."""
+
+    def transaction(self) -> contextlib.AbstractContextManager[Connection]:
+        """See Database.transaction()."""
 
 
 class Database:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from services.chassis.audit.recording import AuditLog, Event
-from services.chassis.postgres.database import Database
+from services.chassis.postgres.database import OpensTransactions
 from services.identity.feed import changes
 
 
@@ -48,7 +48,7 @@ class AccountTransactions:
 
     def __init__(
         self,
-        database: Database,
+        database: OpensTransactions,
         now: Callable[[], datetime.datetime],
         audit: AuditLog,
         on_committed: Callable[[str, int], None],

@@ -1,0 +1,1 @@
+"""Activation's part of `python -m services.reconcile`: its codes, and which account redeemed which."""

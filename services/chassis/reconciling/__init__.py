@@ -1,0 +1,1 @@
+"""What the services' parts of `python -m services.reconcile` share."""

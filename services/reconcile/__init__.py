@@ -1,0 +1,1 @@
+"""Makes the services' databases agree after backups of different moments were restored."""

@@ -1,0 +1,1 @@
+"""`python -m services.reconcile` on real databases that contradict each other."""
