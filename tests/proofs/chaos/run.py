@@ -52,6 +52,10 @@ class Chaos:
             self.record.deaths += Disturbances(self.stack, report).run(planned)
             threading.Event().wait(max(0.0, began + seconds - time.monotonic()))
 
+    def load(self, seed: int) -> Load:
+        """The load as a context, until the block ends."""
+        return self._load(MEMBERS, seed)
+
     def rest(self, report: Callable[[str], None]) -> None:
         """Starts what died and waits until nothing is under way."""
         revive(self.stack, self.record)
@@ -81,11 +85,14 @@ class Chaos:
 
 @contextlib.contextmanager
 def chaos(
-    state: Path, replicas: Mapping[str, int], abandoned_seconds: int = ABANDONED_SECONDS
+    state: Path,
+    replicas: Mapping[str, int],
+    abandoned_seconds: int = ABANDONED_SECONDS,
+    databases: Mapping[str, str] | None = None,
 ) -> Iterator[Chaos]:
-    """A running stack with its state in `state`."""
+    """A running stack with its state in `state`. `databases` are URLs by their settings, instead of its own."""
     jwt_secret, password = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    settings = LocalSettings.side_by_side(state, jwt_secret=jwt_secret)
+    settings = LocalSettings.side_by_side(state, jwt_secret=jwt_secret, **(databases or {}))
     environment = generous_environment(ABANDONED_SECONDS=str(abandoned_seconds))
     with LocalStack(settings, replicas=replicas, wechat_emulator=(), environment=environment) as stack:
         accounts = ReadyAccounts(stack.database_url("identity"), jwt_secret, password)
