@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password backup restore reconcile import-fastmp lint protos dist pictures
+.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password backup restore reconcile import-fastmp image-check lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -86,6 +86,10 @@ import-fastmp: export IMPORT_FILES = $(FILES)
 import-fastmp: ## Move accounts, codes and cookies of another FastMP in (make import-fastmp URL=postgresql://… FILES=folder)
 	$(RUNTIME)
 	@exec $(BIN)/python -m deploy.local.import_fastmp
+
+image-check: ## Build the container image, start each service from it and call it (make image-check BASE=… BUILD_OPTIONS=…)
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m deploy.image.check $(if $(BASE),--base $(BASE)) $(foreach option,$(BUILD_OPTIONS),--build-option=$(option))
 
 lint: ## Check style, types, imports, protos, generated code, migrations and the image
 	$(DEVELOPMENT)

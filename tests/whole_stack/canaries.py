@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +31,11 @@ class Canaries:
         }
 
     def found_in_files(self, files: Iterable[Path], allowed: Iterable[str] = ()) -> dict[str, set[str]]:
-        """The files in which something is, and of which kinds."""
-        finds = {str(file): self.found_in(file.read_bytes(), allowed) for file in files}
+        """The files in which something is, and of which kinds. A file that is removed meanwhile holds nothing."""
+        finds: dict[str, set[str]] = {}
+        for file in files:
+            with suppress(FileNotFoundError):
+                finds[str(file)] = self.found_in(file.read_bytes(), allowed)
         return {name: kinds for name, kinds in finds.items() if kinds}
 
 

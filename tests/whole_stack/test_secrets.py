@@ -3,6 +3,7 @@
 Nowhere: logs of any process, error answers, metrics, traces, command lines, other answers, the files of PostgreSQL.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -160,8 +161,14 @@ def test_a_call_is_one_trace_through_the_gateway_the_services_and_to_wechat(run:
     (first,) = (span for span in trace if not span.parent_id)
     assert first.service == "fastmp-gateway"
     assert {span.parent_id for span in trace} - {span.span_id for span in trace} == {""}
-    written = (run.stack.state_directory / "logs" / "wechat_cookie.log").read_text()
-    assert f'"trace_id": "{first.trace_id}"' in written
+
+
+def test_log_lines_name_the_trace_of_their_call(run: Run) -> None:
+    logs = [run.stack.state_directory / "logs" / f"{name}.log" for name in SERVICES]
+    logged = [set(re.findall(r'"trace_id": "(\w+)"', log.read_text())) for log in logs]
+    assert all(logged)
+    ids = set[str]().union(*logged)
+    wait_until(lambda: ids <= {span.trace_id for span in run.traces.spans()}, "these traces are exported")
 
 
 def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(run: Run) -> None:
@@ -209,7 +216,7 @@ def test_no_file_of_postgresql_holds_a_cookie_value_or_password(run: Run) -> Non
     with psycopg.connect(run.stack.database_url("wechat_cookie"), autocommit=True) as connection:
         connection.execute("VACUUM")
     files = files_below(run.stack.state_directory / "postgres")
-    print(f"{len(files)} files of {sum(one.stat().st_size for one in files) / 2**20:.0f} MiB")
+    print(f"{len(files)} files")
     assert run.canaries.found_in_files(files, {"activation code", "login key"}) == {}
 
 
