@@ -1,9 +1,12 @@
 """Traces begin at the gateway: what it sends to services and to the collector, and what it takes from callers."""
 
+import datetime
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from deploy.wechat_emulator.tls import make_throwaway_ca
 from tests.gateway.conftest import Gateway, StartGateway
 from tests.gateway.stand_ins import StandIn
 from tests.support.trace_collector import collecting
@@ -19,10 +22,13 @@ OUTSIDE = {
 
 
 def test_a_request_is_one_span_whose_trace_the_service_continues(
-    start_gateway: StartGateway, services: Mapping[str, StandIn]
+    start_gateway: StartGateway, services: Mapping[str, StandIn], tmp_path: Path
 ) -> None:
-    with collecting() as collector:
-        gateway: Gateway = start_gateway(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
+    tls = make_throwaway_ca(tmp_path, datetime.datetime.now(datetime.UTC))
+    with collecting(tls) as collector:
+        gateway: Gateway = start_gateway(
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_EXPORTER_OTLP_CERTIFICATE=str(tls.ca)
+        )
         gateway.get("/health", None)
         code = "c0de" * 8
         gateway.envoy.call("DELETE", f"/admin/activation/{code}?canary=canary", "t", headers=OUTSIDE)

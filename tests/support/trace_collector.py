@@ -10,6 +10,8 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from deploy.wechat_emulator.tls import TlsFiles
+
 SERVER, CLIENT = trace_pb2.Span.SPAN_KIND_SERVER, trace_pb2.Span.SPAN_KIND_CLIENT
 
 
@@ -69,11 +71,15 @@ def _values(attributes: Any) -> dict[str, str | int]:
 
 
 @contextmanager
-def collecting() -> Iterator[TraceCollector]:
-    """A collector that answers while the block runs."""
+def collecting(tls: TlsFiles | None = None) -> Iterator[TraceCollector]:
+    """A collector that answers while the block runs, by TLS with the files of make_throwaway_ca()."""
     server = grpc.server(ThreadPoolExecutor(2))
-    port = server.add_insecure_port("127.0.0.1:0")
-    collector = TraceCollector(f"http://127.0.0.1:{port}")
+    if tls is None:
+        collector = TraceCollector(f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    else:
+        pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        collector = TraceCollector(f"https://127.0.0.1:{port}")
 
     def export(request: bytes, _: grpc.ServicerContext) -> bytes:
         collector.received.append(request)

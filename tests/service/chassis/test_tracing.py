@@ -1,16 +1,19 @@
 """Spans of calls: one trace over several services, nothing secret in it, and no harm by a collector that fails."""
 
+import datetime
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from deploy.wechat_emulator.tls import make_throwaway_ca
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from fastmp.identity.v1 import identity_service_pb2_grpc as pb_grpc
 from services.chassis import telemetry
@@ -163,11 +166,17 @@ def test_a_collector_that_does_not_answer_fails_no_call_and_delays_no_stop(
     assert time.monotonic() - stopping < 5
 
 
-def test_spans_that_remain_are_sent_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by_tls", [False, True])
+def test_spans_that_remain_are_sent_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by_tls: bool
+) -> None:
     # Longer than the test.
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
-    with collecting() as collector:
-        settings = TracingSettings(otel_exporter_otlp_endpoint=collector.endpoint)
+    tls = make_throwaway_ca(tmp_path, datetime.datetime.now(datetime.UTC))
+    with collecting(tls if by_tls else None) as collector:
+        settings = TracingSettings(
+            otel_exporter_otlp_endpoint=collector.endpoint, otel_exporter_otlp_certificate=tls.ca
+        )
         with spans.exporting("identity", settings), spans.client("last", {}):
             assert spans.trace_id() is not None
         assert [span.name for span in collector.spans()] == ["last"]
