@@ -30,11 +30,14 @@ from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.housekeeping import Housekeeping
 from services.chassis.identity.client import IdentityClient, identity_channel
 from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
+from services.chassis.identity.feed_metrics import feed_metrics
 from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.jobs.metrics import queue_metrics, unfinished_jobs
 from services.chassis.jobs.queue import Jobs
 from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
+from services.chassis.postgres.pool_metrics import PoolMetrics
 from services.chassis.throttling.attempts import Attempts
 
 PACKAGE = "services.activation"
@@ -62,6 +65,10 @@ class Activation:
         limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
         guessing = CodeGuessing(wrong_codes, limits)
         self._housekeeping = Housekeeping({"activation_attempts": wrong_codes.purge})
+        registry = CollectorRegistry()
+        PoolMetrics({"calls": self._database}, registry)
+        feed_metrics(lambda: self._feed.lag_seconds, lambda: self._feed.sequence, registry)
+        self._job_metrics = queue_metrics("jobs", self._database, unfinished_jobs, registry)
         self.server = Server(
             service=pb.DESCRIPTOR.services_by_name["ActivationService"],
             listen=Listen(
@@ -79,7 +86,7 @@ class Activation:
                 settings.max_streams,
                 streams_per_account=settings.max_streams_per_account,
             ),
-            registry=CollectorRegistry(),
+            registry=registry,
         )
         self.server.add(
             pb_grpc.add_ActivationServiceServicer_to_server,
@@ -106,7 +113,7 @@ class Activation:
 
         self.lifecycle = Lifecycle(
             self.server,
-            (self._audit, self._housekeeping, self._jobs, self._feed),
+            (self._audit, self._housekeeping, self._jobs, self._feed, self._job_metrics),
             (self._identity.close, self._database.dispose),
         )
 

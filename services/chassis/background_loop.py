@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from services.chassis.errors import DomainError
 
@@ -14,12 +14,15 @@ _log = structlog.get_logger(__name__)
 FIRST_RETRY_SECONDS = 0.25
 MOST_RETRY_SECONDS = 30.0
 
-# One for the process, as in prometheus_client's own default registry. The server exports it.
+# One of each for the process, as in prometheus_client's own default registry. The server exports them.
 LAST_SUCCESS = Gauge(
     "background_loop_last_success_timestamp_seconds",
     "When a step of the background loop last succeeded, in Unix time; 0 before the first success.",
     ("loop",),
     registry=None,
+)
+FAILURES = Counter(
+    "background_loop_failures", "Steps of the background loop that have failed.", ("loop",), registry=None
 )
 
 
@@ -56,6 +59,7 @@ class BackgroundLoop:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._last_success = LAST_SUCCESS.labels(name)
+        self._failures = FAILURES.labels(name)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -111,6 +115,7 @@ class BackgroundLoop:
             # The interrupt has ended the step.
             _log.debug("background_loop_interrupted", loop=self._name, error=type(error).__name__)
             return
+        self._failures.inc()
         facts = {
             "loop": self._name,
             "error": type(error).__name__,

@@ -16,10 +16,12 @@ from services.chassis.audit.auditing import Auditing
 from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.housekeeping import Housekeeping
+from services.chassis.identity.feed_metrics import feed_metrics
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
+from services.chassis.postgres.pool_metrics import PoolMetrics
 from services.chassis.throttling.attempts import Attempts
 from services.chassis.throttling.client_networks import caller_network
 from services.identity.accounts import accounts, known_networks, overview, password_links
@@ -87,11 +89,15 @@ class Identity:
                 "sign_in_attempts": registrations.purge,
             }
         )
+        registry = CollectorRegistry()
+        PoolMetrics({"calls": self._database}, registry)
+        feed_metrics(lambda: self.feed.lag_seconds, lambda: self.feed.sequence, registry)
         self._hashing_turns = HashingTurns(
             settings.hashing_threads,
             settings.hashing_queue,
             settings.hashing_queue_per_network,
             calls.remaining_time,
+            registry,
         )
         self._hashing = HashingProcesses()
         hasher = PasswordHasher(self._hashing, secrets.token_bytes)
@@ -120,7 +126,7 @@ class Identity:
                 queueing=HASHING_PATHS,
                 queue=settings.hashing_threads + settings.hashing_queue,
             ),
-            registry=CollectorRegistry(),
+            registry=registry,
         )
         self.server.add(
             pb_grpc.add_IdentityServiceServicer_to_server,

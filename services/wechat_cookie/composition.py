@@ -17,20 +17,24 @@ from services.chassis.errors import DomainError
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.client import IdentityClient, identity_channel
 from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
+from services.chassis.identity.feed_metrics import feed_metrics
 from services.chassis.identity.principals import CachingAuthenticator
+from services.chassis.jobs.metrics import queue_metrics
 from services.chassis.lifecycle import Lifecycle
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.notifications import Listener
+from services.chassis.postgres.pool_metrics import PoolMetrics
 from services.chassis.throttling.attempts import Attempts
 from services.wechat_cookie.account_deletion import AccountDeletion
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
 from services.wechat_cookie.audit_tables import audit
-from services.wechat_cookie.cookies import owners
+from services.wechat_cookie.cookies import owners, pending_logouts
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.logout_worker import LogoutWorker
+from services.wechat_cookie.cookies.metrics import cookie_metrics
 from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
 from services.wechat_cookie.cookies.reading import ids_named
 from services.wechat_cookie.cookies.sweeper import Sweeper
@@ -82,9 +86,9 @@ class WeChatCookie:
         )
         self._sweeper = Sweeper(self._database, now)
         self._audit = Auditing(self._database, audit, settings, now, emails_from(identity), ids_named)
-        self._client = MpClient(settings.mp, time.time, random.SystemRandom())
-        self._logouts = LogoutWorker(self._database, vault, self._client)
         registry = CollectorRegistry()
+        self._client = MpClient(settings.mp, time.time, random.SystemRandom(), registry)
+        self._logouts = LogoutWorker(self._database, vault, self._client)
         self._logins = LoginEngine(
             self._login_database,
             url,
@@ -104,6 +108,12 @@ class WeChatCookie:
             cursor,
             self._logins.access.account_changed,
             self._logins.access.changes_missed,
+        )
+        PoolMetrics({"calls": self._database, "logins": self._login_database}, registry)
+        feed_metrics(lambda: self._feed.lag_seconds, lambda: self._feed.sequence, registry)
+        self._cookie_metrics = cookie_metrics(self._database, now, registry)
+        self._logout_metrics = queue_metrics(
+            "wechat-logouts", self._database, pending_logouts.waiting, registry
         )
         self.server = Server(
             service=pb.DESCRIPTOR.services_by_name["WeChatCookieService"],
@@ -150,6 +160,8 @@ class WeChatCookie:
                 self._feed,
                 self._logins,
                 self._logouts,
+                self._cookie_metrics,
+                self._logout_metrics,
             ),
             (
                 self._client.close,

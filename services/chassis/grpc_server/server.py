@@ -13,10 +13,10 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from services.chassis.access import rules_of
-from services.chassis.background_loop import LAST_SUCCESS, BackgroundLoop
+from services.chassis.background_loop import FAILURES, LAST_SUCCESS, BackgroundLoop
 from services.chassis.grpc_server.metrics_server import MetricsServer
 from services.chassis.grpc_server.registration import InterceptingRegistrar
 from services.chassis.grpc_server.thread_pool import ElasticThreadPool
@@ -97,7 +97,13 @@ class Pool:
 
     def is_short(self, method: Method) -> bool:
         """Returns whether calls of the method run on the `unary_threads`."""
-        return not method.is_streaming and method.path not in self.waiting | self.queueing
+        return self.type_of(method) == "unary"
+
+    def type_of(self, method: Method) -> str:
+        """Returns the method's label in metrics: unary; queueing; stream, also for a unary method that waits."""
+        if method.is_streaming or method.path in self.waiting:
+            return "stream"
+        return "queueing" if method.path in self.queueing else "unary"
 
 
 def interceptors(
@@ -153,7 +159,7 @@ class Server:
         self._operations = grpc.server(
             ThreadPoolExecutor(OPERATIONS_THREADS, thread_name_prefix="operations"), options=OPTIONS
         )
-        around = interceptors(Metrics(registry), authenticator, now, pool)
+        around = interceptors(Metrics(registry, pool.type_of), authenticator, now, pool)
         self._registrar = InterceptingRegistrar(
             self._server,
             rules_of([service]),
@@ -169,6 +175,14 @@ class Server:
             f"{listen.host}:{listen.operations_port}", server_credentials(tls)
         )
         registry.register(LAST_SUCCESS)
+        registry.register(FAILURES)
+        ProcessCollector(registry=registry)
+        threads = Gauge(
+            "grpc_server_threads", "Calls that can be answered at a time.", ("type",), registry=registry
+        )
+        threads.labels("unary").set(pool.unary_threads)
+        threads.labels("queueing").set(pool.queue)
+        threads.labels("stream").set(pool.max_streams)
         self._metrics = MetricsServer(listen.host, listen.metrics_port, tls, registry)
         self.metrics_port = self._metrics.port
         self._readiness = BackgroundLoop(

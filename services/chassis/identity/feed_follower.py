@@ -131,6 +131,8 @@ class AccountFeed:
         self._cursor = cursor
         self._was_received = False
         self._started_at = time.monotonic()
+        self._sequence = 0
+        self._complete_at: float | None = None
         self._stream: grpc.Call | None = None
         self._loop = BackgroundLoop(
             "account-feed",
@@ -152,6 +154,16 @@ class AccountFeed:
         Before that gRPC may still be backing off, and fail calls to an available Identity.
         """
         return self._was_received or time.monotonic() - self._started_at >= FIRST_WAIT_SECONDS
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last change that this replica has received."""
+        return self._sequence
+
+    @property
+    def lag_seconds(self) -> float:
+        """The time since this replica last knew that it had every change, or since start() if it never did."""
+        return time.monotonic() - (self._complete_at or self._started_at)
 
     def stop(self) -> None:
         """Ends the stream and the thread."""
@@ -189,6 +201,7 @@ class AccountFeed:
         is_new = True
         for event in stream:
             self._was_received = True
+            self._sequence = event.sequence
             if is_new:
                 self._on_connected()
                 is_new = False
@@ -201,6 +214,7 @@ class AccountFeed:
             elif event.HasField("heartbeat"):
                 self._authenticator.trust()
                 self._loop.succeeded()
+                self._complete_at = time.monotonic()
                 if event.sequence > stored and time.monotonic() >= advance_at:
                     self._cursor.advance(event.sequence)
                     stored = event.sequence

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import psycopg
 from sqlalchemy import (
@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
     exc,
 )
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from services.chassis.postgres.connecting import CONNECT_SECONDS, BoundedConnection, parameters
@@ -117,6 +117,20 @@ class Database:
         """
         with _translated(), self._snapshots.begin() as connection:
             yield connection
+
+    @property
+    def connections_in_use(self) -> int:
+        """The number of connections that calls hold."""
+        return self._pool.checkedout()
+
+    @property
+    def pool_size(self) -> int:
+        """The most connections that calls can hold."""
+        return self._pool.size()
+
+    @property
+    def _pool(self) -> QueuePool:
+        return cast("QueuePool", self._engine.pool)
 
     def dispose(self) -> None:
         """Closes the pooled connections; those in use are closed when they are returned."""

@@ -57,6 +57,7 @@ class FeedReader:
         self._position: int | None = None
         self._beat: Beat | None = None
         self._is_closing = False
+        self._started_at = monotonic()
         self._read_at = 0.0
         self._head: int | None = None
         # A notification needs no handler: the listener beats after each one, and the beat reads the feed.
@@ -100,6 +101,17 @@ class FeedReader:
     def watchers(self) -> int:
         """The number of current watches."""
         return len(self._watchers)
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last change that this replica has read."""
+        return self._position or 0
+
+    @property
+    def lag_seconds(self) -> float:
+        """The time since the feed was last read completely, or since the replica was created if it never was."""
+        beat = self._beat
+        return self._monotonic() - (self._started_at if beat is None else beat.time)
 
     def beat(self) -> Beat | None:
         """Returns the last beat, or None if it is older than FRESH_SECONDS."""

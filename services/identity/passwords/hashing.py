@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from services.chassis.errors import ThrottledError
 from services.chassis.language import Localized
@@ -26,6 +27,7 @@ from services.identity.passwords.hashes import (
     needs_upgrade,
     unmatchable_hash,
 )
+from services.identity.passwords.metrics import HashingMetrics
 from services.identity.passwords.workers import HashingProcesses
 
 _log = structlog.get_logger(__name__)
@@ -54,9 +56,14 @@ class HashingTurns:
     """
 
     def __init__(
-        self, concurrency: int, queue: int, queue_per_network: int, timeout: Callable[[], float]
+        self,
+        concurrency: int,
+        queue: int,
+        queue_per_network: int,
+        timeout: Callable[[], float],
+        registry: CollectorRegistry | None = None,
     ) -> None:
-        """`timeout` returns the seconds that the current call can still wait."""
+        """`timeout` returns the seconds that the current call can still wait. Metrics are added to `registry`."""
         self._lock = threading.Lock()
         self._free = concurrency
         self._queue = queue
@@ -65,6 +72,7 @@ class HashingTurns:
         self._is_closed = False
         # The network whose turn is next is the first. None of these queues is empty.
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
+        self._metrics = HashingMetrics(registry, concurrency, queue, self._count_waiting)
 
     @contextlib.contextmanager
     def turn(self, network: str) -> Iterator[None]:
@@ -73,9 +81,11 @@ class HashingTurns:
         Raises HashingBusyError immediately if the network's queue is full, when the call's time is up, and when all
         queues together are full: then the newest caller of the network with the most callers is refused.
         """
-        self._take(network)
+        with self._metrics.waiting():
+            self._take(network)
         try:
-            yield
+            with self._metrics.hashing():
+                yield
         finally:
             self._pass_on()
 
@@ -92,6 +102,10 @@ class HashingTurns:
         """Returns the number of waiting callers of `network`."""
         with self._lock:
             return len(self._waiting.get(network, ()))
+
+    def _count_waiting(self) -> int:
+        with self._lock:
+            return sum(len(queue) for queue in self._waiting.values())
 
     def _take(self, network: str) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, text, update
 
+from services.chassis.jobs.metrics import MOST_COUNTED, QueueSample
 from services.wechat_cookie.cookies.tables import cookies, pending_logouts
 
 MOST_ATTEMPTS = 5
@@ -51,6 +52,13 @@ _CLAIM = (
         pending_logouts.c.id, pending_logouts.c.token, pending_logouts.c.jar, pending_logouts.c.attempts
     )
 )
+_COUNTED = (
+    select(pending_logouts.c.created_time)
+    .order_by(pending_logouts.c.due_time)
+    .limit(MOST_COUNTED)
+    .subquery("counted")
+)
+_WAITING = select(func.count(), func.extract("epoch", func.now() - func.min(_COUNTED.c.created_time)))
 _REMOVE = delete(pending_logouts).where(pending_logouts.c.id == bindparam("logout"))
 # Rows of replicas that died during the last attempt.
 _EXHAUSTED = (
@@ -64,6 +72,12 @@ def claim(connection: Connection) -> PendingLogout | None:
     """Claims a due logout, or returns None. Unless the attempt removes it, it becomes due again later."""
     row = connection.execute(_CLAIM).one_or_none()
     return None if row is None else PendingLogout(*row)
+
+
+def waiting(connection: Connection) -> QueueSample:
+    """Returns the pending logouts, up to MOST_COUNTED of the oldest. They are few: each ends within an hour."""
+    number, oldest_seconds = connection.execute(_WAITING).one()
+    return QueueSample({"todo": number}, max(0.0, float(oldest_seconds or 0)))
 
 
 def remove(connection: Connection, logout_id: uuid.UUID) -> None:

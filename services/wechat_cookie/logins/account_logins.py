@@ -170,6 +170,7 @@ class AccountLogins:
                 raise TooManyLoginsError(retry_after=RETRY_AFTER)
             self._starts.count(connection, owner_id)
             self._rows.insert(connection, transition, now)
+        self._measures.started(transition.state)
         self._check_access(caller.account_id)
         self._nudge()
         return transition.state.id

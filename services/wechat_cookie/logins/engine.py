@@ -21,6 +21,7 @@ from services.wechat_cookie.logins.work.exchanges import Exchanges
 from services.wechat_cookie.logins.work.metrics import LoginMeasures
 from services.wechat_cookie.logins.work.poller import STOP_SECONDS, LoginPoller
 from services.wechat_cookie.logins.work.qr_reading import read_qr
+from services.wechat_cookie.logins.work.running_logins import running_logins
 from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.logins.work.upkeep import LoginUpkeep
 from services.wechat_cookie.mp.client import MpClient
@@ -72,6 +73,7 @@ class LoginEngine:
             client.close,
             threads.sweep_seconds,
         )
+        self._running_logins = running_logins(database, registry)
         self.account_logins = AccountLogins(
             database,
             rows,
@@ -92,6 +94,7 @@ class LoginEngine:
         self._poller.start()
         self._upkeep.start()
         self.access.start()
+        self._running_logins.start()
 
     def end_streams(self) -> None:
         """Ends every stream of this replica, so that clients reconnect to another one. Idempotent."""
@@ -103,6 +106,7 @@ class LoginEngine:
         An exchange with WeChat that takes longer
         than `seconds` is abandoned."""
         self._poller.stop(seconds)
+        self._running_logins.stop()
         self.access.stop()
         self._upkeep.stop()
         self._hub.stop()

@@ -30,6 +30,12 @@ _ERRORS: dict[int, type[RetError]] = {
     200013: RateLimitedError,
     200040: CsrfTokenInvalidError,
 }
+# The results that have a meaning; WeChat may send any other.
+KNOWN_RETS = frozenset({0, *_ERRORS})
+# Temporary errors. In the answer to a poll any other `ret` is the state of the pending login, and so is 1
+# ("default"): there it means an invalid QR code, and elsewhere a temporary error.
+_PASSING = (RateLimitedError, SystemBusyError)
+_DEAD_QR_RET = 1
 
 
 class Wire(BaseModel):
@@ -103,6 +109,29 @@ def parse(model: type[AnswerT], body: bytes) -> AnswerT:
 def error_for(ret: int) -> RetError:
     """Returns the error for a `base_resp.ret` other than 0."""
     return _ERRORS.get(ret, RefusedError)(ret)
+
+
+def ret_of_pending(body: bytes) -> int:
+    """Returns the result in the answer to a poll, where it is the state of the pending login.
+
+    Raises:
+        RateLimitedError, SystemBusyError: a temporary error; the pending login may still be valid.
+        BadAnswerError: as `parse`.
+    """
+    ret = parse(Answer, body).ret
+    error = error_for(ret)
+    if isinstance(error, _PASSING) and ret != _DEAD_QR_RET:
+        raise error
+    return ret
+
+
+def refusal_in_json(body: bytes) -> RetError | None:
+    """Returns the error of a refusal in JSON instead of an image, or None if it is none."""
+    try:
+        ret = parse(Answer, body).ret
+    except BadAnswerError:
+        return None
+    return error_for(ret) if ret != 0 else None
 
 
 def is_page(body: bytes) -> bool:

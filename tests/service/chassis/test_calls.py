@@ -327,7 +327,7 @@ def test_every_call_is_counted_by_method_and_code(running: Running) -> None:
     refusal(running.stub().Register, pb.RegisterRequest())
 
     def count(code: str) -> float | None:
-        labels = {"method": "/fastmp.identity.v1.IdentityService/Register", "code": code}
+        labels = {"method": "/fastmp.identity.v1.IdentityService/Register", "type": "unary", "code": code}
         return running.registry.get_sample_value("grpc_server_handling_seconds_count", labels)
 
     wait_until(lambda: (count("OK"), count("ALREADY_EXISTS")) == (1, 1))

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy
+from prometheus_client import CollectorRegistry
 from sqlalchemy import exc, func, select, text
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from services.chassis.postgres.database import Database, constraint_of, driver_connection
 from services.chassis.postgres.direct_statements import DirectStatement
+from services.chassis.postgres.pool_metrics import PoolMetrics
 from tests.support.waiting import wait_until
 
 
@@ -55,6 +57,24 @@ def test_an_error_never_repeats_the_values_of_a_statement(database: Database) ->
     with pytest.raises(exc.DBAPIError) as caught, database.transaction() as connection:
         connection.execute(text("SELECT CAST(:secret AS text), 1 / 0"), {"secret": "canary"})
     assert "canary" not in str(caught.value)
+
+
+def test_the_pools_metrics_say_how_many_connections_are_held(database: Database) -> None:
+    registry = CollectorRegistry()
+    PoolMetrics({"calls": database}, registry)
+
+    def in_use() -> float | None:
+        return registry.get_sample_value("database_pool_in_use", {"pool": "calls"})
+
+    assert registry.get_sample_value("database_pool_size", {"pool": "calls"}) == 2
+    assert in_use() == 0
+    with database.transaction(), database.reading():
+        assert in_use() == 2
+    assert in_use() == 0
+    # A lost server replaces the pool.
+    database.dispose()
+    with database.reading():
+        assert in_use() == 1
 
 
 def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database) -> None:

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from sqlalchemy import func, literal, select, text
 
+from services.chassis.jobs.metrics import MOST_COUNTED, QueueSample, unfinished_jobs
 from services.chassis.jobs.queue import Jobs, UntilItSucceeds
 from services.chassis.postgres.connecting import driver_url
 from services.chassis.postgres.database import Database
@@ -78,6 +79,45 @@ def test_a_job_of_a_transaction_that_was_rolled_back_does_not_exist(database: Da
         raise ZeroDivisionError
 
     assert _waiting(database) == 0
+
+
+def test_unfinished_jobs_are_counted_by_state_with_the_age_of_the_oldest(
+    database: Database, jobs: Jobs
+) -> None:
+    with database.transaction() as connection:
+        assert unfinished_jobs(connection) == QueueSample({"todo": 0, "doing": 0, "failed": 0}, 0.0)
+        ids = [jobs.enqueue(connection, "fastmp:record", word=str(number)) for number in range(4)]
+        event = "UPDATE procrastinate_events SET at = now() - interval '1 hour' * :hours WHERE job_id = :job"
+        state = (
+            "UPDATE procrastinate_jobs SET status = CAST(:state AS procrastinate_job_status) WHERE id = :job"
+        )
+        connection.execute(text(event), [{"hours": 3, "job": ids[0]}, {"hours": 5, "job": ids[1]}])
+        connection.execute(
+            text(state), [{"state": "doing", "job": ids[1]}, {"state": "failed", "job": ids[2]}]
+        )
+    with database.reading() as connection:
+        found = unfinished_jobs(connection)
+        assert found.by_state == {"todo": 2, "doing": 1, "failed": 1}
+        # The first in the queue, whose age does not begin anew with an attempt.
+        assert 3 * 3600 <= found.oldest_seconds < 4 * 3600
+
+
+def test_a_queue_is_sampled_by_a_bounded_scan_of_the_primary_key(database: Database, jobs: Jobs) -> None:
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+                " SELECT 'default', 'fastmp:record', 'todo' FROM generate_series(1, :many)"
+            ),
+            {"many": 3 * MOST_COUNTED},
+        )
+        connection.execute(text("ANALYZE procrastinate_jobs"))
+        found = unfinished_jobs(connection)
+        assert found.by_state == {"todo": MOST_COUNTED, "doing": 0, "failed": 0}
+        plan = connection.execute(
+            text("EXPLAIN SELECT id, status FROM procrastinate_jobs ORDER BY id LIMIT 10000")
+        )
+        assert "Index Scan using procrastinate_jobs_pkey" in "\n".join(plan.scalars())
 
 
 def test_a_failing_job_is_repeated_until_it_succeeds(

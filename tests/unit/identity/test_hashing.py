@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.identity.passwords.hashing import HashingBusyError, HashingTurns
 from tests.support.waiting import wait_until
@@ -140,6 +141,25 @@ def test_a_caller_whose_time_is_up_leaves_the_queue() -> None:
     # The one turn was given back, to no caller that had left.
     with callers.turns.turn(HOME):
         pass
+
+
+def test_the_metrics_count_those_who_wait_hash_and_are_refused() -> None:
+    registry = CollectorRegistry()
+    callers = Hashing(HashingTurns(1, 1, 1, lambda: 20.0, registry))
+    value = registry.get_sample_value
+    callers.call(FLOOD)
+    wait_until(lambda: callers.order == [FLOOD])
+    assert (value("hashing_in_progress"), value("hashing_queue_calls")) == (1, 0)
+    callers.queue(HOME, 1)
+    assert (value("hashing_in_progress"), value("hashing_queue_calls")) == (1, 1)
+    with pytest.raises(HashingBusyError), callers.turns.turn(HOME):
+        pass
+    assert (value("hashing_refused_total"), value("hashing_wait_seconds_count")) == (1, 2)
+    callers.end(2)
+    callers.close()
+    assert (value("hashing_in_progress"), value("hashing_queue_calls")) == (0, 0)
+    assert (value("hashing_queue_limit"), value("hashing_limit")) == (1, 1)
+    assert value("hashing_wait_seconds_count") == 3
 
 
 def test_a_turn_that_fails_is_passed_on() -> None:

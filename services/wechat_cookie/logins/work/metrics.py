@@ -1,18 +1,22 @@
-"""Prometheus metrics of logins. Each exchange increments one counter."""
+"""Prometheus metrics of logins, counted as they happen."""
 
 from prometheus_client import CollectorRegistry, Counter
 
 from services.wechat_cookie.logins.rules.outcomes import Faulted, Outcome
+from services.wechat_cookie.logins.rules.stages import Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.mp.errors import MpError
 
 
 class LoginMeasures:
-    """Counts exchanges with WeChat by step and outcome, and ended logins by reason."""
+    """Counts exchanges with WeChat by step and outcome, and logins by the stages reached and by their end."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._exchanges = Counter(
             "wechat_exchanges", "Exchanges with WeChat for logins.", ("step", "outcome"), registry=registry
+        )
+        self._stages = Counter(
+            "wechat_login_stages", "Logins that have reached the stage.", ("stage",), registry=registry
         )
         self._ended = Counter(
             "wechat_logins_ended", "Logins that have ended.", ("reason",), registry=registry
@@ -28,6 +32,15 @@ class LoginMeasures:
             self._exchanges.labels(step.value, "INTERNAL").inc()
         else:
             self._answered[step].inc()
+
+    def started(self, state: LoginState) -> None:
+        """Counts the stage of a new login."""
+        self._stages.labels(state.stage.value).inc()
+
+    def advanced(self, before: LoginState, after: LoginState) -> None:
+        """Counts the stage that a login has reached by a write, if it is another one."""
+        if after.stage is not before.stage and after.stage is not Stage.FAILED:
+            self._stages.labels(after.stage.value).inc()
 
     def ended(self, state: LoginState) -> None:
         """Counts an ended login."""

@@ -121,8 +121,10 @@ class Steps:
         except (OwnedByAnotherAccountError, OwnerDeletedError, AccessEndedError) as error:
             end = rules.ended(before, Reason(error.reason), self._now())
             written = self._commit(end) if end is not None else None
-        if written is not None and written.ended_at is not None:
-            self._measures.ended(written)
+        if written is not None:
+            self._measures.advanced(before, written)
+            if written.ended_at is not None:
+                self._measures.ended(written)
         return written
 
     def _commit_with_retries(self, transition: Transition) -> LoginState | None:

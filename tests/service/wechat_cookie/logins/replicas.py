@@ -95,7 +95,8 @@ class Replica:
         """How many login streams are open."""
         names = [f"/{SERVICE.full_name}/{name}" for name in ("StartLogin", "WatchLogin")]
         gauge = "grpc_server_calls_in_progress"
-        return sum(self.registry.get_sample_value(gauge, {"method": name}) or 0 for name in names)
+        labels = [{"method": name, "type": "stream"} for name in names]
+        return sum(self.registry.get_sample_value(gauge, one) or 0 for one in labels)
 
     def caller(self, token: str) -> Caller:
         credentials = channel_credentials(self.certificates["gateway"])
