@@ -141,6 +141,10 @@ class GatewaySettings(TracingSettings):
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     # A Unix socket for Envoy's administration interface, which needs no password; it is off if this is not set.
     envoy_admin_socket: Annotated[Path, AfterValidator(_socket_path)] | None = None
+    # For Envoy's statistics over mutual TLS, read through the socket above; they are off if this is not set.
+    # The host is another one than for REST callers, so that a gateway that is open to them has no other port open.
+    gateway_metrics_host: str = LOOPBACK
+    gateway_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     # The limit on calls without a token by client network (IPv4 address, IPv6 /64). It is coarse; the services have
     # exact throttles. GET /health has the same limit, counted separately.
     public_requests_per_second: int = Field(default=200, ge=1, le=100_000)
@@ -153,6 +157,8 @@ class GatewaySettings(TracingSettings):
     def _is_consistent(self) -> Self:
         if (self.gateway_tls_certificate_file is None) != (self.gateway_tls_key_file is None):
             raise ValueError("GATEWAY_TLS_CERTIFICATE_FILE and GATEWAY_TLS_KEY_FILE belong together")
+        if self.gateway_metrics_port is not None and self.envoy_admin_socket is None:
+            raise ValueError("GATEWAY_METRICS_PORT needs ENVOY_ADMIN_SOCKET")
         return self
 
 

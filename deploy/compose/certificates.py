@@ -15,7 +15,7 @@ from deploy.local.certificates import AUTHORITY, ensure_certificates
 from deploy.local.private_files import write_private
 
 ROOT = Path("/certificates")
-NAMES = ("gateway", "identity", "activation", "wechat_cookie", "ops", "collector")
+NAMES = ("gateway", "identity", "activation", "wechat_cookie", "ops", "collector", "prometheus")
 RENEWAL_SECONDS = 3600.0
 
 

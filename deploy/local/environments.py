@@ -68,6 +68,9 @@ class Environments:
         environment = self._base(GATEWAY)
         environment["GATEWAY_PORT"] = str(self.topology.port("GATEWAY_PORT"))
         environment.update(self._public_listener())
+        if self.settings.gateway_metrics_port is not None:
+            environment["GATEWAY_METRICS_PORT"] = str(self.topology.port("GATEWAY_METRICS_PORT"))
+            environment.setdefault("ENVOY_ADMIN_SOCKET", str(self.state.run / "envoy-admin.sock"))
         for service in SERVICES:
             prefix = service.upper()
             environment[f"{prefix}_ADDRESSES"] = ",".join(self.topology.addresses(service))

@@ -32,6 +32,8 @@ class LocalSettings(BaseSettings):
     identity_metrics_port: Port = 9151
     activation_metrics_port: Port = 9152
     wechat_cookie_metrics_port: Port = 9153
+    # Off by default: it needs Envoy's administration interface, on a Unix socket in the state directory.
+    gateway_metrics_port: Port | None = None
     phone_port: Port = 8090
 
     # The address that the gateway listens on. The services listen on loopback only.
@@ -74,7 +76,11 @@ class LocalSettings(BaseSettings):
     @classmethod
     def side_by_side(cls, state_dir: Path, **changes: object) -> Self:
         """Returns settings for a stack beside others: its own state directory, ports chosen by the system."""
-        ports = {name: 0 for name in cls.model_fields if name.endswith("_port")}
+        ports = {
+            name: 0
+            for name, field in cls.model_fields.items()
+            if name.endswith("_port") and field.default is not None
+        }
         return cls.model_validate({**ports, "fastmp_state_dir": state_dir, **changes})
 
     def port(self, setting: str) -> int:

@@ -12,6 +12,7 @@ from deploy.local.checked_settings import check_settings
 from deploy.local.cookie_key_rotation import CookieKeyRotation
 from deploy.local.errors import LocalStackError
 from deploy.local.foundation import Foundation, WeChatEmulator, lay_foundation
+from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Launcher, RunningProgram
 from deploy.local.settings import LocalSettings
 from deploy.local.startup import FirstAdmin, Startup
@@ -143,6 +144,11 @@ class LocalStack:
         return self._laid.environments.gateway_url
 
     @property
+    def gateway_metrics_address(self) -> str:
+        """host:port of Envoy's statistics. Raises KeyError if the setting GATEWAY_METRICS_PORT is not set."""
+        return f"{LOOPBACK}:{self._topology.port('GATEWAY_METRICS_PORT')}"
+
+    @property
     def state_directory(self) -> Path:
         return self._laid.state.path
 
@@ -178,7 +184,7 @@ class LocalStack:
         return self._laid.environments.database_urls[service]
 
     def tls_files(self, name: str) -> TlsFiles:
-        """Returns the certificate files of a caller: a service, "gateway", "ops" or "collector"."""
+        """Returns the certificate files of a caller: a service, "gateway", "ops", "collector" or "prometheus"."""
         return tls_files(self._laid.state.certificates, name)
 
     @property

@@ -11,8 +11,9 @@ GATEWAY = "gateway"
 POSTGRES = "postgres"
 WECHAT_EMULATOR = "wechat_emulator"
 EMULATOR_PORT = "port of the WeChat emulator"
-# Certificates are issued to each process, to an operator with grpcurl, and to the example of an internal program.
-CERTIFICATE_NAMES = (*SERVICES, GATEWAY, "ops", "collector")
+# Certificates are issued to each process, to an operator with grpcurl, to the example of an internal program, and
+# to a Prometheus that reads the metrics.
+CERTIFICATE_NAMES = (*SERVICES, GATEWAY, "ops", "collector", "prometheus")
 PORT_KINDS = ("PORT", "OPS_PORT", "METRICS_PORT")
 
 
@@ -52,6 +53,8 @@ class Topology:
     def reserve_ports(self) -> None:
         """Reserves every port of the stack. Raises LocalStackError with the ports that are in use."""
         settings = [("GATEWAY_PORT", self._settings.port("GATEWAY_PORT"))]
+        if self._settings.gateway_metrics_port is not None:
+            settings.append(("GATEWAY_METRICS_PORT", self._settings.gateway_metrics_port))
         for replica in self.replicas:
             for kind in PORT_KINDS:
                 key = replica.port_key(kind)

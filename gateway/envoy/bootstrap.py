@@ -12,11 +12,17 @@ from gateway.envoy.filters import http_filters
 from gateway.envoy.health import health_route
 from gateway.envoy.listener import connection_limit, listener
 from gateway.envoy.routes import route_configuration
+from gateway.envoy.statistics import (
+    CONNECTION_LIMIT,
+    MOST_CONNECTIONS,
+    statistics_cluster,
+    statistics_listener,
+)
 from gateway.envoy.tracing import collector_clusters
 from gateway.settings import Settings
 
 # Envoy's default of 100 protects against patterns from untrusted sources; these are the gateway's own.
-_RUNTIME = {"re2.max_program_size.error_level": 10_000}
+_RUNTIME = {"re2.max_program_size.error_level": 10_000, CONNECTION_LIMIT: MOST_CONNECTIONS}
 # Envoy's default wakes each thread ten times a second to show that it is not stuck.
 _WATCHDOG = {"miss_timeout": "2s", "megamiss_timeout": "10s"}
 
@@ -55,6 +61,11 @@ def bootstrap(
     }
     if gateway.envoy_admin_socket is not None:
         configuration["admin"] = _admin(gateway.envoy_admin_socket)
+        if gateway.gateway_metrics_port is not None:
+            port = gateway.gateway_metrics_port
+            static = configuration["static_resources"]
+            static["listeners"].append(statistics_listener(gateway, port, secrets))
+            static["clusters"].append(statistics_cluster(gateway.envoy_admin_socket))
     return configuration
 
 

@@ -31,7 +31,7 @@ COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 ONLY_IN_CONTAINERS = {"LISTEN_HOST"}
 # The local stack passes these on as they are.
 LIMITS = {*map(str.upper, SERVICE_FIELDS)}
-ONLY_LOCALLY = {"ENVOY_ADMIN_SOCKET"}
+ONLY_LOCALLY = {"ENVOY_ADMIN_SOCKET", "GATEWAY_METRICS_HOST", "GATEWAY_METRICS_PORT"}
 
 
 @pytest.fixture(scope="module")

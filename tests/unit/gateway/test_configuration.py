@@ -40,6 +40,7 @@ def _validate(configuration: Path) -> subprocess.CompletedProcess[str]:
         {
             "GATEWAY_HOST": "0.0.0.0",
             "ENVOY_ADMIN_SOCKET": "/run/envoy-admin.sock",
+            "GATEWAY_METRICS_PORT": "9150",
             "IDENTITY_ADDRESSES": "identity:50051",
             "ACTIVATION_ADDRESSES": "10.0.0.1:1,10.0.0.2:1",
             "WECHAT_COOKIE_ADDRESSES": "[::1]:1,wechat-cookie:2",

@@ -86,5 +86,16 @@ def test_settings_that_contradict_each_other_stop_the_start(
     assert "GATEWAY_TLS_CERTIFICATE_FILE and GATEWAY_TLS_KEY_FILE" in error
 
 
+def test_statistics_need_the_administration_interface(
+    load_settings: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_settings().gateway.gateway_metrics_port is None
+    with pytest.raises(SystemExit):
+        load_settings(GATEWAY_METRICS_PORT="9150")
+    assert "GATEWAY_METRICS_PORT needs ENVOY_ADMIN_SOCKET" in capsys.readouterr().err
+    settings = load_settings(GATEWAY_METRICS_PORT="9150", ENVOY_ADMIN_SOCKET="/run/admin.sock")
+    assert settings.gateway.gateway_metrics_port == 9150
+
+
 def test_the_version_is_that_of_the_project() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"] == VERSION
