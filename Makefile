@@ -25,11 +25,13 @@ demo: ## Walk from register to a scanned cookie, against an emulated WeChat
 test: ## Run the tests, on real PostgreSQL, gRPC, Envoy and Chromium
 	$(DEVELOPMENT)
 	@$(BIN)/python -m deploy.chromium
+	@$(BIN)/python -m deploy.prometheus
 	@exec $(BIN)/python -m pytest -m "not long" -n 4 --dist loadgroup
 
 prove: ## Run the long proofs: crashes, surviving logins, the chaos checker, the feed model, rolling restart, looks
 	$(DEVELOPMENT)
 	@$(BIN)/python -m deploy.chromium
+	@$(BIN)/python -m deploy.prometheus
 	@exec $(BIN)/python -m pytest -m long -n 2 --dist loadgroup
 
 bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)

@@ -9,6 +9,7 @@ import pytest
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
+from tests.support import unix_http
 from tests.support.generous_limits import generous_environment
 from tests.whole_stack.people import People
 
@@ -32,10 +33,15 @@ def jwt_secret() -> str:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, jwt_secret: str) -> Iterator[LocalStack]:
     settings = LocalSettings.side_by_side(
-        tmp_path_factory.mktemp("stack"), jwt_secret=jwt_secret, admin_password=secrets.token_urlsafe(16)
+        tmp_path_factory.mktemp("stack"),
+        jwt_secret=jwt_secret,
+        admin_password=secrets.token_urlsafe(16),
+        gateway_metrics_port=0,
     )
-    with LocalStack(settings, wechat_emulator=(), environment=generous_environment()) as running:
-        yield running
+    with unix_http.socket_path() as admin_socket:
+        environment = generous_environment(ENVOY_ADMIN_SOCKET=str(admin_socket))
+        with LocalStack(settings, wechat_emulator=(), environment=environment) as running:
+            yield running
 
 
 @pytest.fixture

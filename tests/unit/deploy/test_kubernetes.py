@@ -1,5 +1,6 @@
 """The Kubernetes manifests: valid, closed but for the design's arrows, and the stack of compose and local runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +24,8 @@ __all__ = ["environments"]
 ROOT = Path(__file__).parents[3]
 OVERLAYS = ("small", "large")
 VERSION = "1.37"
-# The kinds of cert-manager and CloudNativePG, whose schemas are the operators' own.
-OPERATORS = {"cert-manager.io/v1", "postgresql.cnpg.io/v1"}
+# The kinds of cert-manager, CloudNativePG and the Prometheus Operator, whose schemas are the operators' own.
+OPERATORS = {"cert-manager.io/v1", "postgresql.cnpg.io/v1", "monitoring.coreos.com/v1"}
 PORT_KINDS = {"PORT": "grpc", "OPS_PORT": "ops", "METRICS_PORT": "metrics"}
 # What differs between the stacks on purpose: each writes an address or a path in its own way.
 TOPOLOGY = re.compile(r".*_(ADDRESS|ADDRESSES|URL|FILE|HOST)|FASTMP_(STATE_DIR|ENV)|TRUSTED_PROXIES")
@@ -257,6 +258,61 @@ def test_the_exported_folders_have_one_writer_or_a_folder_each(manifests: list[M
     else:
         assert "emptyDir" in state
         assert most > 1
+
+
+@pytest.fixture(scope="module")
+def with_prometheus(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """The small overlay with the component for Prometheus."""
+    folder = tmp_path_factory.mktemp("overlay").resolve()
+    here = os.path.relpath(ROOT / "deploy" / "kubernetes", folder)
+    parts = {"resources": [f"{here}/overlays/small"], "components": [f"{here}/components/prometheus"]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({**parts, "namespace": "fastmp"}))
+    return rendered(folder)
+
+
+def test_prometheus_may_connect_to_the_metrics_ports_and_to_nothing_else(
+    with_prometheus: list[Manifest],
+) -> None:
+    out, into = arrows(with_prometheus)
+    entering = {one for one in into if one[0] == "monitoring"}
+    ports = {
+        kubernetes_name(one): LocalSettings.model_fields[f"{one}_metrics_port"].default for one in SERVICES
+    }
+    assert entering == {("monitoring", part, port) for part, port in {**ports, "gateway": 9150}.items()}
+    assert not any(one[1] == "monitoring" for one in out)
+
+
+def test_prometheus_scrapes_each_part_by_the_name_in_its_certificate(with_prometheus: list[Manifest]) -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "observability" / "prometheus.yaml").read_text())
+    local = {one["job_name"]: one["tls_config"]["server_name"] for one in scraped["scrape_configs"]}
+    found = {}
+    for part in ("gateway", *map(kubernetes_name, SERVICES)):
+        monitor = named(with_prometheus, "PodMonitor", part)["spec"]
+        (endpoint,) = monitor["podMetricsEndpoints"]
+        pod = named(with_prometheus, "Deployment", part)["spec"]["template"]
+        assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        ports = [port["name"] for one in pod["spec"]["containers"] for port in one["ports"]]
+        assert endpoint["port"] in ports
+        tls = endpoint["tlsConfig"]
+        assert tls["serverName"] in named(with_prometheus, "Certificate", part)["spec"]["dnsNames"]
+        secrets = {tls["ca"]["secret"]["name"], tls["cert"]["secret"]["name"], tls["keySecret"]["name"]}
+        assert secrets == {named(with_prometheus, "Certificate", "prometheus")["spec"]["secretName"]}
+        (job,) = endpoint["relabelings"]
+        found[job["replacement"]] = tls["serverName"]
+    assert found == local
+
+
+def test_envoys_statistics_are_on_only_with_prometheus(
+    manifests: list[Manifest], with_prometheus: list[Manifest]
+) -> None:
+    wanted = {"ENVOY_ADMIN_SOCKET", "GATEWAY_METRICS_PORT"}
+    assert not wanted & set(settings(manifests, container_of(manifests, "gateway")))
+    values = settings(with_prometheus, container_of(with_prometheus, "gateway"))
+    assert values["GATEWAY_METRICS_PORT"] == "9150"
+    # The interface's socket is on the volume that only this pod has.
+    (envoy,) = named(with_prometheus, "Deployment", "gateway")["spec"]["template"]["spec"]["containers"]
+    mounts = {one["mountPath"] for one in envoy["volumeMounts"] if not one.get("readOnly")}
+    assert str(Path(str(values["ENVOY_ADMIN_SOCKET"])).parent) in mounts
 
 
 def test_an_outside_database_needs_only_its_address() -> None:
