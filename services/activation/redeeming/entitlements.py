@@ -97,8 +97,8 @@ class Entitlements:
             raise unavailable(error) from error
 
     def _settle(self, claim: Claim, expiry_date: datetime.datetime) -> None:
-        # Only Identity knows what the account had left.
-        if claim.added_days is not None and claim.expiry_date != expiry_date:
+        # It differs for a code that adds days: only Identity knows what the account had left.
+        if claim.expiry_date != expiry_date:
             with self._database.transaction() as connection:
                 claims.settle(connection, claim, expiry_date)
 

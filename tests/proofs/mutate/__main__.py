@@ -37,7 +37,10 @@ MODULES = [
     *("services/chassis/audit", "services/chassis/throttling", "services/chassis/interceptors"),
 ]
 PARTS = ("activation", "chassis", "identity", "wechat_cookie")
-TESTS = [f"tests/{kind}/{part}" for kind in ("unit", "service") for part in PARTS]
+TESTS = [
+    *(f"tests/{kind}/{part}" for kind in ("unit", "service") for part in PARTS),
+    "tests/service/importing",
+]
 # These read the code instead of running it, so its coverage does not lead to them.
 READERS = ["tests/unit/test_values.py", "tests/unit/deploy/test_settings_document.py"]
 SCHEMAS = [f"tests/service/{part}/test_schema.py" for part in PARTS]

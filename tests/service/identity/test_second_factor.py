@@ -8,7 +8,7 @@ from threading import Barrier
 import grpc
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.errors import reason_of
@@ -39,6 +39,7 @@ from tests.service.identity.second_factors import (
     login,
     reset_by_link,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -163,6 +164,22 @@ def test_a_second_factor_is_not_replaced_but_disabled_first(
     assert ("second_factor_disabled", "WRONG_CREDENTIALS", "{}") in entries(database)
     assert ("second_factor_disabled", "WRONG_SECOND_FACTOR", "{}") in entries(database)
     assert ("second_factor_disabled", "ok", '{"second_factor": "totp"}') in entries(database)
+
+
+def test_a_code_of_a_factor_that_is_removed_during_the_sign_in_does_not_count(
+    callers: Callers, person: Account, clock: Clock, database: Database
+) -> None:
+    app, _ = enable(callers, person, clock)
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with ThreadPoolExecutor(1) as pool, database.reading() as watcher:
+        with database.transaction() as other:
+            # The secret stays, as after a new enrolment that is not confirmed.
+            other.execute(update(accounts).values(totp_confirmed_at=None))
+            outcome = pool.submit(login, callers, app.code())
+            wait_until(lambda: watcher.execute(waiting).scalar_one() == 1)
+        assert outcome.result(10) == "WRONG_SECOND_FACTOR"
 
 
 def test_after_a_second_enrolment_nothing_of_the_first_counts(
