@@ -14,7 +14,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 from tests.proofs.mutate.equivalent import EQUIVALENT
 
 # Variables are replaced by what the operator is configured with; a removed decorator or an other exception class is
-# mostly refused at import. None and members of enumerations, with which `is` compares, are equal only to themselves.
+# mostly refused at import. `is` compares with None and members of enumerations, which are equal only to themselves.
 LEFT_OUT = ("Variable", "RemoveDecorator", "ExceptionReplacer", "Is_Eq", "IsNot_NotEq")
 OPERATORS = [name for name in operator_names() if not any(part in name for part in LEFT_OUT)]
 # Compared without blanks, which the operators set otherwise than the code.
