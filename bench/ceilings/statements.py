@@ -15,7 +15,7 @@ from bench.ceilings.serving import Ceiling, serve, tls_files_of
 
 LIST_COOKIES = """
 SELECT id, token, owner_id, owner_email, created_time, expire_time, name, avatar_url, avatar_type, local,
-       is_current, health, cooling_until
+       is_current, health, cooling_until, health_reason, health_time
   FROM cookies WHERE owner_id = %s AND expire_time > now() ORDER BY created_time DESC, id LIMIT 200
 """
 GET_CODE = """

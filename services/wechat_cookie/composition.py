@@ -29,6 +29,7 @@ from services.chassis.throttling.attempts import Attempts
 from services.wechat_cookie.account_deletion import AccountDeletion
 from services.wechat_cookie.api import WeChatCookieServicer
 from services.wechat_cookie.api.cookies import CookieParts
+from services.wechat_cookie.api.data_calls import DATA_CALL_PATHS
 from services.wechat_cookie.api.logins import WAITING_PATHS, LoginParts
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import owners, pending_logouts
@@ -36,9 +37,11 @@ from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.logout_worker import LogoutWorker
 from services.wechat_cookie.cookies.metrics import cookie_metrics
 from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
+from services.wechat_cookie.cookies.probe_worker import ProbeWorker
 from services.wechat_cookie.cookies.reading import ids_named
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import feed_cursor
+from services.wechat_cookie.data_calls.calling import DataCalls
 from services.wechat_cookie.exported.directory import ExportDirectory
 from services.wechat_cookie.exported.folders import Folders
 from services.wechat_cookie.exported.keeper import FolderKeeper
@@ -89,6 +92,7 @@ class WeChatCookie:
         registry = CollectorRegistry()
         self._client = MpClient(settings.mp, time.time, random.SystemRandom(), registry)
         self._logouts = LogoutWorker(self._database, vault, self._client)
+        self._probes = ProbeWorker(self._database, vault, self._client, settings.probe_period, now)
         self._logins = LoginEngine(
             self._login_database,
             url,
@@ -130,12 +134,21 @@ class WeChatCookie:
             pool=Pool(
                 settings.unary_threads,
                 settings.max_streams,
-                WAITING_PATHS,
+                WAITING_PATHS | DATA_CALL_PATHS,
                 streams_per_account=settings.max_streams_per_account,
             ),
             registry=registry,
         )
         handing_out = HandingOut(self._database, vault, identity, self._audit.log, now, uuid.uuid4)
+        data_calls = DataCalls(
+            self._database,
+            vault,
+            identity,
+            self._client,
+            settings.budget_limits,
+            now,
+            random.SystemRandom(),
+        )
         # In the table of login starts, whose window is the same and which LoginUpkeep purges.
         changes = Attempts(self._database, login_starts, WINDOW, now)
         own_cookies = OwnCookies(
@@ -146,6 +159,7 @@ class WeChatCookie:
             WeChatCookieServicer(
                 LoginParts(self._logins.account_logins, now),
                 CookieParts(self._database, folders, handing_out, own_cookies, now),
+                data_calls,
                 self._audit.reader,
             ),
         )
@@ -162,6 +176,7 @@ class WeChatCookie:
                 self._logouts,
                 self._cookie_metrics,
                 self._logout_metrics,
+                self._probes,
             ),
             (
                 self._client.close,

@@ -1,5 +1,6 @@
 """The settings of WeChatCookie."""
 
+import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,13 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
 from services.chassis.vault import Vault, vault_of
+from services.wechat_cookie.data_calls.limits import BudgetLimits
 from services.wechat_cookie.logins.rules.state import LoginLimits
 from services.wechat_cookie.logins.work.threads import LoginThreads
 from services.wechat_cookie.mp.settings import MpSettings
 
 _DEFAULTS = LoginLimits()
+_BUDGET = BudgetLimits()
 
 
 def _strong_keys(keys: SecretStr) -> SecretStr:
@@ -69,6 +72,11 @@ class WeChatCookieSettings(ServiceSettings):
     login_start_limit_per_way_out: int = Field(default=_DEFAULTS.starts_per_egress, ge=1, le=1_000_000)
     # Within an hour and per account, for changes of the current cookie and for deletions of cookies each.
     cookie_change_limit_per_account: int = Field(default=60, ge=1, le=1_000_000)
+    # Data calls of a cookie in any hour, and the seconds between two, with up to as many again at random.
+    requests_per_hour: int = Field(default=_BUDGET.requests_per_hour, ge=1, le=10_000)
+    request_spacing_seconds: float = Field(default=_BUDGET.spacing_seconds, ge=0, le=3600)
+    # Hours without news of a cookie's session after which its home page is opened.
+    probe_hours: float = Field(default=6.0, ge=0.1, le=88)
 
     @property
     def vault(self) -> Vault:
@@ -97,6 +105,18 @@ class WeChatCookieSettings(ServiceSettings):
             starts_per_account=self.login_start_limit_per_account,
             starts_per_egress=self.login_start_limit_per_way_out,
         )
+
+    @property
+    def budget_limits(self) -> BudgetLimits:
+        """Returns the limits of data calls."""
+        return BudgetLimits(
+            requests_per_hour=self.requests_per_hour, spacing_seconds=self.request_spacing_seconds
+        )
+
+    @property
+    def probe_period(self) -> datetime.timedelta:
+        """Returns `probe_hours` as a duration."""
+        return datetime.timedelta(hours=self.probe_hours)
 
     @property
     def login_threads(self) -> LoginThreads:

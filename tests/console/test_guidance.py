@@ -1,5 +1,6 @@
 """What the pages say to a person who does not know what to do next, or has to wait."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -114,3 +115,29 @@ def test_a_person_with_one_phone_can_save_the_code(
     desk.enter(person)
     desk.start_scan()
     expect(desk.page.get_by_text("长按图片识别二维码")).to_be_hidden()
+
+
+@pytest.mark.parametrize("page", ["cookies", "home"])
+def test_a_login_that_died_says_why_and_leads_to_a_scan(tab: Tab, people: People, page: str) -> None:
+    cookie = {
+        "id": "1",
+        "token": "1001",
+        "name": "读书会",
+        "is_current": True,
+        "created_time": "2026-01-02T03:04:05Z",
+        "expire_time": "2099-01-05T19:04:05Z",
+        "health": "dead",
+        "health_reason": "RET_200003",
+        "health_time": "2026-01-03T03:04:05Z",
+        "health_message": "微信已结束该登录，请重新扫码登录",
+    }
+    body = json.dumps({"items": [cookie]})
+    tab.context.route(
+        "**/cookie/list", lambda route: route.fulfill(body=body, content_type="application/json")
+    )
+    tab.enter(people.active(), page)
+    main = tab.page.get_by_role("main")
+    expect(main).to_contain_text("微信已结束该登录，请重新扫码登录")
+    expect(main).to_contain_text("自 2026")
+    main.get_by_role("link", name="重新扫码").click()
+    expect(tab.button("开始扫码")).to_be_visible()

@@ -82,6 +82,9 @@ export const en = {
   "health.ok": "Working",
   "health.dead": "Logged out by WeChat",
   "health.cooling_down": "Cooling down",
+  "health.until": "Until {time}",
+  "health.since": "Since {time}",
+  "cookies.scan_again": "Scan again",
 
   "home.title": "Home",
   "home.access": "Your access",

@@ -81,6 +81,9 @@ export const zh = {
   "health.ok": "可用",
   "health.dead": "已失效",
   "health.cooling_down": "冷却中",
+  "health.until": "到 {time}",
+  "health.since": "自 {time}",
+  "cookies.scan_again": "重新扫码",
 
   "home.title": "首页",
   "home.access": "使用权限",

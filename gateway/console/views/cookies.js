@@ -7,6 +7,7 @@ import { millisecondsLeft, moment, timeLeft } from "../time.js";
 import { avatar } from "../widgets/avatar.js";
 import { badge } from "../widgets/badges.js";
 import { confirm } from "../widgets/dialogs.js";
+import { healthNotice } from "../widgets/health.js";
 import { icon } from "../widgets/icons.js";
 import { notify } from "../widgets/notices.js";
 import { problemBox } from "../widgets/problem.js";
@@ -140,6 +141,7 @@ function left(cookie) {
   return element(
     "div",
     { class: "cookie-time" },
+    healthNotice(cookie),
     words,
     bar,
     element("p", { class: "small muted" }, t("cookies.until", { time: moment(cookie.expire_time) })),

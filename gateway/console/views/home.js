@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { moment, timeLeft } from "../time.js";
 import { avatar } from "../widgets/avatar.js";
 import { badge } from "../widgets/badges.js";
+import { healthNotice } from "../widgets/health.js";
 import { icon } from "../widgets/icons.js";
 import { problemBox } from "../widgets/problem.js";
 import { redeemCard } from "./redeem.js";
@@ -104,6 +105,7 @@ function current(app, cookie, signal) {
       ),
       badge("health", cookie.health),
     ),
+    healthNotice(cookie),
     element(
       "p",
       {},

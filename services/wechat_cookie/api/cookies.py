@@ -43,10 +43,10 @@ class CookieRpcs:
     def ListCookies(
         self, _request: pb.ListCookiesRequest, _context: grpc.ServicerContext
     ) -> pb.ListCookiesResponse:
-        now = self._cookies.now()
+        now, language = self._cookies.now(), calls.current().language
         with self._cookies.database.direct() as connection:
             found = reading.list_cookies(connection, calls.caller_id(), now)
-        return pb.ListCookiesResponse(items=[to_message(cookie, now) for cookie in found])
+        return pb.ListCookiesResponse(items=[to_message(cookie, now, language) for cookie in found])
 
     def GetOverview(
         self, _request: pb.GetOverviewRequest, _context: grpc.ServicerContext
@@ -62,12 +62,13 @@ class CookieRpcs:
     ) -> pb.Cookie:
         now = self._cookies.now()
         with self._cookies.database.direct() as connection:
-            return to_message(reading.current_cookie(connection, calls.caller_id(), now), now)
+            current = reading.current_cookie(connection, calls.caller_id(), now)
+        return to_message(current, now, calls.current().language)
 
     def ChangeCookie(self, request: pb.ChangeCookieRequest, _context: grpc.ServicerContext) -> pb.Cookie:
         wanted = parse(TokenValues, request)
         chosen = self._cookies.own_cookies.choose(calls.caller_id(), wanted.token)
-        return to_message(chosen, self._cookies.now())
+        return to_message(chosen, self._cookies.now(), calls.current().language)
 
     def DeleteCookie(
         self, request: pb.DeleteCookieRequest, _context: grpc.ServicerContext
@@ -90,7 +91,7 @@ class CookieRpcs:
         values, call = parse(AcquireValues, request), calls.current()
         acquirer = Acquirer(call.peer, call.request_id, call.client_address)
         acquisition = self._cookies.handing_out.acquire(acquirer, **values.model_dump())
-        return to_acquisition_message(acquisition, self._cookies.now())
+        return to_acquisition_message(acquisition, self._cookies.now(), call.language)
 
     def ReportCookie(
         self, request: pb.ReportCookieRequest, _context: grpc.ServicerContext

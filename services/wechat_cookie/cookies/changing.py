@@ -33,10 +33,12 @@ def make_current(
     return Cookie(*connection.execute(_CHOOSE, {"owner": owner_id, "wanted": token}).one()), True
 
 
-def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uuid.UUID:
+def delete_cookie(
+    connection: Connection, owner_id: uuid.UUID, token: str, now: datetime.datetime
+) -> uuid.UUID:
     """Deletes the owner's cookie of this token and returns its id.
 
-    If it was current, the newest one left becomes it.
+    If it was current, the newest usable one left becomes it, or else the newest.
 
     `Folders.sync` must be called after the commit to delete the folder. The session is logged out at WeChat. Raises
     CookieNotFoundError if the owner has no such cookie.
@@ -45,6 +47,6 @@ def delete_cookie(connection: Connection, owner_id: uuid.UUID, token: str) -> uu
     deleted: uuid.UUID | None = connection.scalar(_DELETE, {"owner": owner_id, "wanted": token})
     if deleted is None:
         raise CookieNotFoundError
-    owners.ensure_current(connection, owner_id)
+    owners.ensure_current(connection, owner_id, now)
     owners.announce(connection, [token])
     return deleted

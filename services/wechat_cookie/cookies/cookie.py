@@ -11,7 +11,8 @@ from services.wechat_cookie.cookies.tables import cookies
 class Cookie:
     """A saved login of an official account, without its values.
 
-    Times are aware datetimes. `health` is the stored one; see health_at. `avatar_type` is None without an avatar.
+    Times are aware datetimes. `health`, `health_reason` and `health_time` are the stored ones; see health_at
+    and the others. `avatar_type` is None without an avatar.
     """
 
     id: uuid.UUID
@@ -27,12 +28,24 @@ class Cookie:
     is_current: bool
     health: str
     cooling_until: datetime.datetime | None
+    health_reason: str | None = None
+    health_time: datetime.datetime | None = None
 
     def health_at(self, now: datetime.datetime) -> str:
         """Returns "ok", "dead" or "cooling_down" at `now`: a cookie that has cooled down is ok again."""
         if self.cooling_until is not None and self.cooling_until <= now:
             return "ok"
         return self.health
+
+    def health_reason_at(self, now: datetime.datetime) -> str:
+        """Returns the cause, a HealthReason; empty while the cookie is ok, or if an earlier release wrote it."""
+        return "" if self.health_at(now) == "ok" else self.health_reason or ""
+
+    def health_time_at(self, now: datetime.datetime) -> datetime.datetime:
+        """Returns since when the cookie has the health that it has at `now`."""
+        if self.cooling_until is not None and self.cooling_until <= now:
+            return self.cooling_until
+        return self.health_time or self.created_time
 
 
 # The columns of a Cookie, without the jar and the avatar's bytes, which are large and rarely needed.

@@ -31,13 +31,15 @@ def owners_of_expired(connection: Connection, now: datetime.datetime) -> list[uu
 
 
 def remove_expired(connection: Connection, owner_id: uuid.UUID, now: datetime.datetime) -> int:
-    """Deletes the owner's expired cookies, ensures that one of the others is current, and returns their number.
+    """Deletes the owner's expired cookies and returns their number.
+
+    If one of them was current, the newest usable cookie becomes it, or else the newest.
 
     The announcement makes replicas delete the folders. Idempotent.
     """
     owners.lock(connection, owner_id)
     removed = list(connection.execute(_EXPIRED, {"owner": owner_id, "now": now}).scalars())
-    owners.ensure_current(connection, owner_id)
+    owners.ensure_current(connection, owner_id, now)
     owners.announce(connection, removed)
     return len(removed)
 

@@ -48,7 +48,7 @@ class OwnCookies:
     def delete(self, owner_id: uuid.UUID, token: str) -> None:
         """Deletes the cookie of this token. Raises CookieNotFoundError, CookieChangesThrottledError."""
         with self._database.transaction() as connection:
-            deleted = changing.delete_cookie(connection, owner_id, token)
+            deleted = changing.delete_cookie(connection, owner_id, token, self._now())
             self._record(connection, owner_id, Event("cookie_deleted", str(deleted)))
 
     def _record(self, connection: Connection, owner_id: uuid.UUID, event: Event) -> None:

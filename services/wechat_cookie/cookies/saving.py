@@ -112,6 +112,7 @@ def _replace(connection: Connection, vault: Vault, new: NewCookie) -> Cookie:
         "owner_email": new.owner_email,
         "created_time": new.created_time,
         "expire_time": new.created_time + LIFETIME,
+        "checked_time": new.created_time,
         "is_current": True,
         "original_id": new.original_id,
         "jar": vault.encrypt(new.jar.to_json().encode()),

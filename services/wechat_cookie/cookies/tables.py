@@ -1,6 +1,7 @@
 """The tables of cookies, hand-outs, pending logouts and deleted owners."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -51,6 +52,16 @@ cookies = Table(
     Column("cooling_until", DateTime(timezone=True)),
     Column("limited_time", DateTime(timezone=True)),
     Column("limited_count", SmallInteger, nullable=False, server_default="0"),
+    # A HealthReason and since when the health is what it is; NULL for a cookie that was always ok.
+    Column("health_reason", Text),
+    Column("health_time", DateTime(timezone=True)),
+    # When WeChat, or a program that used the cookie, last said how the session is, exact to some minutes.
+    Column("checked_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # No probe before this time, because one is under way or has failed.
+    Column("probe_after", DateTime(timezone=True)),
+    # The times of the last REQUESTS_PER_HOUR data calls, oldest first, and the earliest time of the next one.
+    Column("request_times", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
+    Column("next_request_time", DateTime(timezone=True)),
     UniqueConstraint("owner_id", "original_id"),
     CheckConstraint("token ~ '^[0-9]{1,20}$'", name="cookies_token_is_a_number"),
     CheckConstraint("expire_time > created_time", name="cookies_expire_after_creation"),
@@ -64,6 +75,7 @@ Index("cookies_one_current_key", cookies.c.owner_id, unique=True, postgresql_whe
 Index("cookies_newest_of_owner_idx", cookies.c.owner_id, cookies.c.created_time.desc(), cookies.c.id)
 Index("cookies_owner_email_idx", func.lower(cookies.c.owner_email))
 Index("cookies_expire_time_idx", cookies.c.expire_time)
+Index("cookies_checked_time_idx", cookies.c.checked_time, postgresql_where=cookies.c.health != "dead")
 Index(
     "cookies_cooling_until_idx", cookies.c.cooling_until, postgresql_where=cookies.c.health == "cooling_down"
 )

@@ -31,7 +31,7 @@ def import_fastmp(settings: WeChatCookieSettings, now: Callable[[], datetime.dat
         for row in source.rows(TABLE, REQUIRED, OPTIONAL):
             with report.checking(row["id"]):
                 found.append(source_cookie(row, handover, folders, domain, now()))
-        store(database, settings.vault, audit_log, found, report)
+        store(database, settings.vault, audit_log, found, report, now())
         yield report
 
     command.run(settings.wechat_cookie_database_url, importing)

@@ -29,13 +29,18 @@ _INSERT = insert(cookies).on_conflict_do_nothing().returning(cookies.c.id)
 
 
 def store(
-    database: Database, vault: Vault, audit_log: AuditLog, found: Sequence[SourceCookie], report: Report
+    database: Database,
+    vault: Vault,
+    audit_log: AuditLog,
+    found: Sequence[SourceCookie],
+    report: Report,
+    now: datetime.datetime,
 ) -> None:
     """Creates the cookies that do not exist. The commit notifies the replicas, which write the exported folders.
 
     Nothing that exists is changed, so a repeat does nothing: a cookie whose token or official account the owner
     has a cookie of is left out in the report, as are those deleted after an earlier import. An owner without a
-    current cookie gets the source's, else the newest.
+    current cookie gets the source's, else the newest usable one.
     """
     by_owner: dict[uuid.UUID, list[SourceCookie]] = {}
     # Of two logins of one official account the newer counts.
@@ -43,7 +48,7 @@ def store(
         by_owner.setdefault(cookie.owner_id, []).append(cookie)
     for owner_id, owned in by_owner.items():
         with database.transaction() as connection:
-            _store(connection, vault, audit_log, owner_id, owned, report)
+            _store(connection, vault, audit_log, owner_id, owned, report, now)
 
 
 def _store(
@@ -53,6 +58,7 @@ def _store(
     owner_id: uuid.UUID,
     owned: Sequence[SourceCookie],
     report: Report,
+    now: datetime.datetime,
 ) -> None:
     owners.lock(connection, owner_id)
     if owners.is_deleted(connection, owner_id):
@@ -74,20 +80,22 @@ def _store(
             imported.append(cookie)
     if imported:
         report.imported += len(imported)
-        _choose_current(connection, owner_id, imported)
+        _choose_current(connection, owner_id, imported, now)
         owners.announce(connection, [cookie.token for cookie in imported])
         details = {"count": str(len(imported))}
         audit_log.record(connection, Event("cookies_imported", str(owner_id), details=details, actor=ACTOR))
 
 
-def _choose_current(connection: Connection, owner_id: uuid.UUID, imported: Sequence[SourceCookie]) -> None:
+def _choose_current(
+    connection: Connection, owner_id: uuid.UUID, imported: Sequence[SourceCookie], now: datetime.datetime
+) -> None:
     chosen = next((cookie.id for cookie in imported if cookie.is_current), None)
     current = select(cookies.c.id).where(cookies.c.owner_id == owner_id, cookies.c.is_current)
     if chosen is not None:
         connection.execute(
             update(cookies).where(cookies.c.id == chosen, ~current.exists()).values(is_current=True)
         )
-    owners.ensure_current(connection, owner_id)
+    owners.ensure_current(connection, owner_id, now)
 
 
 def _row(cookie: SourceCookie, vault: Vault) -> dict[str, Any]:

@@ -89,6 +89,9 @@ WECHAT_COOKIE = OldRows(
                 false, false, 0, false, 0, '', now());
             INSERT INTO login_events VALUES ('{CODE}', 1, now(), 'progress', '')""",
         "0009": f"INSERT INTO cookie_count_deltas (health, hour, delta) VALUES ('ok', '{TIME}', 2)",
+        "0011": f"""
+            UPDATE cookies SET request_times = ARRAY['{TIME}'::timestamptz], next_request_time = '{TIME}',
+                health_time = '{TIME}', probe_after = '{TIME}'""",
     },
     {
         "SELECT token, local, health, jar FROM cookies": ("1001", "static/cookies/1001", "ok", b"gAAAA"),

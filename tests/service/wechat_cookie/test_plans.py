@@ -1,5 +1,6 @@
 """No statement about cookies reads a whole table, however many cookies there are."""
 
+import datetime
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +14,14 @@ from services.chassis.audit.recording import AuditLog
 from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database, driver_connection
 from services.wechat_cookie.audit_tables import audit
-from services.wechat_cookie.cookies import cascade, changing, expiry, reading, reports, saving
+from services.wechat_cookie.cookies import cascade, changing, expiry, health, reading, reports, saving
+from services.wechat_cookie.cookies.cookie import Cookie
 from services.wechat_cookie.cookies.handing_out import Acquirer, HandingOut
+from services.wechat_cookie.cookies.health import HealthReason
 from services.wechat_cookie.cookies.overview import overview
 from services.wechat_cookie.cookies.sweeper import Sweeper
+from services.wechat_cookie.data_calls import budget
+from services.wechat_cookie.data_calls.limits import BudgetLimits
 from services.wechat_cookie.exported import folders
 from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
 from tests.support.audit_key import AUDIT_KEY
@@ -123,6 +128,12 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
     def report() -> object:
         return writing(reports.report, acquired[0], "rate_limited", now)()
 
+    saved: list[uuid.UUID] = []
+
+    def save() -> Cookie:
+        with store.database.transaction() as connection:
+            return saving.save(connection, store.vault, store.new("4", ANN, "gh_a"))
+
     yield 1, direct(reading.list_cookies, ANN, now)
     yield 1, direct(reading.current_cookie, ANN, now)
     yield 2, reading_(overview, now)
@@ -131,9 +142,13 @@ def everything(store: Store) -> Iterator[tuple[int, Callable[[], object]]]:
     yield 5, lambda: handing_out.acquire(acquirer, owner_email=EMAILS[ANN])
     yield 5, lambda: handing_out.acquire(acquirer, owner_id=ANN, token="2")
     yield 3, report
-    yield 8, writing(saving.save, store.vault, store.new("4", ANN, "gh_a"))
+    yield 8, lambda: saved.append(save().id)
+    yield 1, reading_(budget.take, ANN, BudgetLimits(), datetime.timedelta(), now)
+    yield 1, reading_(health.limited, saved[0], now, HealthReason.RET_200013, now)
+    yield 1, reading_(health.heard_ok, saved[0], now, now)
+    yield 4, writing(health.ended, ANN, saved[0], HealthReason.RET_200003, now)
     yield 3, lambda: store.folders.sync("4")
-    yield 4, writing(changing.delete_cookie, ANN, "4")
+    yield 4, writing(changing.delete_cookie, ANN, "4", now)
     yield 2, lambda: store.folders.sync("4")
     yield 3, writing(expiry.remove_expired, ANN, now)
     yield 1, reading_(expiry.owners_of_expired, now)

@@ -19,6 +19,7 @@ SET_BY_THE_STACK = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
 # environment on.
 FOR_OPERATORS = re.compile(
     r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days|require_.*|otel_.*"
+    r"|requests_per_hour|request_spacing_.*|probe_.*"
 )
 SERVICE_FIELDS = {
     name: field

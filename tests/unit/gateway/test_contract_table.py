@@ -63,7 +63,7 @@ TABLE = {
 INTERNAL = {
     *("Authenticate", "GetPrincipals", "WatchAccounts"),
     *("ApplyActivation", "ClearActivation"),
-    *("AcquireCookie", "ReportCookie"),
+    *("AcquireCookie", "ReportCookie", "SearchOfficialAccounts", "ListPublishedArticles"),
 }
 CONTRACT = Contract.load()
 

@@ -39,15 +39,26 @@ def list_cookies(call: Invocation) -> None:
             "*" if item["is_current"] else "",
             item["name"] or "-",
             item["token"],
-            item["health"],
+            _health(item),
             times.shown(item["created_time"]),
             times.left(item["expire_time"], now),
         )
         for item in answer["items"]
     ]
     call.output.table(("current", "name", "token", "health", "logged in", "time left"), rows, key="token")
+    for item in answer["items"]:
+        if item["health"] != "ok" and item.get("health_message"):
+            call.output.note(f"{item['name'] or item['token']}: {item['health_message']}")
+    if any(item["health"] == "dead" for item in answer["items"]):
+        call.output.note("Scan again: fastmp cookie scan")
     if not rows:
         call.output.note("No official account is logged in. Scan one: fastmp cookie scan")
+
+
+def _health(item: dict[str, Any]) -> str:
+    if until := item.get("cooling_until"):
+        return f"cooling down until {times.shown(until)}"
+    return str(item["health"]).replace("_", " ")
 
 
 def use(call: Invocation, which: Which) -> None:

@@ -34,6 +34,10 @@ class Cookie(_message.Message):
     LOCAL_FIELD_NUMBER: _builtins.int
     IS_CURRENT_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    HEALTH_REASON_FIELD_NUMBER: _builtins.int
+    HEALTH_TIME_FIELD_NUMBER: _builtins.int
+    COOLING_UNTIL_FIELD_NUMBER: _builtins.int
+    HEALTH_MESSAGE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID."""
     token: _builtins.str
@@ -52,6 +56,16 @@ class Cookie(_message.Message):
     """Whether it is the owner's current one."""
     health: _builtins.str
     """Its health: "ok", "dead" (WeChat ended the session) or "cooling_down" (WeChat limits its rate)."""
+    health_reason: _builtins.str
+    """Why it is not ok; left out while it is:
+      RET_200003            WeChat answered that the session is invalid
+      RET_200040            WeChat answered that the token is not this session's
+      RET_200013            WeChat answered that there were too many requests
+      REPORTED              a program that used the cookie reported it
+      HOME_PAGE_LOGGED_OUT  the official account's home page says that the login has ended
+    """
+    health_message: _builtins.str
+    """The health and the next step, for people, in the language of the call. Left out in answers about logins."""
     @_builtins.property
     def created_time(self) -> _timestamp_pb2.Timestamp:
         """When the official account was logged in."""
@@ -59,6 +73,14 @@ class Cookie(_message.Message):
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """88 h later: a margin below the 4 days that WeChat's own cookies last."""
+
+    @_builtins.property
+    def health_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it has this health."""
+
+    @_builtins.property
+    def cooling_until(self) -> _timestamp_pb2.Timestamp:
+        """When it will be ok again; only while it cools down."""
 
     def __init__(
         self,
@@ -74,12 +96,23 @@ class Cookie(_message.Message):
         local: _builtins.str = ...,
         is_current: _builtins.bool = ...,
         health: _builtins.str = ...,
+        health_reason: _builtins.str | None = ...,
+        health_time: _timestamp_pb2.Timestamp | None = ...,
+        cooling_until: _timestamp_pb2.Timestamp | None = ...,
+        health_message: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_time", b"created_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_health_message", b"_health_message", "_health_reason", b"_health_reason", "cooling_until", b"cooling_until", "created_time", b"created_time", "expire_time", b"expire_time", "health_message", b"health_message", "health_reason", b"health_reason", "health_time", b"health_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar", b"avatar", "avatar_url", b"avatar_url", "created_time", b"created_time", "expire_time", b"expire_time", "health", b"health", "id", b"id", "is_current", b"is_current", "local", b"local", "name", b"name", "owner_email", b"owner_email", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_health_message", b"_health_message", "_health_reason", b"_health_reason", "avatar", b"avatar", "avatar_url", b"avatar_url", "cooling_until", b"cooling_until", "created_time", b"created_time", "expire_time", b"expire_time", "health", b"health", "health_message", b"health_message", "health_reason", b"health_reason", "health_time", b"health_time", "id", b"id", "is_current", b"is_current", "local", b"local", "name", b"name", "owner_email", b"owner_email", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__health_message: _TypeAlias = _typing.Literal["health_message"]  # noqa: Y015
+    _WhichOneofArgType__health_message: _TypeAlias = _typing.Literal["_health_message", b"_health_message"]  # noqa: Y015
+    _WhichOneofReturnType__health_reason: _TypeAlias = _typing.Literal["health_reason"]  # noqa: Y015
+    _WhichOneofArgType__health_reason: _TypeAlias = _typing.Literal["_health_reason", b"_health_reason"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__health_message) -> _WhichOneofReturnType__health_message | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__health_reason) -> _WhichOneofReturnType__health_reason | None: ...
 
 Global___Cookie: _TypeAlias = Cookie  # noqa: Y015
 
@@ -918,3 +951,227 @@ class ReportCookieResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportCookieResponse: _TypeAlias = ReportCookieResponse  # noqa: Y015
+
+@_typing.final
+class SearchOfficialAccountsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    owner_id: _builtins.str
+    """The id of the account whose cookies are used."""
+    query: _builtins.str
+    """What to search for: 1 to 100 characters."""
+    begin: _builtins.int
+    """How many results to skip; default 0, at most 10,000."""
+    count: _builtins.int
+    """How many results to return; default 5, at most 20."""
+    def __init__(
+        self,
+        *,
+        owner_id: _builtins.str = ...,
+        query: _builtins.str = ...,
+        begin: _builtins.int = ...,
+        count: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "begin", b"begin", "count", b"count", "owner_id", b"owner_id", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
+    _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
+
+Global___SearchOfficialAccountsRequest: _TypeAlias = SearchOfficialAccountsRequest  # noqa: Y015
+
+@_typing.final
+class SearchOfficialAccountsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """The number of all results, by WeChat."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundOfficialAccount]:
+        """The found accounts, in WeChat's order. Several may have the same name."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___FoundOfficialAccount] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOfficialAccountsResponse: _TypeAlias = SearchOfficialAccountsResponse  # noqa: Y015
+
+@_typing.final
+class FoundOfficialAccount(_message.Message):
+    """An official account as WeChat's search returns it. Texts have no markup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAKEID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    AVATAR_URL_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
+    fakeid: _builtins.str
+    """Its id, for ListPublishedArticles."""
+    name: _builtins.str
+    """Its name."""
+    alias: _builtins.str
+    """The id that its owner has chosen; empty if there is none."""
+    avatar_url: _builtins.str
+    """The avatar's https address at WeChat; empty if there is none."""
+    signature: _builtins.str
+    """What the account says about itself."""
+    verified: _builtins.bool
+    """Whether WeChat has verified it."""
+    def __init__(
+        self,
+        *,
+        fakeid: _builtins.str = ...,
+        name: _builtins.str = ...,
+        alias: _builtins.str = ...,
+        avatar_url: _builtins.str = ...,
+        signature: _builtins.str = ...,
+        verified: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "avatar_url", b"avatar_url", "fakeid", b"fakeid", "name", b"name", "signature", b"signature", "verified", b"verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundOfficialAccount: _TypeAlias = FoundOfficialAccount  # noqa: Y015
+
+@_typing.final
+class ListPublishedArticlesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    FAKEID_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    owner_id: _builtins.str
+    """The id of the account whose cookies are used."""
+    fakeid: _builtins.str
+    """The official account's id, as answered by SearchOfficialAccounts."""
+    begin: _builtins.int
+    """How many messages to skip, from the newest; default 0, at most 1,000,000."""
+    count: _builtins.int
+    """How many messages to return; default 5, at most 20."""
+    def __init__(
+        self,
+        *,
+        owner_id: _builtins.str = ...,
+        fakeid: _builtins.str = ...,
+        begin: _builtins.int = ...,
+        count: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "begin", b"begin", "count", b"count", "fakeid", b"fakeid", "owner_id", b"owner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
+    _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
+
+Global___ListPublishedArticlesRequest: _TypeAlias = ListPublishedArticlesRequest  # noqa: Y015
+
+@_typing.final
+class ListPublishedArticlesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    TOTAL_MESSAGES_FIELD_NUMBER: _builtins.int
+    messages: _builtins.int
+    """The number of messages on this page, with those whose articles are all deleted. 0 after the last page."""
+    total_messages: _builtins.int
+    """The number of all messages of the account, by WeChat."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublishedArticle]:
+        """The articles of these messages, newest first."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___PublishedArticle] | None = ...,
+        messages: _builtins.int = ...,
+        total_messages: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "messages", b"messages", "total_messages", b"total_messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPublishedArticlesResponse: _TypeAlias = ListPublishedArticlesResponse  # noqa: Y015
+
+@_typing.final
+class PublishedArticle(_message.Message):
+    """A published article. Texts have no markup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    COVER_URL_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PUBLISH_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    ITEM_SHOW_TYPE_FIELD_NUMBER: _builtins.int
+    aid: _builtins.str
+    """Its id, unique within the official account."""
+    title: _builtins.str
+    """Its title."""
+    url: _builtins.str
+    """Its https address on mp.weixin.qq.com; empty if WeChat returned another one."""
+    cover_url: _builtins.str
+    """The cover's https address at WeChat; empty if there is none."""
+    digest: _builtins.str
+    """The summary."""
+    position: _builtins.int
+    """Its place in its message, from 1."""
+    item_show_type: _builtins.int
+    """WeChat's number for its form: 0 is an article with text."""
+    @_builtins.property
+    def publish_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was published."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last."""
+
+    def __init__(
+        self,
+        *,
+        aid: _builtins.str = ...,
+        title: _builtins.str = ...,
+        url: _builtins.str = ...,
+        cover_url: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        publish_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        item_show_type: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aid", b"aid", "cover_url", b"cover_url", "digest", b"digest", "item_show_type", b"item_show_type", "position", b"position", "publish_time", b"publish_time", "title", b"title", "update_time", b"update_time", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishedArticle: _TypeAlias = PublishedArticle  # noqa: Y015

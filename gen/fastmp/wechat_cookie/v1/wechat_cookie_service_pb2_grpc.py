@@ -154,6 +154,16 @@ class WeChatCookieServiceStub:
                 request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.SerializeToString,
                 response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.FromString,
                 _registered_method=True)
+        self.SearchOfficialAccounts = channel.unary_unary(
+                '/fastmp.wechat_cookie.v1.WeChatCookieService/SearchOfficialAccounts',
+                request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsRequest.SerializeToString,
+                response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsResponse.FromString,
+                _registered_method=True)
+        self.ListPublishedArticles = channel.unary_unary(
+                '/fastmp.wechat_cookie.v1.WeChatCookieService/ListPublishedArticles',
+                request_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesRequest.SerializeToString,
+                response_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesResponse.FromString,
+                _registered_method=True)
         self.ListAuditLog = channel.unary_unary(
                 '/fastmp.wechat_cookie.v1.WeChatCookieService/ListAuditLog',
                 request_serializer=fastmp_dot_audit_dot_v1_dot_audit__pb2.ListAuditLogRequest.SerializeToString,
@@ -302,7 +312,8 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCookie(self, request, context):
-        """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left becomes current.
+        """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left that can be used
+        becomes current, or else the newest.
 
         A retry answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
         many deletions within an hour.
@@ -333,12 +344,50 @@ class WeChatCookieServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportCookie(self, request, context):
-        """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again.
+        """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again. If it was the current
+        one, the owner's newest usable one becomes current; without one it stays current.
 
         "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; a later "ok" resets
         the time. For a cookie that was handed out before it was limited, only "dead" has an effect.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchOfficialAccounts(self, request, context):
+        """Searches official accounts at WeChat by name or alias, with one of the owner's cookies: the current one, or, while
+        that cannot be used, the one that was used longest ago.
+
+        Makes exactly one request to WeChat, which counts in the cookie's budget (REQUESTS_PER_HOUR and
+        REQUEST_SPACING_SECONDS) whatever its outcome is. Safe to retry; each retry is another request.
+
+        Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+        are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+        OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+        WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+        TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPublishedArticles(self, request, context):
+        """Lists the published articles of any official account, newest first, with one of the owner's cookies.
+
+        WeChat pages by messages, of one to eight articles each; deleted articles are left out. Chooses the cookie, and
+        counts in its budget, as SearchOfficialAccounts does.
+
+        Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+        are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+        OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+        WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+        TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -427,6 +476,16 @@ def add_WeChatCookieServiceServicer_to_server(servicer, server):
                     servicer.ReportCookie,
                     request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.FromString,
                     response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.SerializeToString,
+            ),
+            'SearchOfficialAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchOfficialAccounts,
+                    request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsRequest.FromString,
+                    response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsResponse.SerializeToString,
+            ),
+            'ListPublishedArticles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPublishedArticles,
+                    request_deserializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesRequest.FromString,
+                    response_serializer=fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesResponse.SerializeToString,
             ),
             'ListAuditLog': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditLog,
@@ -843,6 +902,60 @@ class WeChatCookieService:
             '/fastmp.wechat_cookie.v1.WeChatCookieService/ReportCookie',
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieRequest.SerializeToString,
             fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ReportCookieResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchOfficialAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.wechat_cookie.v1.WeChatCookieService/SearchOfficialAccounts',
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsRequest.SerializeToString,
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.SearchOfficialAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPublishedArticles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fastmp.wechat_cookie.v1.WeChatCookieService/ListPublishedArticles',
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesRequest.SerializeToString,
+            fastmp_dot_wechat__cookie_dot_v1_dot_wechat__cookie__service__pb2.ListPublishedArticlesResponse.FromString,
             options,
             channel_credentials,
             insecure,

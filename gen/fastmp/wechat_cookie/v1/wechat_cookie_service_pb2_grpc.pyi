@@ -129,7 +129,8 @@ class WeChatCookieServiceStub:
     RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
     """
     DeleteCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.DeleteCookieRequest, _wechat_cookie_service_pb2.DeleteCookieResponse]
-    """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left becomes current.
+    """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left that can be used
+    becomes current, or else the newest.
 
     A retry answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
     many deletions within an hour.
@@ -148,12 +149,42 @@ class WeChatCookieServiceStub:
     "cooling_until" say; OWNER_NOT_ACTIVE).
     """
     ReportCookie: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ReportCookieRequest, _wechat_cookie_service_pb2.ReportCookieResponse]
-    """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again.
+    """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again. If it was the current
+    one, the owner's newest usable one becomes current; without one it stays current.
 
     "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; a later "ok" resets
     the time. For a cookie that was handed out before it was limited, only "dead" has an effect.
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+    """
+    SearchOfficialAccounts: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.SearchOfficialAccountsRequest, _wechat_cookie_service_pb2.SearchOfficialAccountsResponse]
+    """Searches official accounts at WeChat by name or alias, with one of the owner's cookies: the current one, or, while
+    that cannot be used, the one that was used longest ago.
+
+    Makes exactly one request to WeChat, which counts in the cookie's budget (REQUESTS_PER_HOUR and
+    REQUEST_SPACING_SECONDS) whatever its outcome is. Safe to retry; each retry is another request.
+
+    Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+    are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+    OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+    WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+    TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    """
+    ListPublishedArticles: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListPublishedArticlesRequest, _wechat_cookie_service_pb2.ListPublishedArticlesResponse]
+    """Lists the published articles of any official account, newest first, with one of the owner's cookies.
+
+    WeChat pages by messages, of one to eight articles each; deleted articles are left out. Chooses the cookie, and
+    counts in its budget, as SearchOfficialAccounts does.
+
+    Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+    are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+    OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+    WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+    TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
     """
     ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
@@ -262,7 +293,8 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too many changes within an hour.
     """
     DeleteCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.DeleteCookieRequest, _wechat_cookie_service_pb2.DeleteCookieResponse]  # type: ignore[assignment]
-    """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left becomes current.
+    """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left that can be used
+    becomes current, or else the newest.
 
     A retry answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
     many deletions within an hour.
@@ -281,12 +313,42 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     "cooling_until" say; OWNER_NOT_ACTIVE).
     """
     ReportCookie: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ReportCookieRequest, _wechat_cookie_service_pb2.ReportCookieResponse]  # type: ignore[assignment]
-    """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again.
+    """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again. If it was the current
+    one, the owner's newest usable one becomes current; without one it stays current.
 
     "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; a later "ok" resets
     the time. For a cookie that was handed out before it was limited, only "dead" has an effect.
 
     Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+    """
+    SearchOfficialAccounts: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.SearchOfficialAccountsRequest, _wechat_cookie_service_pb2.SearchOfficialAccountsResponse]  # type: ignore[assignment]
+    """Searches official accounts at WeChat by name or alias, with one of the owner's cookies: the current one, or, while
+    that cannot be used, the one that was used longest ago.
+
+    Makes exactly one request to WeChat, which counts in the cookie's budget (REQUESTS_PER_HOUR and
+    REQUEST_SPACING_SECONDS) whatever its outcome is. Safe to retry; each retry is another request.
+
+    Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+    are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+    OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+    WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+    TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    """
+    ListPublishedArticles: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListPublishedArticlesRequest, _wechat_cookie_service_pb2.ListPublishedArticlesResponse]  # type: ignore[assignment]
+    """Lists the published articles of any official account, newest first, with one of the owner's cookies.
+
+    WeChat pages by messages, of one to eight articles each; deleted articles are left out. Chooses the cookie, and
+    counts in its budget, as SearchOfficialAccounts does.
+
+    Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+    are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+    OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+    WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+    TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
     """
     ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
@@ -442,7 +504,8 @@ class WeChatCookieServiceServicer:
         request: _wechat_cookie_service_pb2.DeleteCookieRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wechat_cookie_service_pb2.DeleteCookieResponse, _abc.Awaitable[_wechat_cookie_service_pb2.DeleteCookieResponse]]:
-        """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left becomes current.
+        """Deletes one of the caller's cookies, and its folder. If it was the current one, the newest one left that can be used
+        becomes current, or else the newest.
 
         A retry answers NOT_FOUND (COOKIE_NOT_FOUND). Fails with RESOURCE_EXHAUSTED (COOKIE_CHANGES_THROTTLED) after too
         many deletions within an hour.
@@ -476,12 +539,52 @@ class WeChatCookieServiceServicer:
         request: _wechat_cookie_service_pb2.ReportCookieRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_wechat_cookie_service_pb2.ReportCookieResponse, _abc.Awaitable[_wechat_cookie_service_pb2.ReportCookieResponse]]:
-        """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again.
+        """Records the outcome of using a handed-out cookie, so that a dead one is not handed out again. If it was the current
+        one, the owner's newest usable one becomes current; without one it stays current.
 
         "rate_limited" lets the cookie cool down for an hour, doubled each time in a row up to a day; a later "ok" resets
         the time. For a cookie that was handed out before it was limited, only "dead" has an effect.
 
         Idempotent by acquisition_id: the first report counts. Fails with NOT_FOUND (ACQUISITION_NOT_FOUND).
+        """
+
+    def SearchOfficialAccounts(
+        self,
+        request: _wechat_cookie_service_pb2.SearchOfficialAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_wechat_cookie_service_pb2.SearchOfficialAccountsResponse, _abc.Awaitable[_wechat_cookie_service_pb2.SearchOfficialAccountsResponse]]:
+        """Searches official accounts at WeChat by name or alias, with one of the owner's cookies: the current one, or, while
+        that cannot be used, the one that was used longest ago.
+
+        Makes exactly one request to WeChat, which counts in the cookie's budget (REQUESTS_PER_HOUR and
+        REQUEST_SPACING_SECONDS) whatever its outcome is. Safe to retry; each retry is another request.
+
+        Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+        are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+        OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+        WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+        TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        """
+
+    def ListPublishedArticles(
+        self,
+        request: _wechat_cookie_service_pb2.ListPublishedArticlesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_wechat_cookie_service_pb2.ListPublishedArticlesResponse, _abc.Awaitable[_wechat_cookie_service_pb2.ListPublishedArticlesResponse]]:
+        """Lists the published articles of any official account, newest first, with one of the owner's cookies.
+
+        WeChat pages by messages, of one to eight articles each; deleted articles are left out. Chooses the cookie, and
+        counts in its budget, as SearchOfficialAccounts does.
+
+        Fails with NOT_FOUND (COOKIE_NOT_FOUND: the owner has no cookie), FAILED_PRECONDITION (COOKIE_UNUSABLE: all of them
+        are dead or expired, and the ErrorInfo has their numbers as "ok", "cooling_down", "dead" and "expired";
+        OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
+        WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
+        TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
+        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
         """
 
     def ListAuditLog(

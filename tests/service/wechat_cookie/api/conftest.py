@@ -1,5 +1,6 @@
 """The cookie RPCs on a real server with real mutual TLS, called by accounts and by programs."""
 
+import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,18 +21,52 @@ from services.chassis.mutual_tls import TlsFiles, channel_credentials
 from services.chassis.throttling.attempts import Attempts
 from services.identity.accounts.emails import email_key
 from services.wechat_cookie.api.cookies import CookieParts, CookieRpcs
+from services.wechat_cookie.api.data_calls import DataCallRpcs
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies.handing_out import HandingOut
 from services.wechat_cookie.cookies.own_cookies import WINDOW, OwnCookies
+from services.wechat_cookie.data_calls.calling import DataCalls
+from services.wechat_cookie.data_calls.limits import BudgetLimits
 from services.wechat_cookie.logins.store.tables import login_starts
-from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, Store
+from services.wechat_cookie.mp.cookies import MpCookies
+from services.wechat_cookie.mp.data_pages import AccountsPage, ArticlesPage
+from services.wechat_cookie.mp.errors import MpError
+from tests.service.wechat_cookie.store import ANN, BOB, EMAILS, JAR, Store
 from tests.support.audit_key import AUDIT_KEY
 
 CHANGES_AN_HOUR = 3
 
 
-class CookieServicer(CookieRpcs, pb_grpc.WeChatCookieServiceServicer):
+class CookieServicer(CookieRpcs, DataCallRpcs, pb_grpc.WeChatCookieServiceServicer):
     """The cookie half of the service."""
+
+    def __init__(self, cookies: CookieParts, data_calls: DataCalls) -> None:
+        CookieRpcs.__init__(self, cookies)
+        DataCallRpcs.__init__(self, data_calls)
+
+
+@dataclass
+class ScriptedWeChat:
+    """WeChat's data interface: fails for the tokens in `failures`, and keeps the tokens that it was asked with."""
+
+    failures: dict[str, MpError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    found: AccountsPage = field(default_factory=lambda: AccountsPage((), 0))
+    listed: ArticlesPage = field(default_factory=lambda: ArticlesPage((), 0, 0))
+
+    def search_accounts(self, cookies: MpCookies, token: str, *_: object) -> AccountsPage:
+        self._ask(cookies, token)
+        return self.found
+
+    def list_articles(self, cookies: MpCookies, token: str, *_: object) -> ArticlesPage:
+        self._ask(cookies, token)
+        return self.listed
+
+    def _ask(self, cookies: MpCookies, token: str) -> None:
+        assert cookies == JAR
+        self.asked.append(token)
+        if token in self.failures:
+            raise self.failures[token]
 
 
 @dataclass
@@ -67,6 +102,7 @@ class Api:
     server: Server
     accounts: Accounts
     certificates: Mapping[str, TlsFiles]
+    wechat: ScriptedWeChat
     channels: list[grpc.Channel] = field(default_factory=list)
 
     def stub(self, caller: str) -> pb_grpc.WeChatCookieServiceStub:
@@ -131,10 +167,20 @@ def api(store: Store, certificates: Mapping[str, TlsFiles]) -> Iterator[Api]:
         store.clock,
     )
     parts = CookieParts(store.database, store.folders, handing_out, own_cookies, store.clock)
-    servicer = CookieServicer(parts)
+    wechat = ScriptedWeChat()
+    data_calls = DataCalls(
+        store.database,
+        store.vault,
+        accounts,
+        wechat,
+        BudgetLimits(requests_per_hour=4, spacing_seconds=3),
+        store.clock,
+        random.Random(1),
+    )
+    servicer = CookieServicer(parts, data_calls)
     server.add(pb_grpc.add_WeChatCookieServiceServicer_to_server, servicer)
     server.start()
-    running = Api(server, accounts, certificates)
+    running = Api(server, accounts, certificates, wechat)
     yield running
     for channel in running.channels:
         channel.close()

@@ -5,8 +5,9 @@ import uuid
 import pytest
 from sqlalchemy import func, insert, select
 
-from services.wechat_cookie.cookies import cascade, changing, expiry
+from services.wechat_cookie.cookies import cascade, changing, expiry, health
 from services.wechat_cookie.cookies.errors import CookieNotFoundError
+from services.wechat_cookie.cookies.health import HealthReason
 from services.wechat_cookie.cookies.sweeper import Sweeper
 from services.wechat_cookie.cookies.tables import acquisitions, cookies, deleted_owners
 from tests.service.wechat_cookie.store import ANN, BOB, Store
@@ -46,6 +47,19 @@ def test_when_the_current_one_expires_the_newest_left_becomes_current(store: Sto
     store.clock.move(hours=78)
     Sweeper(store.database, store.clock).sweep()
     assert store.current() == "1003"
+
+
+def test_when_the_current_one_expires_a_dead_one_does_not_become_current(store: Store) -> None:
+    store.save("1001")
+    store.clock.move(hours=10)
+    store.save("1002")
+    dead = store.save("1003")
+    with store.database.transaction() as connection:
+        changing.make_current(connection, ANN, "1001", store.clock())
+        health.ended(connection, ANN, dead.id, HealthReason.RET_200003, store.clock())
+    store.clock.move(hours=78)
+    Sweeper(store.database, store.clock).sweep()
+    assert store.current() == "1002"
 
 
 def test_more_owners_than_one_batch_are_swept_in_one_sweep(

@@ -26,7 +26,7 @@ def change(store: Store, token: str, owner: uuid.UUID = ANN) -> None:
 
 def delete(store: Store, token: str, owner: uuid.UUID = ANN) -> None:
     with store.database.transaction() as connection:
-        changing.delete_cookie(connection, owner, token)
+        changing.delete_cookie(connection, owner, token, store.clock())
 
 
 def currents(store: Store, owner: uuid.UUID = ANN) -> int:

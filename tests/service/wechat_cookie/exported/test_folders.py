@@ -168,7 +168,7 @@ def test_the_folder_is_gone_once_its_cookie_is_deleted_replaced_or_expired(store
     store.save("1003", original_id="gh_c")
     store.folders.reconcile()
     with store.database.transaction() as connection:
-        changing.delete_cookie(connection, ANN, "1001")
+        changing.delete_cookie(connection, ANN, "1001", store.clock())
     store.save("2002", original_id="gh_b")
     store.folders.reconcile()
     assert names(store) == {"1003", "2002"}
@@ -181,7 +181,7 @@ def test_a_rolled_back_deletion_leaves_the_folder(store: Store) -> None:
     store.save("1001")
     store.folders.sync("1001")
     with pytest.raises(RuntimeError), store.database.transaction() as connection:
-        changing.delete_cookie(connection, ANN, "1001")
+        changing.delete_cookie(connection, ANN, "1001", store.clock())
         raise RuntimeError
     store.folders.sync("1001")
     assert names(store) == {"1001"}
@@ -225,7 +225,7 @@ def test_a_replica_that_is_slow_to_write_does_not_bring_back_a_deleted_folder(st
         written = pool.submit(slow.sync, "1001")
         assert writing.wait(10)
         with store.database.transaction() as connection:
-            changing.delete_cookie(connection, ANN, "1001")
+            changing.delete_cookie(connection, ANN, "1001", store.clock())
         store.folders.sync("1001")
         removed.set()
         written.result()
@@ -245,7 +245,7 @@ def test_other_replicas_folders_follow_every_kind_of_change(store: Store) -> Non
             lambda: (root / "1002").exists() and not (root / "1001").exists(), "the folder is replaced"
         )
         with store.database.transaction() as connection:
-            changing.delete_cookie(connection, ANN, "1002")
+            changing.delete_cookie(connection, ANN, "1002", store.clock())
         wait_until(lambda: not (root / "1002").exists(), "the deleted one goes")
         store.save("1003")
         wait_until((root / "1003").exists, "another one appears")

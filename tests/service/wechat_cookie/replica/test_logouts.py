@@ -63,7 +63,7 @@ def saved_login(
 
 def delete_without_replica(surroundings: Surroundings, owner_id: str, token: str) -> None:
     with surroundings.database.transaction() as connection:
-        changing.delete_cookie(connection, uuid.UUID(owner_id), token)
+        changing.delete_cookie(connection, uuid.UUID(owner_id), token, utc_now())
 
 
 def is_alive(client: MpClient, login: FinishedLogin) -> bool:
