@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from tests.support.ready_accounts import ReadyAccount
 
 CONCURRENT_STARTS = 16
 CALL_SECONDS = 60.0
+SCANNED, CONFIRMED = "scanned", "confirmed"
 # Limits and times that no measurement reaches.
 ENVIRONMENT = {
     "MAX_STREAMS_PER_ACCOUNT": "20000",
@@ -83,33 +84,34 @@ def phone(stack: LocalStack) -> Iterator[EmulatorControl]:
 
 @dataclass
 class WatchedScan:
-    """One login, watched through the gateway: when its QR code was scanned, and when the event arrived."""
+    """One login, watched through the gateway: when the phone was tapped, and when the event of each tap arrived.
+
+    The keys of `tapped_at` and `seen_at` are the stages that the taps lead to.
+    """
 
     uuid: str
     login_key: str
-    tapped_at: float | None = None
-    seen_at: float | None = None
+    tapped_at: dict[str, float] = field(default_factory=dict)
+    seen_at: dict[str, float] = field(default_factory=dict)
 
     def follow(self, gateway_url: str, token: str) -> None:
-        """Reads the stream of events up to the one that reports the scan."""
+        """Reads the stream of events up to the one that reports the confirmation."""
         url = urlsplit(gateway_url)
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=CALL_SECONDS)
         path = f"/cookie/watch?login_key={self.login_key}"
         connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
         with connection.getresponse() as answer:
-            while self.seen_at is None and (line := answer.readline()):
-                if line.startswith(b"data:") and _says_scanned(line):
-                    self.seen_at = time.monotonic()
+            while CONFIRMED not in self.seen_at and (line := answer.readline()):
+                if line.startswith(b"data:") and (stage := _stage(line)) in {SCANNED, CONFIRMED}:
+                    self.seen_at.setdefault(stage, time.monotonic())
         connection.close()
 
-    @property
-    def seconds(self) -> float:
-        """The time from the scan to the event. Raises RuntimeError if there was no event."""
-        if self.tapped_at is None or self.seen_at is None:
-            raise RuntimeError("a scan was not reported to the watching client")
-        return self.seen_at - self.tapped_at
+    def seconds(self, stage: str) -> float:
+        """The time from the tap to its event. Raises RuntimeError if there was no event."""
+        if stage not in self.tapped_at or stage not in self.seen_at:
+            raise RuntimeError(f"the stage {stage} was not reported to the watching client")
+        return self.seen_at[stage] - self.tapped_at[stage]
 
 
-def _says_scanned(line: bytes) -> bool:
-    progress = json.loads(line.removeprefix(b"data:")).get("progress", {})
-    return bool(progress.get("stage") == "scanned")
+def _stage(line: bytes) -> str:
+    return str(json.loads(line.removeprefix(b"data:")).get("progress", {}).get("stage", ""))

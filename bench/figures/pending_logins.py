@@ -11,7 +11,7 @@ from bench.bench import Bench
 from bench.load.connection import Connect, LoadConnection
 from bench.load.frames import PreparedCall, grpc_call
 from bench.load.streams import open_streams
-from bench.logins import ENVIRONMENT, Logins, WatchedScan, phone
+from bench.logins import CONFIRMED, ENVIRONMENT, SCANNED, Logins, WatchedScan, phone
 from bench.measurement import Result, at_most, median, percentile
 from bench.processes import cpu_seconds, memory_bytes
 from bench.rpcs import CALLER, LIST_COOKIES
@@ -30,6 +30,9 @@ SETTLE_SECONDS = 4.0
 WINDOW_SECONDS = 24.0
 TAP_EVERY_SECONDS = 0.2
 POLL_SECONDS = LoginLimits().poll_seconds
+SCANNED_POLL_SECONDS = LoginLimits().scanned_poll_seconds
+# People confirm two or three seconds after the scan.
+SCANS_BEFORE_CONFIRMATION = 12
 STREAMS = 3000
 # Opening and closing so many is slow, so each time there are two windows without and two with them.
 OPENINGS = 3
@@ -71,8 +74,12 @@ def _pending(
     for follower in followers:
         follower.start()
     start, used, emulated = time.monotonic(), cpu_seconds(replica), cpu_seconds(emulator)
-    for one in watched:
-        one.tapped_at = wechat.scan(one.uuid).at
+    for number in range(len(watched) + SCANS_BEFORE_CONFIRMATION):
+        if number < len(watched):
+            watched[number].tapped_at[SCANNED] = wechat.scan(watched[number].uuid).at
+        if number >= SCANS_BEFORE_CONFIRMATION:
+            one = watched[number - SCANS_BEFORE_CONFIRMATION]
+            one.tapped_at[CONFIRMED] = wechat.confirm(one.uuid).at
         time.sleep(TAP_EVERY_SECONDS)
     for follower in followers:
         follower.join()
@@ -80,7 +87,7 @@ def _pending(
     took = time.monotonic() - start
     cores, busy = (cpu_seconds(replica) - used) / took, (cpu_seconds(emulator) - emulated) / took
     gaps = _gaps(wechat, start)
-    taps = [one.seconds for one in watched]
+    scans, confirmations = ([one.seconds(stage) for one in watched] for stage in (SCANNED, CONFIRMED))
     return [
         Result(
             9,
@@ -93,12 +100,24 @@ def _pending(
         ),
         Result(
             9,
-            "tap on the phone to event at the SSE client, p99",
-            percentile(taps, 0.99),
+            "scan to event at the SSE client, p99",
+            percentile(scans, 0.99),
             None,
             "s",
             at_most(POLL_SECONDS + 0.3),
-            f"median {median(taps):.2f} s, of {len(taps)}; a poll comes every {POLL_SECONDS} s",
+            f"median {median(scans):.2f} s, of {len(scans)}; a poll comes every {POLL_SECONDS} s",
+        ),
+        Result(
+            9, "confirmation to event at the SSE client, p50", median(confirmations), None, "s", at_most(0.4)
+        ),
+        Result(
+            9,
+            "confirmation to event at the SSE client, p99",
+            percentile(confirmations, 0.99),
+            None,
+            "s",
+            at_most(0.8),
+            f"of {len(confirmations)}; after a scan, a poll comes every {SCANNED_POLL_SECONDS} s",
         ),
         Result(
             9,

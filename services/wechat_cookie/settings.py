@@ -57,11 +57,11 @@ class WeChatCookieSettings(ServiceSettings):
     # http://[user:password@]host:port
     wechat_proxy: Annotated[SecretStr, AfterValidator(_http_proxy)] | None = None
     # Numbers of concurrent exchanges with WeChat: polls of pending logins, and starts and endings.
-    poll_threads: int = Field(default=64, ge=1, le=512)
+    poll_threads: int = Field(default=72, ge=1, le=512)
     act_threads: int = Field(default=16, ge=1, le=512)
     # A poll needs a connection only before and after its exchange.
     login_pool_size: int = Field(default=20, ge=2, le=200)
-    # Seconds between two polls of a login, of a QR code, and of a login as a whole.
+    # Seconds between two polls of a login before a scan, of a QR code, and of a login as a whole.
     poll_seconds: float = Field(default=_DEFAULTS.poll_seconds, ge=0.05, le=60)
     qr_seconds: float = Field(default=_DEFAULTS.qr_seconds, ge=1, le=3600)
     login_seconds: float = Field(default=_DEFAULTS.login_seconds, ge=1, le=86_400)

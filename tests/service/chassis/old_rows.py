@@ -92,6 +92,7 @@ WECHAT_COOKIE = OldRows(
         "0011": f"""
             UPDATE cookies SET request_times = ARRAY['{TIME}'::timestamptz], next_request_time = '{TIME}',
                 health_time = '{TIME}', probe_after = '{TIME}'""",
+        "0012": f"UPDATE logins SET quick_until = '{TIME}'",
     },
     {
         "SELECT token, local, health, jar FROM cookies": ("1001", "static/cookies/1001", "ok", b"gAAAA"),

@@ -33,6 +33,7 @@ _APPROVAL_ENDS = {
     ApprovalOutcome.TIMED_OUT: Reason.APPROVAL_TIMEOUT,
     ApprovalOutcome.FAILED: Reason.LOGIN_REFUSED,
 }
+_CONFIRMATION_FOLLOWS = frozenset({Stage.SCANNED, Stage.CHOOSING_ACCOUNT})
 # Stages without a confirmation in progress, in which an old QR code may be replaced.
 _REPLACEABLE = frozenset({Stage.WAITING_FOR_SCAN, Stage.NO_ACCOUNT})
 _OPERATOR = 1
@@ -81,9 +82,14 @@ def _answered(
     moved = stage is not before.stage
     recovered = before.failing_since is not None
     same_cookies = after.cookies is before.cookies or _values(after.cookies) == _values(before.cookies)
-    if before.step is None or (not moved and not recovered and same_cookies):
+    quick_until = before.quick_until
+    if moved:
+        quick = stage in _CONFIRMATION_FOLLOWS
+        quick_until = now + datetime.timedelta(seconds=limits.scanned_seconds) if quick else None
+    slows_down = quick_until is not None and now >= quick_until
+    if before.step is None or (not moved and not recovered and same_cookies and not slows_down):
         return None
-    goes_on = polling(before.step, now, limits)
+    goes_on = polling(before.step, now, limits, None if slows_down else quick_until)
     if not moved and not before.failure_told:
         return write(after, **goes_on)
     event, at_stage = progress(stage)

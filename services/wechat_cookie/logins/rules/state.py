@@ -84,6 +84,8 @@ class LoginState:
     traceparent: str | None = None
     # What failed in the connection to WeChat at the last attempt of this step; see MpError.failed_part.
     failed_part: str | None = None
+    # End of the time after a scan in which the phone is polled more often; None before a scan of this QR code.
+    quick_until: datetime.datetime | None = None
 
     @property
     def log_fields(self) -> dict[str, str | None]:
@@ -95,13 +97,17 @@ class LoginState:
 class LoginLimits:
     """Times, in seconds, and counts of a login.
 
+    `poll_seconds` is the interval of WeChat's own page; for `scanned_seconds` after a scan it is
+    `scanned_poll_seconds`, because the confirmation follows within seconds.
     `login_seconds` from start to LOGIN_TIMEOUT; `preparing_seconds` from start to the first QR code, or else
     failure; `qr_seconds` until a QR code is replaced although WeChat has not said that it expired;
     `lease_seconds` must be longer than two exchanges with WeChat, since an expired lease means that the replica
     died. `start_lease_seconds` may be shorter: two replicas that start the same login harm nothing.
     """
 
-    poll_seconds: float = 1.75
+    poll_seconds: float = 1.5
+    scanned_poll_seconds: float = 0.5
+    scanned_seconds: float = 20.0
     slowest_poll_seconds: float = 5.0
     retry_seconds: float = 0.5
     hard_to_reach_seconds: float = 60.0

@@ -58,14 +58,23 @@ def claim_now(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[s
     }
 
 
-def polling(step: Step, now: datetime.datetime, limits: LoginLimits) -> dict[str, Any]:
-    """Returns the changes that make `step`, a poll, due at intervals, for any replica."""
+def polling(
+    step: Step, now: datetime.datetime, limits: LoginLimits, quick_until: datetime.datetime | None = None
+) -> dict[str, Any]:
+    """Returns the changes that make `step`, a poll, due at intervals, for any replica.
+
+    The interval is that after a scan up to `quick_until`.
+    """
+    seconds = limits.poll_seconds
+    if quick_until is not None and now < quick_until:
+        seconds = min(seconds, limits.scanned_poll_seconds)
     return {
         "step": step,
         "attempt": 0,
         "in_flight": False,
+        "quick_until": quick_until,
         **_WITHOUT_FAILURES,
-        **_due(now, limits.poll_seconds, limits.poll_seconds),
+        **_due(now, seconds, seconds),
     }
 
 

@@ -80,6 +80,8 @@ logins = Table(
     Column("traceparent", Text),
     # What failed last in the connection to WeChat; see MpError.failed_part.
     Column("failed_part", Text),
+    # End of the shorter interval of polls after a scan.
+    Column("quick_until", DateTime(timezone=True)),
     CheckConstraint("id ~ '^[0-9a-f]{32}$'", name="logins_id_is_a_key"),
     CheckConstraint(_one_of("stage", Stage), name="logins_stage_is_known"),
     CheckConstraint(_one_of("step", Step), name="logins_step_is_known"),

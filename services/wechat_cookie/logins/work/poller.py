@@ -43,7 +43,7 @@ class LoginPoller:
         measures: LoginMeasures,
         principals: Principals,
         *,
-        poll_threads: int = 64,
+        poll_threads: int = 72,
         act_threads: int = 16,
     ) -> None:
         """`database` should have a pool of its own, because all threads may write at the same time."""

@@ -1,6 +1,7 @@
 """What follows from each outcome, case by case."""
 
 import datetime
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -80,6 +81,46 @@ def test_a_scan_is_told_once(status: int, accounts: int, stage: Stage) -> None:
     transition = applied(waiting(), ask(status, acct_size=accounts))
     assert transition.events == (Progressed(stage, wording.STAGES[stage].zh),)
     assert rules.after(transition.state, ask(status, acct_size=accounts), later(2), LIMITS) is None
+
+
+def polls_until(state: LoginState, seconds: float, answer: Ask) -> list[float]:
+    """When the login is polled up to `seconds` from now, if WeChat always answers the same."""
+    times = []
+    while (due := due_in(state)) < seconds:
+        times.append(due)
+        claimed = later(due + state.claim_seconds)
+        transition = rules.after(replace(state, next_poll_at=claimed), answer, later(due), LIMITS)
+        state = replace(state, next_poll_at=claimed) if transition is None else transition.state
+    return times
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+def test_after_a_scan_the_phone_is_polled_three_times_as_often_for_20_seconds(accounts: int) -> None:
+    scanned = ask(4, acct_size=accounts)
+    times = polls_until(applied(waiting(), scanned).state, 40, scanned)
+    gaps = [round(after - before, 3) for before, after in itertools.pairwise([0.0, *times])]
+    assert gaps == [0.5] * 40 + [1.5] * 13
+
+
+def test_before_a_scan_and_without_an_account_the_phone_is_polled_as_by_wechats_page() -> None:
+    assert len(polls_until(waiting(), 15.1, ask(0))) == 10
+    nobody = ask(4, acct_size=0)
+    assert len(polls_until(applied(waiting(), nobody).state, 15.1, nobody)) == 10
+
+
+def test_a_replaced_qr_code_is_polled_as_the_first() -> None:
+    replaced = applied(applied(waiting(), ask(4)).state, ask(2)).state
+    shown = applied(replaced, QR).state
+    assert (due_in(shown), shown.quick_until) == (LIMITS.poll_seconds, None)
+
+
+def test_polls_after_a_failed_one_are_quick_again_only_within_the_20_seconds() -> None:
+    scanned = applied(waiting(), ask(4)).state
+    for seconds, interval in ((10.0, 0.5), (21.0, 1.5)):
+        failing = applied(scanned, errors.DroppedError(), later(seconds)).state
+        assert failing.claim_seconds == 1.0
+        back = applied(failing, ask(4), later(seconds)).state
+        assert back.claim_seconds == interval
 
 
 def test_a_confirmation_goes_on_at_once_under_a_lease_and_without_a_deadline() -> None:

@@ -30,7 +30,7 @@ def replacing() -> LoginState:
 @pytest.mark.parametrize("error", TRANSIENT)
 def test_a_failing_poll_slows_down_and_tells_nobody(error: errors.MpError) -> None:
     first = applied(waiting(), error)
-    assert (first.events, first.state.failing_since, first.state.claim_seconds) == ((), NOW, 3.5)
+    assert (first.events, first.state.failing_since, first.state.claim_seconds) == ((), NOW, 3.0)
     second = applied(first.state, error, later(4))
     assert (second.state.failing_since, second.state.claim_seconds) == (NOW, LIMITS.slowest_poll_seconds)
     assert rules.after(second.state, error, later(9), LIMITS) is None
