@@ -1,52 +1,43 @@
 """The unit for systemd, by systemd's own checks. tests/service/deploy/test_systemd_unit.py runs what it starts."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.systemd import ROOT, SYSUSERS, UNIT, settings_of_the_unit, unit_of_this_checkout
+from tests.support.systemd import ROOT, SYSUSERS, UNIT, Systemd, settings_of_the_unit, unit_of_this_checkout
 
 # Tenths of "exposure": systemd calls a unit below 20 "OK", and one without any restriction has 96.
 MOST_EXPOSURE = 20
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 @pytest.fixture(scope="module")
-def analyze() -> str:
-    program = shutil.which("systemd-analyze")
-    if program is None:
+def systemd(tmp_path_factory: pytest.TempPathFactory) -> Systemd:
+    found = Systemd.find(tmp_path_factory.mktemp("systemd"))
+    if found is None:
         pytest.skip("needs systemd-analyze (Debian package systemd)")
-    return program
+    return found
 
 
-def test_systemd_understands_every_line(analyze: str, tmp_path: Path) -> None:
-    ended = run(analyze, "verify", str(unit_of_this_checkout(tmp_path)))
+def test_systemd_understands_every_line(systemd: Systemd, tmp_path: Path) -> None:
+    ended = systemd.run("systemd-analyze", "verify", str(unit_of_this_checkout(tmp_path)))
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_misspelled_line_is_noticed(analyze: str, tmp_path: Path) -> None:
+def test_a_misspelled_line_is_noticed(systemd: Systemd, tmp_path: Path) -> None:
     unit = unit_of_this_checkout(tmp_path)
     unit.write_text(unit.read_text().replace("ProtectHome=yes", "ProtectHom=yes"))
-    assert "ProtectHom" in run(analyze, "verify", str(unit)).stderr
+    assert "ProtectHom" in systemd.run("systemd-analyze", "verify", str(unit)).stderr
 
 
-def test_little_of_the_machine_is_exposed_to_it(analyze: str) -> None:
+def test_little_of_the_machine_is_exposed_to_it(systemd: Systemd) -> None:
     threshold = f"--threshold={MOST_EXPOSURE}"
-    ended = run(analyze, "security", "--no-pager", "--offline=true", threshold, str(UNIT))
+    ended = systemd.run("systemd-analyze", "security", "--no-pager", "--offline=true", threshold, str(UNIT))
     assert ended.returncode == 0, ended.stdout
 
 
-def test_the_user_that_it_runs_as_is_made_by_sysusers(tmp_path: Path) -> None:
-    sysusers = shutil.which("systemd-sysusers")
-    if sysusers is None:
-        pytest.skip("needs systemd-sysusers (Debian package systemd)")
+def test_the_user_that_it_runs_as_is_made_by_sysusers(systemd: Systemd, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    ended = run(sysusers, f"--root={tmp_path}", str(SYSUSERS))
+    ended = systemd.run("systemd-sysusers", f"--root={tmp_path}", str(SYSUSERS))
     assert ended.returncode == 0, ended.stderr
     (user,) = settings_of_the_unit("User")
     (line,) = [one for one in (tmp_path / "etc" / "passwd").read_text().splitlines() if one.startswith(user)]
