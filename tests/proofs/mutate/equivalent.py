@@ -42,6 +42,10 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "Totp = Annotated[Text, Field(max_length=63)]",
     ): "codes have at most 19 characters; the bound only has to exist",
     (
+        "services/identity/api/requests.py",
+        "Totp = Annotated[Text, Field(max_length=65)]",
+    ): "codes have at most 19 characters; the bound only has to exist",
+    (
         "services/identity/feed/reader.py",
         "if not position is not None and position == self._head:",
     ): "a query more finds nothing to read",
