@@ -20,6 +20,7 @@ _Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 _Count = Annotated[int, Field(ge=0, lt=2**31)]
 _Uin = Annotated[int, Field(ge=0, lt=2**63)]
 
+RATE_LIMITED_RET = 200013
 _ERRORS: dict[int, type[RetError]] = {
     -6: SystemBusyError,
     -1: SystemBusyError,
@@ -27,7 +28,7 @@ _ERRORS: dict[int, type[RetError]] = {
     200002: ArgumentsInvalidError,
     200003: SessionInvalidError,
     200008: VerifyCodeNeededError,
-    200013: RateLimitedError,
+    RATE_LIMITED_RET: RateLimitedError,
     200040: CsrfTokenInvalidError,
 }
 # The results that have a meaning; WeChat may send any other.

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from services.wechat_cookie.mp.answers import KNOWN_RETS
-from services.wechat_cookie.mp.errors import MpError
+from services.wechat_cookie.mp.answers import KNOWN_RETS, RATE_LIMITED_RET
+from services.wechat_cookie.mp.errors import MpError, RateLimitedError
 
 # Of requests whose answer has no `ret`, or that have no answer.
 NO_RET = "none"
+# The kinds of requests: methods of MpClient.
+KINDS = (
+    *("visit", "start_login", "fetch_qr_code", "ask", "ask_approval", "finish_login", "fetch_profile"),
+    *("fetch_avatar", "search_accounts", "list_articles", "logout"),
+)
 
 
 @dataclass
@@ -31,6 +36,10 @@ class RequestMetrics:
             ("kind", "ret", "outcome"),
             registry=registry,
         )
+        # From 0 on, because Prometheus sees no increase in a counter that begins with 1, and one is worth an alert.
+        limited = (str(RATE_LIMITED_RET), RateLimitedError.reason)
+        for kind in KINDS:
+            self._requests.labels(kind, *limited)
         self._seconds = Histogram(
             "wechat_request_seconds", "Time of a request to WeChat.", ("kind",), registry=registry
         )

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter
 
 from services.wechat_cookie.logins.rules.outcomes import Faulted, Outcome
-from services.wechat_cookie.logins.rules.stages import Stage
+from services.wechat_cookie.logins.rules.stages import Reason, Stage
 from services.wechat_cookie.logins.rules.state import LoginState, Step
 from services.wechat_cookie.mp.errors import MpError
 
@@ -21,6 +21,9 @@ class LoginMeasures:
         self._ended = Counter(
             "wechat_logins_ended", "Logins that have ended.", ("reason",), registry=registry
         )
+        # From 0 on, because Prometheus sees no increase in a counter that begins with 1.
+        for reason in ("succeeded", *(one.value for one in Reason)):
+            self._ended.labels(reason)
         # Looking a labelled child up takes a lock; those that count every poll are looked up once.
         self._answered = {step: self._exchanges.labels(step.value, "ok") for step in Step}
 

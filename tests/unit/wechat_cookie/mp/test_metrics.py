@@ -3,13 +3,14 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.wechat_cookie.mp.client import MpClient
 from services.wechat_cookie.mp.errors import (
     AnswerTimeoutError,
     NoRedirectError,
     RateLimitedError,
     RefusedError,
 )
-from services.wechat_cookie.mp.metrics import RequestMetrics
+from services.wechat_cookie.mp.metrics import KINDS, RequestMetrics
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def test_a_failure_is_counted_by_its_ret_and_reason(
         raise error
     assert counted(registry) == {("ask", ret, outcome)}
     assert registry.get_sample_value("wechat_request_seconds_count", {"kind": "ask"}) == 1
+
+
+def test_the_first_rate_limit_is_an_increase(registry: CollectorRegistry, metrics: RequestMetrics) -> None:
+    limited = {"kind": "list_articles", "ret": "200013", "outcome": "WECHAT_RATE_LIMITED"}
+    assert registry.get_sample_value("wechat_requests_total", limited) == 0
+    assert all(callable(getattr(MpClient, kind)) for kind in KINDS)
 
 
 def test_a_success_is_counted_by_the_ret_of_its_answer(
