@@ -53,3 +53,8 @@ def test_it_is_installed_where_the_guide_says() -> None:
     for path in ("/opt/fastmp", "/var/lib/fastmp", "/run/fastmp", "/etc/fastmp/settings.env"):
         assert path in UNIT.read_text()
         assert path in guide
+
+
+def test_the_call_that_setpriv_needs_is_allowed_after_the_privileged_ones_are_refused() -> None:
+    """setpriv, which starts each process, ends with an error if it may not call capset, which is a privileged one."""
+    assert settings_of_the_unit("SystemCallFilter") == ["@system-service", "~@privileged", "capset"]
