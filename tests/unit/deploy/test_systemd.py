@@ -56,5 +56,5 @@ def test_it_is_installed_where_the_guide_says() -> None:
 
 
 def test_the_call_that_setpriv_needs_is_allowed_after_the_privileged_ones_are_refused() -> None:
-    """setpriv, which starts each process, ends with an error if it may not call capset, which is a privileged one."""
+    """setpriv, which starts each process, fails without capset, which is a privileged call."""
     assert settings_of_the_unit("SystemCallFilter") == ["@system-service", "~@privileged", "capset"]
