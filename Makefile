@@ -38,9 +38,9 @@ bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 	$(DEVELOPMENT)
 	@exec $(BIN)/python -m bench $(ONLY)
 
-chaos: ## Kill parts under load, check that nothing is lost or doubled (make chaos SEED=… SECONDS=…)
+chaos: ## Kill parts under load, check that nothing is lost or doubled (make chaos SEED=… SECONDS=… PATRONI=1)
 	$(DEVELOPMENT)
-	@exec $(BIN)/python -m tests.proofs.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+	@exec $(BIN)/python -m tests.proofs.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PATRONI),--patroni)
 
 fuzz: ## Make 2,000 hostile runs of the command line, and 20,000 calls over gRPC and REST (make fuzz RUNS=… CALLS=… SEED=…)
 	$(DEVELOPMENT)

@@ -5,8 +5,9 @@ There is no wheel with an up-to-date Chromium, and Playwright's own download wou
 
 import os
 import shutil
-import subprocess
 import sys
+
+from deploy import debian
 
 # The font is for the console's Chinese.
 PACKAGES = ("chromium", "fonts-wqy-microhei")
@@ -22,34 +23,11 @@ def find() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get(VARIABLE, ""), *NAMES))), None)
 
 
-def install() -> bool:
-    """Installs the packages and returns whether it succeeded. Needs root and apt-get."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return False
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Another process may be running apt-get.
-    apt = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-    install_all = (*apt, "install", "-y", "--no-install-recommends", *PACKAGES)
-    for command in ((*apt, "update"), install_all):
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            print(done.stdout, file=sys.stderr)
-            return False
-    return True
-
-
 def main() -> int:
     """Runs the command and returns 0, also without a browser: then only the console's tests fail."""
     if find() is None:
         print("Installing Chromium for the tests of the console ...", flush=True)
-        if not install():
+        if not debian.install(PACKAGES):
             print(ADVICE, file=sys.stderr)
     return 0
 

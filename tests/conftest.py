@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests may use, and which tests are long."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,28 @@ LONG = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pgbouncer", action="store_true", help="lead every Database through PgBouncer")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def through_pgbouncer(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --pgbouncer, leads every Database of the tests' server through PgBouncer."""
+    if not request.config.getoption("--pgbouncer"):
+        yield
+        return
+    from tests.support.pgbouncer import databases_through_pgbouncer
+
+    with databases_through_pgbouncer(request.getfixturevalue("postgres_server")):
+        yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     folder = Path(__file__).parent
     if missing := [path for path in LONG if not (folder / path).exists()]:
         raise pytest.UsageError(f"these long tests have moved: {', '.join(missing)}")
     for item in items:
         if item.path.relative_to(folder).as_posix().startswith(LONG):
             item.add_marker(pytest.mark.long)
+        if config.getoption("--pgbouncer") and item.get_closest_marker("direct"):
+            item.add_marker(pytest.mark.skip(reason="about sessions, which PgBouncer changes"))

@@ -43,6 +43,9 @@ class Environments:
             environment[f"{prefix}_{kind}"] = str(self.topology.port(replica.port_key(kind)))
         environment["AUDIT_KEY"] = self.secrets.audit_key(replica.service)
         environment[f"{prefix}_DATABASE_URL"] = self.database_urls[replica.service]
+        direct = self.settings.direct_database_url(replica.service)
+        if direct is not None:
+            environment[f"{prefix}_DIRECT_DATABASE_URL"] = direct
         if replica.service != "identity":
             environment["IDENTITY_ADDRESS"] = ",".join(self.topology.addresses("identity"))
         if replica.service == "identity":
@@ -60,7 +63,10 @@ class Environments:
 
     def migrations(self) -> dict[str, str]:
         """Returns the environment of `python -m deploy.local.migrate`."""
-        urls = {f"{service.upper()}_DATABASE_URL": url for service, url in self.database_urls.items()}
+        urls = {
+            f"{service.upper()}_DATABASE_URL": self.settings.direct_database_url(service) or url
+            for service, url in self.database_urls.items()
+        }
         return {**self.plain(), **urls}
 
     def gateway(self) -> dict[str, str]:

@@ -20,8 +20,7 @@ def main() -> int:
         setting = f"{service.upper()}_DATABASE_URL"
         try:
             upgrade(os.environ[setting], f"services.{service}")
-        except sqlalchemy.exc.ArgumentError:
-            # The error's message may contain the URL.
+        except ValueError:
             print(f"{BAD_SETTING}{setting}: not a database URL", file=sys.stderr)
             return 1
         except sqlalchemy.exc.OperationalError as error:

@@ -49,6 +49,10 @@ class LocalSettings(BaseSettings):
     identity_database_url: str | None = Field(default=None, repr=False)
     activation_database_url: str | None = Field(default=None, repr=False)
     wechat_cookie_database_url: str | None = Field(default=None, repr=False)
+    # Of PostgreSQL itself, where those above lead to PgBouncer.
+    identity_direct_database_url: str | None = Field(default=None, repr=False)
+    activation_direct_database_url: str | None = Field(default=None, repr=False)
+    wechat_cookie_direct_database_url: str | None = Field(default=None, repr=False)
     jwt_secret: SecretStr | None = None
     access_token_expire_minutes: str = "1440"  # noqa: S105 - a duration
     # The gateway's address as users reach it; by default, its address on this machine.
@@ -90,4 +94,9 @@ class LocalSettings(BaseSettings):
     def database_url(self, service: str) -> str | None:
         """Returns the URL of the service's database, or None if it is not set."""
         url: str | None = getattr(self, f"{service}_database_url")
+        return url
+
+    def direct_database_url(self, service: str) -> str | None:
+        """Returns the URL of the service's database past PgBouncer, or None if it is not set."""
+        url: str | None = getattr(self, f"{service}_direct_database_url")
         return url

@@ -180,8 +180,8 @@ class LocalStack:
         return self._topology.addresses(service, kind)
 
     def database_url(self, service: str) -> str:
-        """Returns the URL of the service's database, with the service's role."""
-        return self._laid.environments.database_urls[service]
+        """Returns the URL of the service's database, past PgBouncer, with the service's role."""
+        return self.settings.direct_database_url(service) or self._laid.environments.database_urls[service]
 
     def tls_files(self, name: str) -> TlsFiles:
         """Returns the certificate files of a caller: a service, "gateway", "ops", "collector" or "prometheus"."""

@@ -22,6 +22,6 @@ if __name__ == "__main__":
     command_line.run(
         PACKAGE,
         ActivationSettings,
-        lambda settings: settings.activation_database_url,
+        lambda settings: settings.activation_direct_database_url or settings.activation_database_url,
         {"serve": serve, "import-fastmp": partial(import_fastmp, now=utc_now)},
     )

@@ -48,8 +48,10 @@ class Activation:
 
     def __init__(self, settings: ActivationSettings, now: Callable[[], datetime.datetime]) -> None:
         """Binds the ports. Raises the same errors as Server."""
-        url = settings.activation_database_url
-        self._database = Database(url, settings.database_pool_size, "fastmp-activation")
+        url, direct = settings.activation_database_url, settings.activation_direct_database_url
+        self._database = Database(
+            url, settings.database_pool_size, "fastmp-activation", pooled=direct is not None
+        )
         self._schema = SchemaCheck(PACKAGE)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         identity = IdentityClient(self._identity)
@@ -60,7 +62,7 @@ class Activation:
         cursor = FeedCursor(self._database, feed_cursor, deletion.delete, codes.redeeming_accounts)
         self._feed = AccountFeed(self._identity, authenticator, cursor)
         entitlements = Entitlements(self._identity, self._database, self._audit.log, now)
-        self._jobs = Jobs(url, tasks(entitlements, self._database))
+        self._jobs = Jobs(direct or url, tasks(entitlements, self._database))
         wrong_codes = Attempts(self._database, attempts, WINDOW, now)
         limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
         guessing = CodeGuessing(wrong_codes, limits)

@@ -2,13 +2,15 @@
 
 from pydantic import Field
 
-from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.chassis.settings import DatabaseUrl, DirectDatabaseUrl, Port, ServiceSettings
 
 
 class ActivationSettings(ServiceSettings):
     """Frozen; see ServiceSettings. Port 0 selects a free port."""
 
     activation_database_url: DatabaseUrl
+    # Of PostgreSQL itself, where the URL above leads to PgBouncer.
+    activation_direct_database_url: DirectDatabaseUrl = None
     activation_port: Port = 50052
     activation_ops_port: Port = 9052
     activation_metrics_port: Port = 9152

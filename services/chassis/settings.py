@@ -36,6 +36,7 @@ def _pem_of(kind: str) -> Callable[[Path], Path]:
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgres_url), Field(repr=False)]
+DirectDatabaseUrl = Annotated[Annotated[str, AfterValidator(_postgres_url)] | None, Field(repr=False)]
 CertificateFile = Annotated[Path, AfterValidator(_pem_of("CERTIFICATE"))]
 KeyFile = Annotated[Path, AfterValidator(_pem_of("PRIVATE KEY"))]
 

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     command_line.run(
         PACKAGE,
         IdentitySettings,
-        lambda settings: settings.identity_database_url,
+        lambda settings: settings.identity_direct_database_url or settings.identity_database_url,
         {
             "serve": serve,
             "ensure-admin": partial(ensure_admin, now=utc_now),

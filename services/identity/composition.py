@@ -64,8 +64,10 @@ class Identity:
 
     def __init__(self, settings: IdentitySettings, now: Callable[[], datetime.datetime]) -> None:
         """Creates the parts and binds the ports. Raises the same exceptions as Server."""
-        url = settings.identity_database_url
-        self._database = Database(url, settings.database_pool_size, "fastmp-identity")
+        url, direct = settings.identity_database_url, settings.identity_direct_database_url
+        self._database = Database(
+            url, settings.database_pool_size, "fastmp-identity", pooled=direct is not None
+        )
         self._schema = SchemaCheck(PACKAGE)
         tokens = Tokens(
             settings.jwt_secret.get_secret_value(),
@@ -74,7 +76,7 @@ class Identity:
         authentication = TokenAuthentication(self._database, tokens, settings.require_admin_totp, now)
         second_factor = SecondFactor(settings.totp_vault)
         authenticator = CachingAuthenticator(authentication.authenticate, now)
-        self.feed = FeedReader(url, authenticator)
+        self.feed = FeedReader(direct or url, authenticator)
         sign_ins = Attempts(self._database, attempts, SIGN_IN_WINDOW, now)
         registrations = Attempts(self._database, attempts, REGISTRATION_WINDOW, now)
         throttle = SignInThrottle(sign_ins, registrations, settings)

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.chassis.settings import DatabaseUrl, DirectDatabaseUrl, Port, ServiceSettings
 from services.chassis.strong_secret import StrongSecret
 from services.chassis.vault import Vault, vault_of
 from services.identity.accounts.emails import LONGEST, checked_email
@@ -40,6 +40,8 @@ class IdentitySettings(ServiceSettings):
     """The settings of Identity, in addition to those of every service."""
 
     identity_database_url: DatabaseUrl
+    # Of PostgreSQL itself, where the URL above leads to PgBouncer.
+    identity_direct_database_url: DirectDatabaseUrl = None
     identity_port: Port = 50051
     identity_ops_port: Port = 9051
     identity_metrics_port: Port = 9151

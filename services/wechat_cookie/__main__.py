@@ -28,7 +28,8 @@ def serve(settings: WeChatCookieSettings) -> None:
 def rotate_cookie_keys(settings: WeChatCookieSettings) -> None:
     """Re-encrypts all stored cookies with the first of COOKIE_KEYS. Exits with 1 if no key can decrypt some."""
     configure_logging("wechat_cookie", settings.log_level)
-    database = Database(settings.wechat_cookie_database_url, 2, "fastmp-rotate-cookie-keys")
+    url = settings.wechat_cookie_direct_database_url or settings.wechat_cookie_database_url
+    database = Database(url, 2, "fastmp-rotate-cookie-keys")
     try:
         rotated = rotate(database, settings.vault)
     finally:
@@ -42,7 +43,7 @@ if __name__ == "__main__":
     command_line.run(
         PACKAGE,
         WeChatCookieSettings,
-        lambda settings: settings.wechat_cookie_database_url,
+        lambda settings: settings.wechat_cookie_direct_database_url or settings.wechat_cookie_database_url,
         {
             "serve": serve,
             "rotate-cookie-keys": rotate_cookie_keys,

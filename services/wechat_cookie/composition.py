@@ -69,19 +69,20 @@ class WeChatCookie:
 
         Raises the same exceptions as Server, and OSError if the state directory cannot be written.
         """
-        url = settings.wechat_cookie_database_url
+        url, direct = settings.wechat_cookie_database_url, settings.wechat_cookie_direct_database_url
+        pooled = direct is not None
         vault = settings.vault
         self._schema = SchemaCheck(PACKAGE)
-        self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie")
+        self._database = Database(url, settings.database_pool_size, "fastmp-wechat-cookie", pooled=pooled)
         # A separate pool, so that polls which are due together do not delay calls.
-        self._login_database = Database(url, settings.login_pool_size, "fastmp-logins")
+        self._login_database = Database(url, settings.login_pool_size, "fastmp-logins", pooled=pooled)
         self._identity = identity_channel(settings.identity_address, settings.tls_files)
         identity = IdentityClient(self._identity)
         authenticator = CachingAuthenticator(identity.authenticate, now)
         folders = Folders(self._database, vault, ExportDirectory(settings.export_root), now)
         self._keeper = FolderKeeper(folders)
         self._listener = Listener(
-            url,
+            direct or url,
             {owners.CHANNEL: self._cookie_changed},
             self._keeper.set_connected,
             BEAT_SECONDS,
@@ -95,7 +96,7 @@ class WeChatCookie:
         self._probes = ProbeWorker(self._database, vault, self._client, settings.probe_period, now)
         self._logins = LoginEngine(
             self._login_database,
-            url,
+            direct or url,
             vault,
             self._client,
             settings.login_limits,

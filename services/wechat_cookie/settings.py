@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import DatabaseUrl, Port, ServiceSettings
+from services.chassis.settings import DatabaseUrl, DirectDatabaseUrl, Port, ServiceSettings
 from services.chassis.vault import Vault, vault_of
 from services.wechat_cookie.data_calls.limits import BudgetLimits
 from services.wechat_cookie.logins.rules.state import LoginLimits
@@ -44,6 +44,8 @@ class WeChatCookieSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     wechat_cookie_database_url: DatabaseUrl
+    # Of PostgreSQL itself, where the URL above leads to PgBouncer.
+    wechat_cookie_direct_database_url: DirectDatabaseUrl = None
     wechat_cookie_port: Port = 50053
     wechat_cookie_ops_port: Port = 9053
     wechat_cookie_metrics_port: Port = 9153

@@ -40,7 +40,7 @@ def import_fastmp(settings: ActivationSettings, now: Callable[[], datetime.datet
         store(database, audit_log, rows, report)
         yield report
 
-    command.run(settings.activation_database_url, importing)
+    command.run(settings.activation_direct_database_url or settings.activation_database_url, importing)
 
 
 def store(database: Database, audit_log: AuditLog, rows: Sequence[dict[str, Any]], report: Report) -> None:

@@ -32,6 +32,7 @@ from services.chassis.interceptors.error_mapping import ErrorMapping
 from services.chassis.interceptors.metrics import Metrics
 from services.chassis.interceptors.tracing import Tracing
 from services.chassis.mutual_tls import TlsFiles, server_credentials
+from services.chassis.postgres.connecting import answers_until
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +40,8 @@ _log = structlog.get_logger(__name__)
 # gateway repeats a call that is not idempotent, so one that is cut off fails.
 GRACE_SECONDS = 15.0
 READINESS_SECONDS = 1.0
+# How long the check waits for the database.
+READINESS_ANSWER_SECONDS = 3.0
 LARGEST_REQUEST_BYTES = 1 << 20
 # A waiting stream costs its thread's touched stack; the default of 8 MiB only reserves address space.
 THREAD_STACK_BYTES = 512 * 1024
@@ -225,7 +228,9 @@ class Server:
         """Sets the health by `ready()`, and returns the seconds until the next time."""
         is_ready = False
         try:
-            is_ready = self._ready()
+            # Soon, so that the gateway sends no calls that would wait for a database that does not answer.
+            with answers_until(time.monotonic(), READINESS_ANSWER_SECONDS):
+                is_ready = self._ready()
         finally:
             if is_ready != self._is_serving:
                 _log.info("readiness", ready=is_ready)

@@ -26,7 +26,7 @@ MARGIN_SECONDS = 0.4
 
 _DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
 
-_deadline: ContextVar[float] = ContextVar("answers_until", default=math.inf)
+_limit: ContextVar[tuple[float, float]] = ContextVar("answers_until", default=(math.inf, ANSWER_SECONDS))
 
 ResultT = TypeVar("ResultT")
 
@@ -59,18 +59,22 @@ def driver_url(url: str) -> str:
 
 
 @contextlib.contextmanager
-def answers_until(deadline: float) -> Iterator[None]:
-    """Ends this thread's waits for answers a little before `deadline`, in time.monotonic(), during the block."""
-    reset = _deadline.set(deadline - MARGIN_SECONDS)
+def answers_until(deadline: float, least: float = LEAST_ANSWER_SECONDS) -> Iterator[None]:
+    """Ends this thread's waits for answers a little before `deadline`, in time.monotonic(), during the block.
+
+    They last `least` seconds at least.
+    """
+    reset = _limit.set((deadline - MARGIN_SECONDS, least))
     try:
         yield
     finally:
-        _deadline.reset(reset)
+        _limit.reset(reset)
 
 
 def answer_seconds() -> float:
     """Returns the seconds to wait for an answer of the server from now on."""
-    return min(ANSWER_SECONDS, max(LEAST_ANSWER_SECONDS, _deadline.get() - time.monotonic()))
+    deadline, least = _limit.get()
+    return min(ANSWER_SECONDS, max(least, deadline - time.monotonic()))
 
 
 class BoundedConnection(psycopg.Connection[Any]):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, cast
 
 import psycopg
+import structlog
 from sqlalchemy import (
     Connection,
     Dialect,
@@ -21,10 +22,18 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from services.chassis.errors import ConflictError, DatabaseUnavailableError
 from services.chassis.postgres.connecting import CONNECT_SECONDS, BoundedConnection, parameters
 
-STATEMENT_MILLISECONDS = 10_000
-LOCK_MILLISECONDS = 5_000
-# Ends forgotten transactions, which would hold their locks.
-IDLE_IN_TRANSACTION_MILLISECONDS = 15_000
+_log = structlog.get_logger(__name__)
+
+# The parameters of the pool's sessions.
+SESSION = {
+    # In another time zone the last hours of the year 9999 may be beyond the range of datetime.
+    "TimeZone": "UTC",
+    # In milliseconds.
+    "statement_timeout": 10_000,
+    "lock_timeout": 5_000,
+    # Ends forgotten transactions, which would hold their locks.
+    "idle_in_transaction_session_timeout": 15_000,
+}
 
 _OUTAGES = (
     psycopg.OperationalError,
@@ -63,8 +72,14 @@ class OpensTransactions(Protocol):
 class Database:
     """A pool of connections to a database, opened on first use. Thread-safe."""
 
-    def __init__(self, url: str, pool_size: int = 20, application_name: str = "fastmp") -> None:
-        self._engine = _engine(url, pool_size, application_name)
+    def __init__(
+        self, url: str, pool_size: int = 20, application_name: str = "fastmp", *, pooled: bool = False
+    ) -> None:
+        """`pooled` is whether `url` leads to PgBouncer, which gives each transaction another session.
+
+        PgBouncer then has to set the timeouts (docs/operations/failover.md); a warning is logged if it does not.
+        """
+        self._engine = _engine(url, pool_size, application_name, pooled)
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -175,25 +190,25 @@ def _leave_autocommit(pooled: PoolProxiedConnection, driver: "psycopg.Connection
         pooled.invalidate()
 
 
-def _engine(url: str, pool_size: int, application_name: str) -> Engine:
-    session = {
-        # In another time zone the last hours of the year 9999 may be beyond the range of datetime.
-        "TimeZone": "UTC",
-        "statement_timeout": STATEMENT_MILLISECONDS,
-        "lock_timeout": LOCK_MILLISECONDS,
-        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MILLISECONDS,
-    }
-    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+def _engine(url: str, pool_size: int, application_name: str, pooled: bool) -> Engine:
+    arguments = {**parameters(url), "application_name": application_name}
+    if pooled:
+        # A prepared statement would be one of another session.
+        arguments["prepare_threshold"] = None
+    else:
+        arguments["options"] = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     engine = create_engine(
         # SQLAlchemy's own URLs cannot hold several hosts in the form that libpq reads.
         "postgresql+psycopg://",
-        connect_args={**parameters(url), "application_name": application_name, "options": options},
+        connect_args=arguments,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
         # Values may be credentials, which must not reach a log or an error.
         hide_parameters=True,
     )
+    if pooled:
+        event.listen(engine, "connect", _begin_pooled)
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "handle_error", _note_demotion)
     return engine
@@ -203,6 +218,16 @@ def _connect(
     _dialect: Dialect, _record: ConnectionPoolEntry, arguments: tuple[str, ...], parameters: dict[str, Any]
 ) -> BoundedConnection:
     return BoundedConnection.connect(*arguments, **parameters)
+
+
+def _begin_pooled(driver: "psycopg.Connection[tuple[Any, ...]]", _record: ConnectionPoolEntry) -> None:
+    driver.autocommit = True
+    # PgBouncer keeps the time zone of a client, and none of its other parameters.
+    settings = "SELECT set_config('TimeZone', 'UTC', false), current_setting('statement_timeout')"
+    row = driver.execute(settings).fetchone()
+    driver.autocommit = False
+    if row is not None and row[1] == "0":
+        _log.warning("pooler_sets_no_timeouts")
 
 
 def _note_demotion(context: ExceptionContext) -> None:

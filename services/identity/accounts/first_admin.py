@@ -104,7 +104,8 @@ def rotate_totp_keys(settings: IdentitySettings) -> None:
 
 @contextlib.contextmanager
 def _database(command: str, settings: IdentitySettings) -> Iterator[Database]:
-    database = Database(settings.identity_database_url, pool_size=2)
+    url = settings.identity_direct_database_url or settings.identity_database_url
+    database = Database(url, pool_size=2)
     try:
         yield database
     except DomainError as error:

@@ -151,6 +151,8 @@ class FeedReader:
     def _on_beat(self, is_alive: bool) -> None:
         if not is_alive:
             self._authenticator.distrust()
+            # Its connection leads to the same server, and may wait for an answer for long before it is given up.
+            self._database.dispose()
             return
         started = self._read_at
         try:

@@ -34,7 +34,7 @@ def import_fastmp(settings: IdentitySettings, now: Callable[[], datetime.datetim
         _handover(database, source, found, accounts).write(wanted.import_handover_file)
         yield report
 
-    command.run(settings.identity_database_url, importing)
+    command.run(settings.identity_direct_database_url or settings.identity_database_url, importing)
 
 
 def _handover(

@@ -34,7 +34,7 @@ def import_fastmp(settings: WeChatCookieSettings, now: Callable[[], datetime.dat
         store(database, settings.vault, audit_log, found, report, now())
         yield report
 
-    command.run(settings.wechat_cookie_database_url, importing)
+    command.run(settings.wechat_cookie_direct_database_url or settings.wechat_cookie_database_url, importing)
 
 
 def _root(files: Path, export_root: Path) -> Path:

@@ -1,6 +1,7 @@
 """`make chaos`: a load on a whole stack, disturbed at random from a seed, then held against what was promised."""
 
 import argparse
+import contextlib
 import secrets
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from tests.proofs.chaos.invariants import INVARIANTS, Violation
 from tests.proofs.chaos.record import Outcome
 from tests.proofs.chaos.run import MEMBERS, Chaos, chaos
 from tests.proofs.chaos.schedule import REPLICAS, Disturbance, schedule
+from tests.proofs.failover.cluster import PatroniCluster
 
 MOST_SHOWN = 10
 
@@ -23,12 +25,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--break", dest="fault", choices=sorted(INVARIANTS), help="spoil this after the run")
+    parser.add_argument("--patroni", action="store_true", help="on a PostgreSQL that fails over")
     arguments = parser.parse_args()
-    planned = schedule(arguments.seed, arguments.seconds)
+    planned = schedule(arguments.seed, arguments.seconds, fails_over=arguments.patroni)
     say(f"seed {arguments.seed}, {arguments.seconds:.0f} s, {MEMBERS} members, {len(planned)} disturbances")
     with (
         tempfile.TemporaryDirectory(prefix="fastmp-chaos-") as folder,
-        chaos(Path(folder) / "state", REPLICAS) as running,
+        PatroniCluster(Path(folder)) if arguments.patroni else contextlib.nullcontext() as cluster,
+        chaos(Path(folder) / "state", REPLICAS, cluster=cluster) as running,
     ):
         say("two replicas of each service, PostgreSQL, Envoy and an emulated WeChat are up")
         running.disturbed(planned, seconds=arguments.seconds, seed=arguments.seed, report=say)

@@ -13,17 +13,27 @@ from deploy.local.errors import LocalStackError
 from deploy.local.stack import LocalStack
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.fault_spec import Fault, FaultKind
-from tests.proofs.chaos.schedule import Disturbance, Kind
+from tests.proofs.chaos.schedule import PRIMARY, Disturbance, Kind
+from tests.proofs.failover.cluster import Fault as PrimaryFault
+from tests.proofs.failover.cluster import PatroniCluster
 
 AT_ONCE = 8
 DELAY_SECONDS = 3.0
+_FAULTS = {
+    Kind.KILL: PrimaryFault.KILL,
+    Kind.FREEZE: PrimaryFault.STOP,
+    Kind.CUT: PrimaryFault.CUT,
+}
 
 
 class Disturbances:
     """The disturbances of one run. Those of one process wait for each other."""
 
-    def __init__(self, stack: LocalStack, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, stack: LocalStack, report: Callable[[str], None], cluster: PatroniCluster | None = None
+    ) -> None:
         self._stack = stack
+        self._cluster = cluster
         self._report = report
         self._turn: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.carried_out = 0
@@ -51,7 +61,11 @@ class Disturbances:
         return None
 
     def _effect(self, disturbance: Disturbance) -> contextlib.AbstractContextManager[None]:
+        if disturbance.target == PRIMARY:
+            return self._without_primary(_FAULTS[disturbance.kind])
         match disturbance.kind:
+            case Kind.CUT:
+                raise ValueError("only the primary's host can be cut off")
             case Kind.UPSTREAM:
                 return self._upstream(disturbance.target)
             case Kind.FREEZE:
@@ -60,6 +74,15 @@ class Disturbances:
                 return self._away(disturbance.target, self._stack.process(disturbance.target).kill)
             case Kind.STOP:
                 return self._away(disturbance.target, self._stack.process(disturbance.target).stop)
+
+    @contextlib.contextmanager
+    def _without_primary(self, fault: PrimaryFault) -> Iterator[None]:
+        if self._cluster is None:
+            raise LocalStackError("the stack's database does not fail over")
+        # Two faults in a row would leave no host with everything that was acknowledged.
+        self._cluster.wait_until_redundant()
+        with self._cluster.without_primary(fault):
+            yield
 
     @contextlib.contextmanager
     def _away(self, name: str, end: Callable[[], None]) -> Iterator[None]:

@@ -100,6 +100,8 @@ class Record:
     # Processes that ended although nothing ended them.
     deaths: list[str] = field(default_factory=list)
     calls: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
+    # The gRPC codes of failed calls that internal programs made.
+    grpc_codes: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def copy(self) -> "Record":
@@ -111,6 +113,7 @@ class Record:
             list(self.sightings),
             list(self.deaths),
             Counter(self.calls),
+            grpc_codes=Counter(self.grpc_codes),
         )
 
     def count(self, call: str, outcome: Outcome) -> Outcome:
@@ -118,6 +121,11 @@ class Record:
         with self._lock:
             self.calls[call, outcome] += 1
         return outcome
+
+    def count_code(self, code: str) -> None:
+        """Counts the gRPC code of a failed call."""
+        with self._lock:
+            self.grpc_codes[code] += 1
 
     def add_account(self, account: AccountRecord) -> AccountRecord:
         """A new account; gives it back."""

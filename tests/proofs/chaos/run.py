@@ -18,6 +18,7 @@ from tests.proofs.chaos.load.running import Load
 from tests.proofs.chaos.observation import observe, open_databases
 from tests.proofs.chaos.record import Record
 from tests.proofs.chaos.schedule import Disturbance
+from tests.proofs.failover.cluster import PatroniCluster
 from tests.support.gateway_calls import GatewayCaller
 from tests.support.generous_limits import generous_environment
 from tests.support.ready_accounts import ReadyAccounts
@@ -35,8 +36,10 @@ class Chaos:
     stack: LocalStack
     accounts: ReadyAccounts
     admin: GatewayCaller
+    admin_token: str = field(repr=False)
     password: str = field(repr=False)
     record: Record = field(default_factory=Record)
+    cluster: PatroniCluster | None = None
 
     def quiet(self, *, members: int) -> None:
         """Members who each do everything once, while nothing is disturbed."""
@@ -48,13 +51,13 @@ class Chaos:
     ) -> None:
         """Runs the load for `seconds` while the disturbances happen, and makes those good again."""
         began = time.monotonic()
-        with self._load(MEMBERS, seed):
-            self.record.deaths += Disturbances(self.stack, report).run(planned)
+        with self.load(seed):
+            self.record.deaths += Disturbances(self.stack, report, self.cluster).run(planned)
             threading.Event().wait(max(0.0, began + seconds - time.monotonic()))
 
-    def load(self, seed: int) -> Load:
+    def load(self, seed: int, members: int = MEMBERS) -> Load:
         """The load as a context, until the block ends."""
-        return self._load(MEMBERS, seed)
+        return self._load(members, seed)
 
     def rest(self, report: Callable[[str], None]) -> None:
         """Starts what died and waits until nothing is under way."""
@@ -88,15 +91,17 @@ def chaos(
     state: Path,
     replicas: Mapping[str, int],
     abandoned_seconds: int = ABANDONED_SECONDS,
+    cluster: PatroniCluster | None = None,
     databases: Mapping[str, str] | None = None,
 ) -> Iterator[Chaos]:
-    """A running stack with its state in `state`. `databases` are URLs by their settings, instead of its own."""
+    """A running stack with its state in `state`, on the databases of `cluster` or of the settings `databases`."""
     jwt_secret, password = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    settings = LocalSettings.side_by_side(state, jwt_secret=jwt_secret, **(databases or {}))
+    given = cluster.urls() if cluster is not None else databases or {}
+    settings = LocalSettings.side_by_side(state, jwt_secret=jwt_secret, **given)
     environment = generous_environment(ABANDONED_SECONDS=str(abandoned_seconds))
     with LocalStack(settings, replicas=replicas, wechat_emulator=(), environment=environment) as stack:
         accounts = ReadyAccounts(stack.database_url("identity"), jwt_secret, password)
         [administrator] = accounts.make(1, role="admin")
         with GatewayCaller(stack.gateway_url, administrator.token) as admin:
             wait_until_served(admin)
-            yield Chaos(stack, accounts, admin, password)
+            yield Chaos(stack, accounts, admin, administrator.token, password, cluster=cluster)

@@ -57,5 +57,10 @@ def test_the_checker_sees_a_deliberate_fault_as_what_it_is(rested: Chaos, invari
 def test_a_schedule_is_repeatable_and_has_everything_in_it() -> None:
     planned = schedule(seed=42, seconds=600)
     assert planned == schedule(seed=42, seconds=600) != schedule(seed=43, seconds=600)
-    assert {disturbance.kind for disturbance in planned} == set(Kind)
+    assert {disturbance.kind for disturbance in planned} == set(Kind) - {Kind.CUT}
     assert {"postgres", "gateway", "identity-2"} <= {disturbance.target for disturbance in planned}
+    failing_over = schedule(seed=42, seconds=600, fails_over=True)
+    assert {disturbance.kind for disturbance in failing_over} == set(Kind)
+    targets = {disturbance.target for disturbance in failing_over}
+    assert "postgres" not in targets
+    assert "primary" in targets

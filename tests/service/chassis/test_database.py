@@ -163,6 +163,7 @@ def test_a_connection_that_was_in_use_is_closed_after_dispose(database: Database
     assert rows(database) == []
 
 
+@pytest.mark.direct
 def test_a_connection_that_was_in_use_when_another_one_was_lost_is_closed(database: Database) -> None:
     backend = DirectStatement(select(func.pg_backend_pid()))
     with database.reading() as connection:

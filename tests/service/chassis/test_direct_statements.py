@@ -112,6 +112,7 @@ def test_a_direct_connection_whose_transaction_was_left_open_is_not_used_again(d
 Opening = Callable[[Database], AbstractContextManager[Connection | DirectConnection]]
 
 
+@pytest.mark.direct
 @pytest.mark.parametrize("opening", [Database.reading, Database.direct])
 def test_after_a_lost_connection_the_next_read_has_a_new_one(
     database: Database, url: str, opening: Opening

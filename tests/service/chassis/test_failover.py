@@ -17,6 +17,7 @@ from services.chassis.postgres.connecting import driver_url
 from services.chassis.postgres.database import Database, driver_connection
 from services.chassis.postgres.direct_statements import DirectStatement
 
+pytestmark = pytest.mark.direct
 BACKEND = DirectStatement(select(func.pg_backend_pid()))
 MAKE_STANDBY = text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 WRITE = text("CREATE TABLE never (id int)")

@@ -64,6 +64,7 @@ def test_no_secret_shows_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -
         "ADMIN_PASSWORD",
         "WECHAT_PROXY",
         "ACTIVATION_DATABASE_URL",
+        "ACTIVATION_DIRECT_DATABASE_URL",
     ):
         monkeypatch.setenv(name, secret)
     assert secret not in repr(LocalSettings.from_environment())

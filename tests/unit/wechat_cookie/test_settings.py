@@ -78,6 +78,7 @@ def test_a_bad_setting_stops_the_start_and_is_named(
 
 def test_no_secret_shows_in_the_settings_repr(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("WECHAT_PROXY", "http://user:canary@127.0.0.1:8080")
+    environment.setenv("WECHAT_COOKIE_DIRECT_DATABASE_URL", "postgresql://user:canary@127.0.0.1/x")
     shown = repr(load(WeChatCookieSettings))
     assert "canary" not in shown
     assert KEY not in shown

@@ -29,6 +29,7 @@ def acquire(record: Record, stub: pb_grpc.WeChatCookieServiceStub, owner_id: str
     try:
         answer = stub.AcquireCookie(pb.AcquireCookieRequest(owner_id=owner_id), timeout=CALL_SECONDS)
     except grpc.RpcError as error:
+        record.count_code(error.code().name)
         record.count("acquire", Outcome.NO if error.code() in REFUSALS else Outcome.MAYBE)
         return
     record.count("acquire", Outcome.YES)
@@ -36,7 +37,8 @@ def acquire(record: Record, stub: pb_grpc.WeChatCookieServiceStub, owner_id: str
     report = pb.ReportCookieRequest(acquisition_id=answer.acquisition_id, outcome="ok")
     try:
         stub.ReportCookie(report, timeout=CALL_SECONDS)
-    except grpc.RpcError:
+    except grpc.RpcError as error:
+        record.count_code(error.code().name)
         record.count("report", Outcome.MAYBE)
     else:
         record.count("report", Outcome.YES)
