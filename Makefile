@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) deploy/bootstrap.py runtime
 DEVELOPMENT = @$(PYTHON) deploy/bootstrap.py development
 
 .DEFAULT_GOAL := help
-.PHONY: help run try demo test prove bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password backup restore reconcile import-fastmp image-check lint protos dist pictures
+.PHONY: help run try demo test prove test-docs bench chaos fuzz mutate prove-single-redeem prove-logins-survive prove-abandoned-logins rotate-cookie-keys reset-password backup restore reconcile import-fastmp image-check lint protos dist pictures
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 32
@@ -33,6 +33,10 @@ prove: ## Run the long proofs: crashes, surviving logins, the chaos checker, the
 	@$(BIN)/python -m deploy.chromium
 	@$(BIN)/python -m deploy.prometheus
 	@exec $(BIN)/python -m pytest -m long -n 2 --dist loadgroup
+
+test-docs: ## Run every command of the README and of the operations guide
+	$(DEVELOPMENT)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup tests/proofs/test_readme.py tests/proofs/guide
 
 bench: ## Measure against the ceilings (one benchmark: make bench ONLY=name)
 	$(DEVELOPMENT)

@@ -1,0 +1,1 @@
+"""The commands of the operations guide, `docs/operations`, run page by page."""
