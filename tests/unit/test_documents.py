@@ -58,7 +58,7 @@ NOT_RUN = {
 # Blocks of other languages would be commands that no test runs.
 COMMANDS, OTHERS = (
     {"sh", "powershell"},
-    {"text", "ini", "nginx", "caddy", "crontab", "yaml", "json", "mermaid"},
+    {"text", "log", "ini", "nginx", "caddy", "crontab", "yaml", "json", "mermaid"},
 )
 # A command in a sentence: its program, and what it is asked to do.
 IN_A_SENTENCE = re.compile(r"`((?:make|fastmp|docker|git|openssl) [\w-]+|python -m [\w.]+)[^`]*`")

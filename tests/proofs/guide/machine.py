@@ -33,7 +33,9 @@ WECHAT = "https://mp.weixin.qq.com"
 OLD_DATABASE = "postgresql://reader:password@old-host/fastmp"
 # The default ports, by their settings, and those of the second replicas in the guide.
 SETTINGS = {
-    name.upper(): one.default for name, one in LocalSettings.model_fields.items() if name.endswith("_port")
+    name.upper(): one.default
+    for name, one in LocalSettings.model_fields.items()
+    if name.endswith("_port") and one.default is not None
 }
 SECOND_REPLICAS = (50061, 9061, 9161, 50062, 9062, 9162)
 PORT = re.compile(r"(?<![\d.])\d{4,5}(?!\d)")
