@@ -15,9 +15,14 @@ from services.chassis.settings import Port
 from services.chassis.tracing.settings import TracingSettings
 
 LOOPBACK = "127.0.0.1"
-DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053}
+DEFAULT_PORTS = {"identity": 50051, "activation": 50052, "wechat_cookie": 50053, "notifications": 50054}
 # Below Linux's range of ephemeral ports.
-DEFAULT_OPERATIONS_PORTS = {"identity": 9051, "activation": 9052, "wechat_cookie": 9053}
+DEFAULT_OPERATIONS_PORTS = {
+    "identity": 9051,
+    "activation": 9052,
+    "wechat_cookie": 9053,
+    "notifications": 9054,
+}
 _HIGHEST_PORT = 65_535
 # The limit of Linux (unix(7)), without the final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107

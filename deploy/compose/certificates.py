@@ -15,7 +15,16 @@ from deploy.local.certificates import AUTHORITY, ensure_certificates
 from deploy.local.private_files import write_private
 
 ROOT = Path("/certificates")
-NAMES = ("gateway", "identity", "activation", "wechat_cookie", "ops", "collector", "prometheus")
+NAMES = (
+    "gateway",
+    "identity",
+    "activation",
+    "wechat_cookie",
+    "notifications",
+    "ops",
+    "collector",
+    "prometheus",
+)
 RENEWAL_SECONDS = 3600.0
 
 

@@ -1,1 +1,1 @@
-"""The local stack: PostgreSQL, certificates, the three services and Envoy on one machine."""
+"""The local stack: PostgreSQL, certificates, the services and Envoy on one machine."""

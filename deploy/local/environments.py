@@ -54,6 +54,10 @@ class Environments:
             environment["TOTP_KEYS"] = self._totp_keys()
         if replica.service == "wechat_cookie":
             environment.update(self._wechat_settings())
+        if replica.service == "activation":
+            environment["NOTIFICATIONS_ADDRESS"] = ",".join(self.topology.addresses("notifications"))
+        if replica.service == "notifications":
+            environment["NOTIFICATION_KEYS"] = self._notification_keys()
         return environment
 
     def first_admin(self, replica: Replica, password: str) -> dict[str, str]:
@@ -117,6 +121,10 @@ class Environments:
             "GATEWAY_TLS_KEY_FILE": settings.gateway_tls_key_file,
         }
         return {name: str(value) for name, value in given.items() if value is not None}
+
+    def _notification_keys(self) -> str:
+        given = self.settings.notification_keys
+        return given.get_secret_value() if given is not None else self.secrets.notification_keys
 
     def _public_url(self) -> str:
         if self.settings.public_url is not None:

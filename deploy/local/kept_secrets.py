@@ -13,7 +13,9 @@ from deploy.local.private_files import write_private
 
 READABLE_BY_OTHERS = 0o077
 # Secrets that the files of earlier releases lack; they are generated when such a file is loaded.
-ADDED_LATER = frozenset({"totp_keys"})
+ADDED_LATER = frozenset(
+    {"totp_keys", "notification_keys", "notifications_database_password", "notifications_audit_key"}
+)
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,13 @@ class KeptSecrets:
     identity_database_password: str = field(repr=False)
     activation_database_password: str = field(repr=False)
     wechat_cookie_database_password: str = field(repr=False)
+    notifications_database_password: str = field(repr=False)
     identity_audit_key: str = field(repr=False)
     activation_audit_key: str = field(repr=False)
     wechat_cookie_audit_key: str = field(repr=False)
+    notifications_audit_key: str = field(repr=False)
     totp_keys: str = field(repr=False)
+    notification_keys: str = field(repr=False)
 
     @classmethod
     def new(cls) -> Self:
@@ -40,6 +45,7 @@ class KeptSecrets:
             jwt_secret=secrets.token_urlsafe(32),
             cookie_keys=Fernet.generate_key().decode(),
             totp_keys=Fernet.generate_key().decode(),
+            notification_keys=Fernet.generate_key().decode(),
             **others,
         )
 

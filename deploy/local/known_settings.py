@@ -11,6 +11,7 @@ from gateway.settings import DEFAULT_PORTS, GatewaySettings, UpstreamSettings
 from services.activation.settings import ActivationSettings
 from services.chassis.importing.settings import ImportSettings
 from services.identity.settings import IdentitySettings
+from services.notifications.settings import NotificationsSettings
 from services.reconcile.settings import ReconcileSettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
@@ -44,6 +45,7 @@ SERVICE_SETTINGS: Mapping[str, type[BaseSettings]] = {
     "identity": IdentitySettings,
     "activation": ActivationSettings,
     "wechat_cookie": WeChatCookieSettings,
+    "notifications": NotificationsSettings,
 }
 READERS = (
     Reader("local stack", LocalSettings),

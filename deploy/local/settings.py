@@ -26,12 +26,15 @@ class LocalSettings(BaseSettings):
     identity_port: Port = 50051
     activation_port: Port = 50052
     wechat_cookie_port: Port = 50053
+    notifications_port: Port = 50054
     identity_ops_port: Port = 9051
     activation_ops_port: Port = 9052
     wechat_cookie_ops_port: Port = 9053
+    notifications_ops_port: Port = 9054
     identity_metrics_port: Port = 9151
     activation_metrics_port: Port = 9152
     wechat_cookie_metrics_port: Port = 9153
+    notifications_metrics_port: Port = 9154
     # Off by default: it needs Envoy's administration interface, on a Unix socket in the state directory.
     gateway_metrics_port: Port | None = None
     phone_port: Port = 8090
@@ -49,16 +52,19 @@ class LocalSettings(BaseSettings):
     identity_database_url: str | None = Field(default=None, repr=False)
     activation_database_url: str | None = Field(default=None, repr=False)
     wechat_cookie_database_url: str | None = Field(default=None, repr=False)
+    notifications_database_url: str | None = Field(default=None, repr=False)
     # Of PostgreSQL itself, where those above lead to PgBouncer.
     identity_direct_database_url: str | None = Field(default=None, repr=False)
     activation_direct_database_url: str | None = Field(default=None, repr=False)
     wechat_cookie_direct_database_url: str | None = Field(default=None, repr=False)
+    notifications_direct_database_url: str | None = Field(default=None, repr=False)
     jwt_secret: SecretStr | None = None
     access_token_expire_minutes: str = "1440"  # noqa: S105 - a duration
     # The gateway's address as users reach it; by default, its address on this machine.
     public_url: str | None = None
     cookie_keys: SecretStr | None = None
     totp_keys: SecretStr | None = None
+    notification_keys: SecretStr | None = None
     wechat_base_url: str = "https://mp.weixin.qq.com"
     wechat_ca_file: Path | None = None
     wechat_proxy: SecretStr | None = None

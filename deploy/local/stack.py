@@ -23,7 +23,7 @@ from services.chassis.mutual_tls import TlsFiles
 
 
 class LocalStack:
-    """A stack of PostgreSQL, the three services and Envoy.
+    """A stack of PostgreSQL, the services and Envoy.
 
     Processes are named "postgres", "identity", "activation", "wechat_cookie", "gateway", "wechat_emulator", further
     replicas "identity-2" and so on. An object can be started once; a new one can use the same state directory.

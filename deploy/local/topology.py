@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deploy.local.ports import LOOPBACK, PortReservations
 from deploy.local.settings import LocalSettings
 
-SERVICES = ("identity", "activation", "wechat_cookie")
+SERVICES = ("identity", "activation", "wechat_cookie", "notifications")
 GATEWAY = "gateway"
 POSTGRES = "postgres"
 WECHAT_EMULATOR = "wechat_emulator"

@@ -35,6 +35,8 @@ local HOLDS = {
   int32 = function(text) return is_integer(text, INT32) end,
   int64 = function(text) return is_integer(text, INT64) end,
   time = is_time,
+  -- Of a query's parameter that may be repeated.
+  strings = function() return true end,
 }
 
 -- The position after the string that begins at `start`; nil when it has no end.
@@ -79,9 +81,28 @@ local function after_value(text, start)
   end
 end
 
+local function is_list_of_strings(json)
+  local at = json:match("^%[[ \t\r\n]*()")
+  if at ~= nil and json:find("^%]$", at) then
+    return true
+  end
+  while at ~= nil do
+    local item_end = json:sub(at, at) == '"' and after_string(json, at) or nil
+    if item_end == nil then
+      return false
+    elseif json:find("^[ \t\r\n]*%]$", item_end) then
+      return true
+    end
+    at = json:match("^[ \t\r\n]*,[ \t\r\n]*()", item_end)
+  end
+  return false
+end
+
 local function is_of(kind, json)
   if json == "null" then
     return true
+  elseif kind == "strings" then
+    return is_list_of_strings(json)
   end
   local quoted = json:match('^"(.*)"$')
   if kind == "string" or kind == "time" then

@@ -29,6 +29,7 @@ _SENTENCES: Mapping[str, Localized] = {
     "boolean": Localized("%s 应为 true 或 false", "%s: must be true or false"),
     "int32": Localized("%s 应为整数，最大 2147483647", "%s: must be a whole number, at most 2147483647"),
     "int64": Localized("%s 应为整数", "%s: must be a whole number"),
+    "strings": Localized("%s 应为文字列表", "%s: must be a list of texts"),
     "time": Localized(
         "%s 应为带时区的时间，例如 2026-01-02T03:04:05Z",
         "%s: must be a time with its zone, such as 2026-01-02T03:04:05Z",
@@ -86,6 +87,8 @@ def _kind(field: FieldDescriptorProto) -> str:
     is_single = field.label != FieldDescriptorProto.LABEL_REPEATED
     if is_single and field.type_name == _TIME:
         return "time"
+    if not is_single and field.type == FieldDescriptorProto.TYPE_STRING:
+        return "strings"
     if not is_single or field.type not in _KINDS:
         raise ValueError(f"{field.name}: the gateway checks no fields of this type")
     return _KINDS[field.type]

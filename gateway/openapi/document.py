@@ -55,7 +55,7 @@ _HEALTHY = {
     "version": VERSION,
     "env": "production",
     "time": "2026-01-02T03:04:05Z",
-    "parts": {"identity": "ok", "activation": "ok", "wechat_cookie": "ok"},
+    "parts": {"identity": "ok", "activation": "ok", "wechat_cookie": "ok", "notifications": "ok"},
 }
 
 

@@ -19,7 +19,11 @@ _VALUES: Mapping[str, Any] = {
     "actor_email": "admin@example.com",
     "avatar": "static/cookies/1234567890/avatar.jpg",
     "avatar_url": "https://wx.qlogo.cn/mmhead/example/0",
+    "address": "https://hooks.example.com/fastmp",
+    "address_hint": "hooks.example.com",
     "batch_id": _UUID,
+    "channel_id": _UUID,
+    "channel_name": "Team chat",
     "client_address": "203.0.113.7",
     "count": 10,
     "created_by": "admin@example.com",
@@ -32,6 +36,7 @@ _VALUES: Mapping[str, Any] = {
     "health": "cooling_down",
     "health_message": "WeChat limits the rate of this login; it works again by itself after the pause",
     "health_reason": "RET_200013",
+    "id": _UUID,
     "image": "iVBORw0KGgo=",
     "local": "static/cookies/1234567890",
     "login_key": _HEX,
@@ -40,6 +45,7 @@ _VALUES: Mapping[str, Any] = {
     "new_password": "another long password",
     "next_page_token": "AAYyS2kAAAAL",
     "note": "Spring sale",
+    "notification_id": _UUID,
     "old_password": "a long password",
     "outcome": "ok",
     "owner_email": "alice@example.com",
@@ -74,6 +80,8 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
 _BODIES: Mapping[str, Any] = {
     "UpdateUser": {"activation_status": "active", "expired_time": _TIME},
     "UpdateCode": {"valid_days": 60},
+    "MarkRead": {"ids": [_UUID]},
+    "UpdateChannel": {"enabled": True},
 }
 CSV = (
     "id,activation_code,user_email,activation_status,valid_days,create_time,update_time,activation_time,expiry_date\r\n"

@@ -63,6 +63,11 @@ class Schemas:
     def body(self, message: str, without: Set[str]) -> Schema:
         """Returns the schema of a request's body, where null stands for a field that is left out."""
         schema = self.inline(message, without)
+        # A list that is left out is empty.
+        lists = {name for name, field in schema["properties"].items() if field.get("type") == "array"}
+        required = [name for name in schema.pop("required", ()) if name not in lists]
+        if required:
+            schema["required"] = required
         for name, field in schema["properties"].items():
             if name not in schema.get("required", ()):
                 field["type"] = [field["type"], "null"]

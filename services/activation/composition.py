@@ -16,13 +16,14 @@ from services.activation.codes.batch_administration import BatchAdministration
 from services.activation.codes.export import Exports
 from services.activation.codes.names import ids_named
 from services.activation.codes.overview import Overviews
+from services.activation.codes.stock import StockWatch
 from services.activation.redeeming.code_deletion import CodeDeletion
 from services.activation.redeeming.entitlements import Entitlements, tasks
 from services.activation.redeeming.guessing import WINDOW, CodeGuessing, Limits
 from services.activation.redeeming.preview import Previews
 from services.activation.redeeming.redemption import Redemption
 from services.activation.settings import ActivationSettings
-from services.activation.tables import attempts, audit, feed_cursor
+from services.activation.tables import attempts, audit, feed_cursor, outbox
 from services.chassis.audit.actors import emails_from
 from services.chassis.audit.auditing import Auditing
 from services.chassis.errors import DomainError
@@ -35,6 +36,7 @@ from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.jobs.metrics import queue_metrics, unfinished_jobs
 from services.chassis.jobs.queue import Jobs
 from services.chassis.lifecycle import Lifecycle
+from services.chassis.outbox.outbox import Outbox, notifications_channel
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.pool_metrics import PoolMetrics
@@ -63,6 +65,9 @@ class Activation:
         self._feed = AccountFeed(self._identity, authenticator, cursor)
         entitlements = Entitlements(self._identity, self._database, self._audit.log, now)
         self._jobs = Jobs(direct or url, tasks(entitlements, self._database))
+        self._notifications = notifications_channel(settings.notifications_address, settings.tls_files)
+        self.outbox = Outbox(self._database, outbox, self._notifications)
+        self.stock = StockWatch(self._database, self.outbox, settings.low_stock_codes, now)
         wrong_codes = Attempts(self._database, attempts, WINDOW, now)
         limits = Limits(settings.activation_limit_per_account, settings.activation_limit_per_address)
         guessing = CodeGuessing(wrong_codes, limits)
@@ -115,8 +120,16 @@ class Activation:
 
         self.lifecycle = Lifecycle(
             self.server,
-            (self._audit, self._housekeeping, self._jobs, self._feed, self._job_metrics),
-            (self._identity.close, self._database.dispose),
+            (
+                self._audit,
+                self._housekeeping,
+                self._jobs,
+                self.outbox,
+                self.stock,
+                self._feed,
+                self._job_metrics,
+            ),
+            (self._identity.close, self._notifications.close, self._database.dispose),
         )
 
     def _is_ready(self) -> bool:

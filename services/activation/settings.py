@@ -25,3 +25,7 @@ class ActivationSettings(ServiceSettings):
     # Codes that do not exist, by account and by client address within 15 minutes.
     activation_limit_per_account: int = Field(default=10, ge=1, le=1000)
     activation_limit_per_address: int = Field(default=100, ge=1, le=100_000)
+    # Notifications' replicas, as `identity_address`.
+    notifications_address: str = "127.0.0.1:50054"
+    # Admins are notified when fewer codes than this can be redeemed; 0 turns it off.
+    low_stock_codes: int = Field(default=20, ge=0, le=1_000_000)

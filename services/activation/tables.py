@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Identity,
@@ -18,6 +19,7 @@ from services.activation.codes.iso_time import PATTERN, IsoTime
 from services.chassis.audit.tables import audit_tables
 from services.chassis.identity.feed_follower import feed_cursor_table
 from services.chassis.identity.statuses import ACTIVE, PENDING, STATUSES
+from services.chassis.outbox.tables import outbox_table
 from services.chassis.overview_counts.tables import overview_counts_table
 from services.chassis.throttling.tables import attempts_table
 
@@ -171,3 +173,15 @@ generation_requests = Table(
 attempts = attempts_table(metadata, "activation_attempts")
 feed_cursor = feed_cursor_table(metadata)
 audit = audit_tables(metadata)
+
+# Whether few codes can be redeemed, and the number of the present or last shortage, by which its event is named. It
+# begins as one, so that no admin is notified before there are codes.
+code_stock = Table(
+    "code_stock",
+    metadata,
+    Column("only_row", Boolean, primary_key=True, server_default="true"),
+    Column("is_low", Boolean, nullable=False, server_default="true"),
+    Column("number", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("only_row", name="code_stock_only_row"),
+)
+outbox = outbox_table(metadata)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from fastmp.activation.v1 import activation_service_pb2, activation_service_pb2_grpc
 from fastmp.identity.v1 import identity_service_pb2, identity_service_pb2_grpc
+from fastmp.notifications.v1 import notifications_service_pb2, notifications_service_pb2_grpc
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2, wechat_cookie_service_pb2_grpc
 from services.chassis.grpc_server.server import Listen, Pool, Server
 from services.chassis.identity.principals import Principal, UnauthenticatedError
@@ -30,6 +31,7 @@ _MODULES: Mapping[str, tuple[Any, Any, str]] = {
     "identity": (identity_service_pb2, identity_service_pb2_grpc, "IdentityService"),
     "activation": (activation_service_pb2, activation_service_pb2_grpc, "ActivationService"),
     "wechat_cookie": (wechat_cookie_service_pb2, wechat_cookie_service_pb2_grpc, "WeChatCookieService"),
+    "notifications": (notifications_service_pb2, notifications_service_pb2_grpc, "NotificationsService"),
 }
 SERVICES = tuple(_MODULES)
 

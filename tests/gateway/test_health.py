@@ -14,6 +14,8 @@ from tests.gateway.stand_ins import StandIn
 from tests.support import unix_http
 from tests.support.waiting import wait_until
 
+ALL_OK = {"identity": "ok", "activation": "ok", "wechat_cookie": "ok", "notifications": "ok"}
+
 
 def test_health_is_ok_when_every_part_is(start_gateway: StartGateway) -> None:
     gateway = start_gateway(FASTMP_ENV="staging")
@@ -24,7 +26,7 @@ def test_health_is_ok_when_every_part_is(start_gateway: StartGateway) -> None:
         "name": "FastMP",
         "version": VERSION,
         "env": "staging",
-        "parts": {"identity": "ok", "activation": "ok", "wechat_cookie": "ok"},
+        "parts": ALL_OK,
     }
 
 
@@ -39,7 +41,12 @@ def test_health_names_the_part_that_is_down_and_recovers_by_itself(
     answer = gateway.get("/health")
     body = assert_error(answer, 503, 14, "PART_UNAVAILABLE")
     assert body["status"] == "unavailable"
-    assert body["parts"] == {"identity": "ok", "activation": "unavailable", "wechat_cookie": "ok"}
+    assert body["parts"] == {
+        "identity": "ok",
+        "activation": "unavailable",
+        "wechat_cookie": "ok",
+        "notifications": "ok",
+    }
     assert body["details"][0]["metadata"] == {"parts": "activation"}
     assert answer.headers["x-request-id"] in answer.text
     sick.is_ready.set()
@@ -77,7 +84,12 @@ def test_health_tells_of_a_part_that_is_well_and_gets_no_calls(
     assert gateway.get("/activation/list").status_code == 503
     answer = gateway.get("/health")
     assert answer.status_code == 503
-    assert answer.json()["parts"] == {"identity": "ok", "activation": "unavailable", "wechat_cookie": "ok"}
+    assert answer.json()["parts"] == {
+        "identity": "ok",
+        "activation": "unavailable",
+        "wechat_cookie": "ok",
+        "notifications": "ok",
+    }
 
 
 def test_asking_often_asks_the_services_once_a_second_and_worker(start_gateway: StartGateway) -> None:

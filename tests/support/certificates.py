@@ -8,7 +8,16 @@ import pytest
 from deploy.local.certificates import ensure_certificates, tls_files
 from services.chassis.mutual_tls import TlsFiles
 
-TRUSTED = ("identity", "activation", "wechat_cookie", "gateway", "ops", "collector", "articles")
+TRUSTED = (
+    "identity",
+    "activation",
+    "wechat_cookie",
+    "notifications",
+    "gateway",
+    "ops",
+    "collector",
+    "articles",
+)
 # Has an accepted name, but is signed by another authority.
 STRANGER = "stranger"
 

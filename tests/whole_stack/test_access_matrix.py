@@ -20,6 +20,7 @@ from deploy.local.stack import LocalStack
 from fastmp.access.v1 import access_pb2
 from fastmp.activation.v1 import activation_service_pb2
 from fastmp.identity.v1 import identity_service_pb2
+from fastmp.notifications.v1 import notifications_service_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2
 from services.chassis.access import AccessRule, rule_of
 from services.chassis.channels import channel
@@ -30,9 +31,10 @@ SERVICES: dict[str, ServiceDescriptor] = {
     "identity": identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
     "activation": activation_service_pb2.DESCRIPTOR.services_by_name["ActivationService"],
     "wechat_cookie": wechat_cookie_service_pb2.DESCRIPTOR.services_by_name["WeChatCookieService"],
+    "notifications": notifications_service_pb2.DESCRIPTOR.services_by_name["NotificationsService"],
 }
 METHODS = [(service, method) for service, descriptor in SERVICES.items() for method in descriptor.methods]
-CERTIFICATES = ("identity", "activation", "wechat_cookie", "gateway", "ops", "collector")
+CERTIFICATES = ("identity", "activation", "wechat_cookie", "notifications", "gateway", "ops", "collector")
 LET_IN = "let in"
 ACCESS_REASONS = {
     *("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED"),

@@ -14,6 +14,7 @@ PATHS = {
     "identity": "/admin/audit",
     "activation": "/admin/audit/activation",
     "wechat_cookie": "/admin/audit/wechat_cookie",
+    "notifications": "/admin/audit/notifications",
 }
 
 

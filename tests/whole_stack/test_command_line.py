@@ -306,7 +306,7 @@ def test_making_many_codes_shows_a_bar_on_the_terminal_only(admin: Program) -> N
     assert "Making codes" not in piped.err
 
 
-@pytest.mark.parametrize("service", ["identity", "activation", "wechat_cookie"])
+@pytest.mark.parametrize("service", ["identity", "activation", "wechat_cookie", "notifications"])
 def test_admins_read_and_verify_the_audit_logs(admin: Program, active: Program, service: str) -> None:
     entries = admin.json("admin", "audit", "list", "--service", service, "--size", "5")
     assert len(entries["items"]) <= 5

@@ -74,7 +74,7 @@ def test_each_metric_of_the_services_is_in_a_panel(scraped: dict[str, str]) -> N
 def test_no_label_of_the_services_has_a_users_value(scraped: dict[str, str], person: Person) -> None:
     values = {
         (sample.name, label, value)
-        for part in ("identity", "activation", "wechat_cookie")
+        for part in ("identity", "activation", "wechat_cookie", "notifications")
         for family in text_string_to_metric_families(scraped[part])
         for sample in family.samples
         for label, value in sample.labels.items()

@@ -58,6 +58,15 @@ const LOGS = {
       "cookies_of_account_deleted",
     ],
   },
+  notifications: {
+    path: "/admin/audit/notifications",
+    actions: [
+      "channel_created",
+      "channel_changed",
+      "channel_deleted",
+      "notifications_of_account_deleted",
+    ],
+  },
 };
 
 export function auditView(app, signal) {

@@ -79,12 +79,23 @@ class Overviews:
             return read_overview(connection, self.now())
 
 
+def redeemable(connection: Connection, now: datetime.datetime) -> int:
+    """Returns the number of codes that can be redeemed at `now`."""
+    row = connection.execute(_COUNTS, _moment(now)).one()
+    return int(row.pending) - int(row.too_late_today)
+
+
+def _moment(now: datetime.datetime) -> dict[str, object]:
+    today = now.astimezone(datetime.UTC).date()
+    day_began = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
+    return {"today": today, "day_began": day_began, "now": now}
+
+
 def read_overview(connection: Connection, now: datetime.datetime) -> Overview:
     """Returns the counts at `now`. Needs a transaction of one snapshot, so that they agree."""
     today = now.astimezone(datetime.UTC).date()
     days = [today - datetime.timedelta(days=ago) for ago in reversed(range(DAYS))]
-    day_began = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
-    row = connection.execute(_COUNTS, {"today": today, "day_began": day_began, "now": now}).one()
+    row = connection.execute(_COUNTS, _moment(now)).one()
     batches = newest(connection, BATCHES)
     values = {"first": days[0], "stock": [f"{STOCK}{batch.id}" for batch in batches]}
     counted = {(kind, day): int(count) for kind, day, count in connection.execute(_BY_KIND_AND_DAY, values)}

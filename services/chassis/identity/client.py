@@ -1,7 +1,7 @@
 """The client of Identity for the other services: authenticating tokens and looking up accounts."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import grpc
@@ -28,6 +28,8 @@ SERVICE = pb.DESCRIPTOR.services_by_name["IdentityService"].full_name
 IDEMPOTENT = tuple(
     (SERVICE, method) for method in ("Authenticate", "GetPrincipals", "ApplyActivation", "ClearActivation")
 )
+
+_BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
 
 class IdentityUnavailableError(DomainError):
@@ -74,6 +76,18 @@ class IdentityClient:
         found = self._get(pb.GetPrincipalsRequest(account_ids=account_ids), most_seconds)
         return {principal.account_id: principal for principal in found}
 
+    def all_principals(self) -> Iterator[list[Principal]]:
+        """Yields all accounts, at most 1,000 at a time. Raises IdentityUnavailableError."""
+        after = _BEFORE_ALL
+        while found := self._get(pb.GetPrincipalsRequest(after_account_id=after)):
+            yield found
+            after = found[-1].account_id
+
+    def principals_at(self, account_ids: Sequence[str]) -> tuple[int, dict[str, Principal]]:
+        """Returns what principals() returns, and the feed's sequence that the answer is at least as new as."""
+        answer = self._answer(pb.GetPrincipalsRequest(account_ids=account_ids))
+        return answer.sequence, {one.account_id: principal_of(one) for one in answer.principals}
+
     def principal_with_email(self, email: str) -> Principal | None:
         """Returns the account with this e-mail by Identity's rule. Raises IdentityUnavailableError."""
         return next(iter(self._get(pb.GetPrincipalsRequest(email=email))), None)
@@ -81,12 +95,16 @@ class IdentityClient:
     def _get(
         self, request: pb.GetPrincipalsRequest, most_seconds: float = calls.DEFAULT_TIMEOUT_SECONDS
     ) -> list[Principal]:
+        return [principal_of(principal) for principal in self._answer(request, most_seconds).principals]
+
+    def _answer(
+        self, request: pb.GetPrincipalsRequest, most_seconds: float = calls.DEFAULT_TIMEOUT_SECONDS
+    ) -> pb.GetPrincipalsResponse:
         timeout = min(most_seconds, calls.outgoing_timeout())
         try:
-            answer = self._stub.GetPrincipals(request, timeout=timeout, metadata=metadata())
+            return self._stub.GetPrincipals(request, timeout=timeout, metadata=metadata())
         except grpc.RpcError as error:
             raise unavailable(error) from error
-        return [principal_of(principal) for principal in answer.principals]
 
 
 def unavailable(error: grpc.RpcError) -> IdentityUnavailableError:

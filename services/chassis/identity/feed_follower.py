@@ -7,7 +7,7 @@ once, also when processes die.
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import grpc
@@ -66,20 +66,31 @@ class FeedCursor:
     on_deleted: Callable[[Connection, uuid.UUID], None]
     # Yields the ids of all accounts with data, in lists of at most BATCH.
     known_accounts: Callable[[Connection], Iterator[list[uuid.UUID]]]
+    # Records, in the open transaction, that the accounts have changed, up to a sequence. Idempotent.
+    on_changed: Callable[[Connection, Collection[uuid.UUID], int], None] = lambda *_: None
+    # Called in the transaction of resynchronise(), with the new sequence: changes before it were missed.
+    on_resynchronised: Callable[[Connection, int], None] = lambda *_: None
 
     def position(self) -> int:
         """Returns the last sequence that was handled."""
         with self.database.reading() as connection:
             return int(connection.execute(select(self.table.c.sequence)).scalar_one())
 
-    def advance(self, sequence: int) -> None:
-        """Records that everything up to `sequence` was handled. Idempotent."""
+    def advance(self, sequence: int, changed: Collection[uuid.UUID] = ()) -> None:
+        """Records that everything up to `sequence` was handled, and that the accounts have changed. Idempotent."""
         with self.database.transaction() as connection:
+            if changed:
+                self.on_changed(connection, changed, sequence)
             self._advance(connection, sequence)
 
-    def delete(self, account_id: uuid.UUID, sequence: int) -> None:
-        """Deletes the data of the account, unless that was done before. Idempotent by `sequence`."""
+    def delete(self, account_id: uuid.UUID, sequence: int, changed: Collection[uuid.UUID] = ()) -> None:
+        """Deletes the data of the account, unless that was done before, and records as advance() does.
+
+        Idempotent by `sequence`.
+        """
         with self.database.transaction() as connection:
+            if changed:
+                self.on_changed(connection, changed, sequence)
             if self._advance(connection, sequence):
                 self.on_deleted(connection, account_id)
 
@@ -103,6 +114,7 @@ class FeedCursor:
             if connection.execute(moved).rowcount == 1:
                 for account_id in sorted(gone):
                     self.on_deleted(connection, account_id)
+                self.on_resynchronised(connection, sequence)
 
     def _advance(self, connection: Connection, sequence: int) -> bool:
         column = self.table.c.sequence
@@ -199,6 +211,7 @@ class AccountFeed:
             stream.cancel()
         advance_at = 0.0
         is_new = True
+        changed: set[uuid.UUID] = set()
         for event in stream:
             self._was_received = True
             self._sequence = event.sequence
@@ -208,16 +221,20 @@ class AccountFeed:
             if event.HasField("change"):
                 self._authenticator.drop(event.change.account_id, event.sequence)
                 if event.change.kind == "deleted":
-                    self._cursor.delete(uuid.UUID(event.change.account_id), event.sequence)
+                    self._cursor.delete(uuid.UUID(event.change.account_id), event.sequence, changed)
                     stored = event.sequence
+                    changed.clear()
+                else:
+                    changed.add(uuid.UUID(event.change.account_id))
                 self._on_changed(event.change.account_id)
             elif event.HasField("heartbeat"):
                 self._authenticator.trust()
                 self._loop.succeeded()
                 self._complete_at = time.monotonic()
                 if event.sequence > stored and time.monotonic() >= advance_at:
-                    self._cursor.advance(event.sequence)
+                    self._cursor.advance(event.sequence, changed)
                     stored = event.sequence
+                    changed.clear()
                     advance_at = time.monotonic() + ADVANCE_SECONDS
 
     def _resynchronise(self) -> None:

@@ -21,6 +21,9 @@ from services.identity.accounts.emails import email_key
 from services.identity.accounts.transactions import AccountTransaction
 from services.identity.tables import account_activations, account_feed, accounts
 
+# Of one answer of following().
+MOST_FOLLOWING = 1000
+
 
 class EmailTakenError(DomainError):
     """Another account has the e-mail."""
@@ -131,6 +134,9 @@ _EXISTING = select(account_feed.c.sequence, *COLUMNS).select_from(
         | (accounts.c.email_key == bindparam("key")),
     )
 )
+_FOLLOWING = (
+    select(*COLUMNS).where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(MOST_FOLLOWING)
+)
 
 
 def get(connection: Connection, account_id: uuid.UUID) -> Account:
@@ -164,6 +170,11 @@ def existing(
     key = None if email is None else email_key(email)
     rows = connection.execute(_EXISTING, {"account_ids": list(account_ids), "key": key}).all()
     return rows[0].sequence, [Account(*row[1:]) for row in rows if row.id is not None]
+
+
+def following(connection: Connection, account_id: uuid.UUID) -> list[Account]:
+    """Returns the accounts whose ids follow `account_id`, in the order of the ids, at most MOST_FOLLOWING."""
+    return [Account(*row) for row in connection.execute(_FOLLOWING, {"after": account_id})]
 
 
 def emails_of(database: Database, account_ids: Sequence[str]) -> Mapping[str, str]:

@@ -90,6 +90,7 @@ class GetPrincipalsValues(Values):
     account_ids: Annotated[list[Id], Field(max_length=MOST_PRINCIPALS)]
     # Not validated as an address, as in LoginValues.
     email: SomeText | None = None
+    after_account_id: Id | None = None
 
 
 class WatchAccountsValues(Values):

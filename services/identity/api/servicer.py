@@ -173,6 +173,9 @@ class IdentityServicer(AuditRpcs, pb_grpc.IdentityServiceServicer):
         values = parse(requests.GetPrincipalsValues, request)
         with self._database.reading() as connection:
             sequence, found = accounts.existing(connection, values.account_ids, values.email)
+            # Read after the sequence, so they are at least as new.
+            if values.after_account_id is not None:
+                found += accounts.following(connection, values.after_account_id)
         principals = [messages.principal(self._authentication.principal(account)) for account in found]
         return pb.GetPrincipalsResponse(principals=principals, sequence=sequence)
 

@@ -134,6 +134,7 @@ def campaign(stack: LocalStack, people: People) -> Iterator[Campaign]:
                 ("identity", "activation"),
                 ("activation", "ops"),
                 ("wechat_cookie", "collector"),
+                ("notifications", "activation"),
             )
         }
         session = opened.enter_context(requests.Session())

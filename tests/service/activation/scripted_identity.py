@@ -102,6 +102,12 @@ class World:
             account.activation_status = status
             self._record(account.id, "changed")
 
+    def set_days(self, account: Account, expired_time: datetime.datetime) -> None:
+        """As an admin's UpdateUser: the account has access until then."""
+        with self.changed:
+            account.activation_status, account.expired_time = "active", expired_time
+            self._record(account.id, "changed")
+
     def delete(self, account_id: uuid.UUID) -> None:
         with self.changed:
             self.applied = {code: one for code, one in self.applied.items() if one.account_id != account_id}
@@ -214,6 +220,10 @@ class ScriptedIdentity(pb_grpc.IdentityServiceServicer):
         with self._world.changed:
             found = (self._world.accounts.get(uuid.UUID(one)) for one in request.account_ids)
             principals = [account.principal for account in found if account is not None]
+            if request.HasField("after_account_id"):
+                after = uuid.UUID(request.after_account_id)
+                ids = sorted(one for one in self._world.accounts if one > after)[:1000]
+                principals += [self._world.accounts[one].principal for one in ids]
             return pb.GetPrincipalsResponse(principals=principals, sequence=len(self._world.feed))
 
     def WatchAccounts(

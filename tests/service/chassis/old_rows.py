@@ -61,6 +61,7 @@ ACTIVATION = OldRows(
         "0006": f"""
             INSERT INTO code_batches
                 VALUES (gen_random_uuid(), 'note', 30, 'expiry', '{TIME}', '{TIME}', '{OWNER}')""",
+        "0010": "INSERT INTO notification_outbox (event_id, is_withdrawal) VALUES ('e', true)",
     },
     {
         "SELECT activation_code, account_id::text, valid_days FROM activation_codes": (CODE, OWNER, 30),
@@ -98,5 +99,28 @@ WECHAT_COOKIE = OldRows(
         "SELECT token, local, health, jar FROM cookies": ("1001", "static/cookies/1001", "ok", b"gAAAA"),
         "SELECT caller FROM acquisitions": ("collector",),
         "SELECT sequence FROM feed_cursor": (7,),
+    },
+)
+NOTIFICATIONS = OldRows(
+    "services.notifications",
+    {
+        "0001": f"""
+            INSERT INTO events VALUES ('activation', 'e', '{TIME}', NULL, '{TIME}');
+            INSERT INTO notifications (id, publisher, event_id, owner_id, kind, subject_id, title_zh, title_en,
+                text_zh, text_en, create_time, valid_until)
+            VALUES ('{OWNER}', 'activation', 'e', '{OWNER}', 'cookie.dead', '', '', 'title', '', '', '{TIME}',
+                '{TIME}');
+            INSERT INTO channels (id, owner_id, kind, name, secrets, address_hint, events, language, enabled,
+                create_time)
+            VALUES ('{OWNER}', '{OWNER}', 'webhook', 'mine', 'x', 'a', '{{}}', 'en', true, '{TIME}');
+            INSERT INTO deliveries (notification_id, channel_id, owner_id, next_attempt_time, create_time)
+            VALUES ('{OWNER}', '{OWNER}', '{OWNER}', '{TIME}', '{TIME}');
+            INSERT INTO account_days (account_id, changed_sequence) VALUES ('{OWNER}', 1)""",
+    },
+    {
+        "SELECT title_en FROM notifications": ("title",),
+        "SELECT name, enabled, failures FROM channels": ("mine", True, 0),
+        "SELECT state, attempts FROM deliveries": ("pending", 0),
+        "SELECT known_sequence FROM account_days": (-1,),
     },
 )

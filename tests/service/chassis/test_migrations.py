@@ -15,10 +15,15 @@ from structlog.testing import capture_logs
 
 from services.chassis.postgres import migrations
 from services.chassis.postgres.database import Database
-from tests.service.chassis.old_rows import ACTIVATION, IDENTITY, WECHAT_COOKIE, OldRows
+from tests.service.chassis.old_rows import ACTIVATION, IDENTITY, NOTIFICATIONS, WECHAT_COOKIE, OldRows
 from tests.support.postgres import FreshDatabase
 
-SERVICES = {"identity": IDENTITY, "activation": ACTIVATION, "wechat_cookie": WECHAT_COOKIE}
+SERVICES = {
+    "identity": IDENTITY,
+    "activation": ACTIVATION,
+    "wechat_cookie": WECHAT_COOKIE,
+    "notifications": NOTIFICATIONS,
+}
 # A lock is waited for 4 seconds; the rest is the machine's.
 MIGRATION_SECONDS = 15.0
 # What takes something away from code that is still running, or asks of it what it does not give.

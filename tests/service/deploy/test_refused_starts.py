@@ -11,7 +11,7 @@ import pytest
 
 from services.chassis.mutual_tls import TlsFiles
 
-SERVICES = ("identity", "activation", "wechat_cookie")
+SERVICES = ("identity", "activation", "wechat_cookie", "notifications")
 REFUSED = 2
 FILES = ("TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE")
 # The canary is what must not be repeated.
@@ -19,7 +19,11 @@ CANARY = "c4n4ry"
 
 
 def secrets_of(service: str) -> tuple[str, ...]:
-    own = {"identity": ("JWT_SECRET",), "wechat_cookie": ("COOKIE_KEYS",)}.get(service, ())
+    own = {
+        "identity": ("JWT_SECRET",),
+        "wechat_cookie": ("COOKIE_KEYS",),
+        "notifications": ("NOTIFICATION_KEYS",),
+    }.get(service, ())
     return (f"{service.upper()}_DATABASE_URL", "AUDIT_KEY", *own, *FILES)
 
 
@@ -39,6 +43,7 @@ def well_known(service: str, certificates: Mapping[str, TlsFiles], folder: Path)
         "AUDIT_KEY": "changeme" * 5,
         "JWT_SECRET": "a-string-secret-at-least-256-bits-long",
         "COOKIE_KEYS": base64.urlsafe_b64encode(b"a" * 32).decode(),
+        "NOTIFICATION_KEYS": base64.urlsafe_b64encode(b"a" * 32).decode(),
         "TLS_CA_FILE": str(files.key_file),
         "TLS_CERTIFICATE_FILE": str(files.key_file),
         "TLS_KEY_FILE": str(files.certificate_file),
@@ -53,6 +58,7 @@ def weak(service: str, _: Mapping[str, TlsFiles], folder: Path) -> dict[str, str
         "AUDIT_KEY": f"{CANARY}-Zk",
         "JWT_SECRET": f"{CANARY}-pV4r9c0SyLmQ2tXw7Jd",
         "COOKIE_KEYS": f"{CANARY}-key",
+        "NOTIFICATION_KEYS": f"{CANARY}-key",
         "TLS_CA_FILE": str(garbage),
         "TLS_CERTIFICATE_FILE": str(garbage),
         "TLS_KEY_FILE": str(folder / CANARY / "missing.key"),

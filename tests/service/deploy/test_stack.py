@@ -48,16 +48,17 @@ def test_every_replica_serves_on_ports_of_its_own(stack: LocalStack) -> None:
         "activation",
         "wechat_cookie",
         "wechat_cookie-2",
+        "notifications",
         "gateway",
         "wechat_emulator",
     }
     addresses = [
         address
-        for service in ("identity", "activation", "wechat_cookie")
+        for service in ("identity", "activation", "wechat_cookie", "notifications")
         for kind in ("PORT", "OPS_PORT", "METRICS_PORT")
         for address in stack.addresses(service, kind)
     ]
-    assert len(addresses) == len(set(addresses)) == 15
+    assert len(addresses) == len(set(addresses)) == 18
     operator = stack.tls_files("ops")
     for name, address in zip(
         ("identity", "identity-2"), stack.addresses("identity", "OPS_PORT"), strict=True
@@ -98,8 +99,9 @@ def test_an_unknown_process_is_an_error(stack: LocalStack) -> None:
 
 
 def test_the_services_databases_are_their_own(stack: LocalStack) -> None:
-    urls = [stack.database_url(service) for service in ("identity", "activation", "wechat_cookie")]
-    assert len(set(urls)) == 3
+    services = ("identity", "activation", "wechat_cookie", "notifications")
+    urls = [stack.database_url(service) for service in services]
+    assert len(set(urls)) == 4
 
 
 def test_a_stack_that_was_not_started_says_so(tmp_path: Path) -> None:

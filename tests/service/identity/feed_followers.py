@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import grpc
 from sqlalchemy import Connection, insert, text
@@ -39,9 +39,9 @@ class CrashingCursor(FeedCursor):
         self._is_resynchronising = False
         super().__init__(database, feed_cursor, self._cascade, codes.redeeming_accounts)
 
-    def delete(self, account_id: uuid.UUID, sequence: int) -> None:
+    def delete(self, account_id: uuid.UUID, sequence: int, changed: Collection[uuid.UUID] = ()) -> None:
         before = self._cascades
-        super().delete(account_id, sequence)
+        super().delete(account_id, sequence, changed)
         if before < self._cascades and self._cascades % CASCADES_A_CRASH == 0:
             self._crash("crashes after the commit")
 

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from fastmp.access.v1 import access_pb2
 from fastmp.activation.v1 import activation_service_pb2
 from fastmp.identity.v1 import identity_service_pb2
+from fastmp.notifications.v1 import notifications_service_pb2
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2
 from services.chassis.access import (
     AccessRule,
@@ -25,6 +26,12 @@ from services.chassis.access import (
 )
 from services.chassis.identity.principals import Principal
 
+MODULES = (
+    identity_service_pb2,
+    activation_service_pb2,
+    wechat_cookie_service_pb2,
+    notifications_service_pb2,
+)
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 USER = Principal("a", "a@example.com", "user", "pending")
 ACTIVE = replace(USER, activation_status="active", expired_time=NOW + datetime.timedelta(days=1))
@@ -33,7 +40,7 @@ ADMIN = replace(USER, role="admin")
 
 
 def services() -> Iterator[ServiceDescriptor]:
-    for module in (identity_service_pb2, activation_service_pb2, wechat_cookie_service_pb2):
+    for module in MODULES:
         yield from module.DESCRIPTOR.services_by_name.values()
 
 
@@ -98,6 +105,7 @@ def test_the_certificates_of_operators_and_the_gateway_open_no_internal_rpc() ->
         identity_service_pb2.DESCRIPTOR.services_by_name["IdentityService"],
         activation_service_pb2.DESCRIPTOR.services_by_name["ActivationService"],
         wechat_cookie_service_pb2.DESCRIPTOR.services_by_name["WeChatCookieService"],
+        notifications_service_pb2.DESCRIPTOR.services_by_name["NotificationsService"],
     ]
     internal = {path: rule for path, rule in rules_of(services).items() if rule.level == access_pb2.SERVICE}
     assert "/fastmp.wechat_cookie.v1.WeChatCookieService/AcquireCookie" in internal

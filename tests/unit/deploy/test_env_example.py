@@ -8,6 +8,7 @@ from gateway.settings import GatewaySettings
 from services.activation.settings import ActivationSettings
 from services.chassis.settings import ServiceSettings
 from services.identity.settings import IdentitySettings
+from services.notifications.settings import NotificationsSettings
 from services.wechat_cookie.settings import WeChatCookieSettings
 
 EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
@@ -18,12 +19,13 @@ SET_BY_THE_STACK = {"TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"}
 # The settings that limit callers or change an answer. Compose passes these; the local stack passes its whole
 # environment on.
 FOR_OPERATORS = re.compile(
-    r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|audit_days|require_.*|otel_.*"
+    r".*_limit_.*|sign_ins_.*|hashing_queue.*|.*_per_account|csv_.*|low_stock_.*|audit_days|require_.*|otel_.*"
+    r"|notification_(days|proxy|inner_networks)|smtp_.*"
     r"|requests_per_hour|request_spacing_.*|probe_.*"
 )
 SERVICE_FIELDS = {
     name: field
-    for settings in (IdentitySettings, ActivationSettings, WeChatCookieSettings)
+    for settings in (IdentitySettings, ActivationSettings, WeChatCookieSettings, NotificationsSettings)
     for name, field in settings.model_fields.items()
     if FOR_OPERATORS.fullmatch(name)
 }

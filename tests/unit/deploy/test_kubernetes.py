@@ -134,7 +134,9 @@ def test_a_service_gets_the_settings_of_compose_and_of_the_local_stack(
             default = re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(theirs[name]))
             assert value == default, name
     # A secret is never in a manifest.
-    secret = {name for name, value in theirs.items() if re.search(r"\$\{\w+:\?|_PROXY", f"{name}{value}")}
+    secret = {
+        name for name, value in theirs.items() if re.search(r"\$\{\w+:\?|_PROXY|SMTP_URL", f"{name}{value}")
+    }
     assert {name for name, value in ours.items() if value is None} == secret
 
 
@@ -209,7 +211,8 @@ def test_only_the_designs_arrows_are_allowed(manifests: list[Manifest], compose:
     assert between == expected == {one for one in into if {one[0], one[1]} <= parts}
     databases = {(kubernetes_name(one), f"{kubernetes_name(one)}-database", 5432) for one in SERVICES}
     leaving = {one for one in out if one[0] in parts} - between
-    assert leaving == databases | {("wechat-cookie", "internet", 443)}
+    internet = {(part, "internet", 443) for part in ("wechat-cookie", "notifications")}
+    assert leaving == databases | internet
     entering = {one for one in into if one[1] in parts} - between
     programs = {
         ("internal program", kubernetes_name(one), LocalSettings.model_fields[f"{one}_port"].default)

@@ -73,7 +73,7 @@ def test_no_secret_shows_in_the_settings_repr(monkeypatch: pytest.MonkeyPatch) -
 def test_stacks_side_by_side_leave_every_port_to_the_system(tmp_path: Path) -> None:
     settings = LocalSettings.side_by_side(tmp_path, admin_email="a@b.example")
     ports = [name for name in LocalSettings.model_fields if name.endswith("_port")]
-    assert len(ports) == 12
+    assert len(ports) == 15
     # The statistics of Envoy are off.
     assert settings.gateway_metrics_port is None
     ports.remove("gateway_metrics_port")

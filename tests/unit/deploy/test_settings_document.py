@@ -49,7 +49,7 @@ def default_of(name: str) -> str:
     others = ({"local stack"} if len(by_program) > 1 else set()) | (
         {"gateway"} if name.endswith("_PORT") and not name.startswith("GATEWAY") else set()
     )
-    if name == "IDENTITY_ADDRESS":
+    if name in {"IDENTITY_ADDRESS", "NOTIFICATIONS_ADDRESS"}:
         others.add("gateway")
     written = {program: text(field) for program, field in by_program.items() if program not in others}
     usual = max(written.values(), key=list(written.values()).count)

@@ -88,6 +88,7 @@ def test_replicas_are_watched_unless_there_is_a_single_one_that_can_be_asked(
         "IDENTITY_ADDRESSES": "identity:1",
         "ACTIVATION_ADDRESSES": "10.0.0.1:1,10.0.0.2:1",
         "WECHAT_COOKIE_ADDRESSES": "10.0.0.1:2",
+        "NOTIFICATIONS_ADDRESSES": "10.0.0.1:1,10.0.0.2:1",
     }
     clusters = _clusters(_write(tmp_path, certificates, settings))
     for watch in ("health_checks", "outlier_detection"):
@@ -99,7 +100,7 @@ def test_every_cluster_shows_a_certificate_and_asks_for_the_services_own_name(
     certificates: Mapping[str, TlsFiles], tmp_path: Path
 ) -> None:
     clusters = _clusters(_write(tmp_path, certificates, {}))
-    assert len(clusters) == 6
+    assert len(clusters) == 8
     for cluster in clusters:
         tls = cluster["transport_socket"]["typed_config"]["common_tls_context"]
         validation = tls["combined_validation_context"]

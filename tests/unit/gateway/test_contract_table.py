@@ -49,6 +49,17 @@ TABLE = {
     ("GET", "/admin/audit/activation/verify", "VerifyAuditLog", "ADMIN"),
     ("GET", "/admin/audit/wechat_cookie", "ListAuditLog", "ADMIN"),
     ("GET", "/admin/audit/wechat_cookie/verify", "VerifyAuditLog", "ADMIN"),
+    ("GET", "/notifications", "ListNotifications", "SIGNED_IN"),
+    ("POST", "/notifications/read", "MarkRead", "SIGNED_IN"),
+    ("GET", "/notifications/channels", "ListChannels", "ACTIVE"),
+    ("POST", "/notifications/channels", "CreateChannel", "ACTIVE"),
+    ("GET", "/notifications/channels/{id}", "GetChannel", "ACTIVE"),
+    ("PUT", "/notifications/channels/{id}", "UpdateChannel", "ACTIVE"),
+    ("DELETE", "/notifications/channels/{id}", "DeleteChannel", "ACTIVE"),
+    ("POST", "/notifications/channels/{id}/test", "TestChannel", "ACTIVE"),
+    ("GET", "/notifications/deliveries", "ListDeliveries", "ACTIVE"),
+    ("GET", "/admin/audit/notifications", "ListAuditLog", "ADMIN"),
+    ("GET", "/admin/audit/notifications/verify", "VerifyAuditLog", "ADMIN"),
     ("GET", "/cookie/get", "BeginLogin", "ACTIVE"),
     ("GET", "/cookie/poll", "PollLogin", "ACTIVE"),
     ("GET", "/cookie/login", "StartLogin", "ACTIVE"),
@@ -63,6 +74,7 @@ TABLE = {
 INTERNAL = {
     *("Authenticate", "GetPrincipals", "WatchAccounts"),
     *("ApplyActivation", "ClearActivation"),
+    *("Publish", "Withdraw"),
     *("AcquireCookie", "ReportCookie", "SearchOfficialAccounts", "ListPublishedArticles"),
 }
 CONTRACT = Contract.load()

@@ -24,6 +24,7 @@ def test_without_settings_everything_is_on_loopback(load_settings: Load) -> None
         "identity": (Address("127.0.0.1", 50051), 9051),
         "activation": (Address("127.0.0.1", 50052), 9052),
         "wechat_cookie": (Address("127.0.0.1", 50053), 9053),
+        "notifications": (Address("127.0.0.1", 50054), 9054),
     }
 
 

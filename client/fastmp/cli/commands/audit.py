@@ -15,11 +15,12 @@ from fastmp.cli.listing import Every, Listing, PageToken, Size
 from fastmp.cli.output import Bar
 from fastmp.cli.rest import RestSession
 
-Service = Literal["identity", "activation", "wechat_cookie"]
+Service = Literal["identity", "activation", "wechat_cookie", "notifications"]
 PATHS: dict[Service, str] = {
     "identity": "/admin/audit",
     "activation": "/admin/audit/activation",
     "wechat_cookie": "/admin/audit/wechat_cookie",
+    "notifications": "/admin/audit/notifications",
 }
 Filter = Annotated[str | None, typer.Option(show_default=False)]
 Actor = Annotated[str | None, typer.Option(help="An account's id or e-mail.", show_default=False)]

@@ -933,8 +933,13 @@ class GetPrincipalsRequest(_message.Message):
 
     ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
+    AFTER_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """Also the account that has this e-mail, in any spelling that Login accepts."""
+    after_account_id: _builtins.str
+    """Also the accounts whose ids follow this one, in the order of the ids, at most 1,000: for a subscriber that has to know
+    all of them. The zero UUID is before all.
+    """
     @_builtins.property
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most 1,000 account ids."""
@@ -944,13 +949,19 @@ class GetPrincipalsRequest(_message.Message):
         *,
         account_ids: _abc.Iterable[_builtins.str] | None = ...,
         email: _builtins.str | None = ...,
+        after_account_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "email", b"email"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_account_id", b"_after_account_id", "_email", b"_email", "after_account_id", b"after_account_id", "email", b"email"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "account_ids", b"account_ids", "email", b"email"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_account_id", b"_after_account_id", "_email", b"_email", "account_ids", b"account_ids", "after_account_id", b"after_account_id", "email", b"email"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after_account_id: _TypeAlias = _typing.Literal["after_account_id"]  # noqa: Y015
+    _WhichOneofArgType__after_account_id: _TypeAlias = _typing.Literal["_after_account_id", b"_after_account_id"]  # noqa: Y015
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_account_id) -> _WhichOneofReturnType__after_account_id | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
 
 Global___GetPrincipalsRequest: _TypeAlias = GetPrincipalsRequest  # noqa: Y015

@@ -1,0 +1,1 @@
+"""The RPCs of NotificationsService: conversion between protobuf and calls."""

@@ -1,0 +1,1 @@
+"""Deliveries: notifications on their way through channels, attempted until they succeed or are too old."""
