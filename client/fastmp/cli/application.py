@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from fastmp.cli.command_registration import JsonOption, ProfileOption, ServerOption
-from fastmp.cli.commands import account, audit, code_batches, code_export, codes, cookies, scan, users
+from fastmp.cli.commands import (
+    account,
+    audit,
+    code_batches,
+    code_export,
+    codes,
+    cookies,
+    notifications,
+    scan,
+    users,
+)
 from fastmp.cli.exit_codes import EXIT_CODE_HELP
 from fastmp.cli.invocation import Choices
 from fastmp.cli.outermost import GuardedGroup
@@ -60,13 +70,14 @@ def _build() -> typer.Typer:
     cookie_group = _group(built, "cookie", "Your official accounts: scan, list, use, delete.")
     scan.add_to(cookie_group)
     cookies.add_to(cookie_group)
+    notifications.add_to(_group(built, "notifications", "Your notifications, and where they are sent."))
     admin = _group(built, "admin", "For administrators: users, activation codes, audit logs.")
     users.add_to(_group(admin, "users", "Accounts."))
     code_group = _group(admin, "codes", "Activation codes.")
     codes.add_to(code_group)
     code_export.add_to(code_group)
     code_batches.add_to(code_group)
-    audit.add_to(_group(admin, "audit", "Audit logs of the three services."))
+    audit.add_to(_group(admin, "audit", "Audit logs of the services."))
     return built
 
 

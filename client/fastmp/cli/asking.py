@@ -44,6 +44,16 @@ def activation_code(given: str | None) -> str:
     return trimmed(_line_of_input("activation code"))
 
 
+def channel_address() -> str:
+    """Returns the address of a channel, which is secret: typed at a prompt, or the first line of standard input.
+
+    Raises UsageError if standard input has no such line.
+    """
+    if sys.stdin.isatty():
+        return trimmed(str(typer.prompt("Address", err=True)))
+    return trimmed(_line_of_input("address of the channel"))
+
+
 def confirm(question: str, *, is_sure: bool) -> bool:
     """Returns whether the answer is yes; does not ask if `is_sure`. Raises UsageError if there is no terminal."""
     if is_sure:
