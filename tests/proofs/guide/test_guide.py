@@ -30,7 +30,9 @@ def blocks(name: str) -> list[Block]:
 
 
 def is_run(page: Path) -> bool:
-    return any(one.language == "sh" and not one.reason for one in blocks_of(page.read_text()))
+    return any(
+        one.language == "sh" and not one.reason and not one.name for one in blocks_of(page.read_text())
+    )
 
 
 PAGES = [page.name for page in sorted(GUIDE.glob("*.md")) if is_run(page) and page.name != INSTALL]
