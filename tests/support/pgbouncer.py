@@ -86,6 +86,7 @@ auth_type = scram-sha-256
 auth_file = {self._folder}/userlist.txt
 max_client_conn = 1000
 default_pool_size = 20
+server_login_retry = 1
 """
         )
 

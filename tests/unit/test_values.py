@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SERVICES = Path(__file__).parents[2] / "services"
-# One thread has each: interceptors set a Call's fields from the outermost inwards, an import counts in its Report.
-MUTABLE = {"Call", "Report"}
+# One thread has each: interceptors set a Call's fields from the outermost inwards, an import counts in its Report,
+# the client of WeChat adds what it parses to a MeasuredRequest.
+MUTABLE = {"Call", "MeasuredRequest", "Report"}
 # Fields that hold secrets, or pictures and whole answers, which may show them.
 SECRETS = {
     *("activation_code", "avatar", "body", "content", "home_path", "jar", "key", "local", "metadata"),

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from deploy.local.postgres import PostgresServer
 from fastmp.identity.v1 import identity_service_pb2 as pb
 from services.chassis.channels import channel
+from services.chassis.errors import reason_of
 from services.chassis.mutual_tls import TlsFiles
 from tests.service.identity.conftest import Replica
 from tests.service.identity.replicas import PASSWORD, Account, eventually, refusal
@@ -46,8 +47,8 @@ def answer(call: Callable[[], object]) -> tuple[grpc.StatusCode, str | None] | N
     """How the call was refused; None when it was not."""
     try:
         call()
-    except grpc.RpcError:
-        return refusal(call)
+    except grpc.RpcError as error:
+        return error.code(), reason_of(error)
     return None
 
 
