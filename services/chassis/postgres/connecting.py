@@ -26,7 +26,10 @@ MARGIN_SECONDS = 0.4
 
 _DRIVER = re.compile(r"^postgres(ql)?(\+\w+)?://")
 
+# In place of ANSWER_SECONDS for commands that have the database for themselves.
+LONG_ANSWER_SECONDS = 24 * 3600.0
 _limit: ContextVar[tuple[float, float]] = ContextVar("answers_until", default=(math.inf, ANSWER_SECONDS))
+_may_be_long: ContextVar[bool] = ContextVar("long_answers", default=False)
 
 ResultT = TypeVar("ResultT")
 
@@ -71,8 +74,20 @@ def answers_until(deadline: float, least: float = LEAST_ANSWER_SECONDS) -> Itera
         _limit.reset(reset)
 
 
+@contextlib.contextmanager
+def long_answers() -> Iterator[None]:
+    """Lets this thread wait a day for each answer during the block, whose statements set their own limits."""
+    reset = _may_be_long.set(True)
+    try:
+        yield
+    finally:
+        _may_be_long.reset(reset)
+
+
 def answer_seconds() -> float:
     """Returns the seconds to wait for an answer of the server from now on."""
+    if _may_be_long.get():
+        return LONG_ANSWER_SECONDS
     deadline, least = _limit.get()
     return min(ANSWER_SECONDS, max(least, deadline - time.monotonic()))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database
 
 # The limits of services do not suit a command that has the database for itself.
@@ -34,6 +35,6 @@ def held_transaction(database: Database) -> Iterator[HeldTransaction]:
 
     Raises the same errors as Database.transaction().
     """
-    with database.transaction() as connection:
+    with long_answers(), database.transaction() as connection:
         connection.execute(_NO_LIMITS)
         yield HeldTransaction(connection)

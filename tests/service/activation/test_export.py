@@ -13,6 +13,7 @@ from sqlalchemy import text
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.activation.codes.export import BLOCK_BYTES, MOST_EXPORTS
 from services.chassis.mutual_tls import TlsFiles
+from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database
 from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refusal, refused, running
@@ -49,7 +50,7 @@ def fill(database: Database, count: int) -> None:
         "'2026-01-01T00:00:00.' || lpad(n::text, 6, '0') || 'Z', '2026-01-01T00:00:00.000000Z' "
         "FROM generate_series(1, :count) n"
     )
-    with database.transaction() as connection:
+    with long_answers(), database.transaction() as connection:
         # On a busy machine so many rows may take longer than a call's statement may.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(statement, {"count": count})

@@ -23,6 +23,7 @@ from services.activation.redeeming.preview import Previews
 from services.activation.tables import attempts
 from services.chassis.errors import DomainError
 from services.chassis.pages import Position
+from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import Attempts
 from tests.service.activation.bare_redemption import bare_claims
@@ -115,7 +116,7 @@ def many_codes(database: Database, request: pytest.FixtureRequest) -> None:
         "md5((n / 100)::text)::uuid, 'now', CASE WHEN n % 5000 = 3 THEN '2026-02-01T00:00:00.000000Z' END "
         "FROM generate_series(1, :rows) n"
     )
-    with database.transaction() as connection:
+    with long_answers(), database.transaction() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("TRUNCATE activation_codes"))
         # Built row by row this one takes longer than all the others together.

@@ -16,6 +16,7 @@ from services.chassis.postgres import connecting
 from services.chassis.postgres.connecting import driver_url
 from services.chassis.postgres.database import Database, driver_connection
 from services.chassis.postgres.direct_statements import DirectStatement
+from services.chassis.postgres.held_transaction import held_transaction
 
 pytestmark = pytest.mark.direct
 BACKEND = DirectStatement(select(func.pg_backend_pid()))
@@ -51,6 +52,11 @@ def test_a_stopped_server_is_an_outage(database: Database) -> None:
             assert backend(connection) != stopped
     finally:
         os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_held_transaction_waits_as_long_as_its_statements_take(database: Database) -> None:
+    with held_transaction(database) as held, held.transaction() as connection:
+        assert connection.scalar(text("SELECT 1 FROM pg_sleep(1)")) == 1
 
 
 def test_a_stopped_server_is_an_outage_for_a_direct_statement(database: Database) -> None:

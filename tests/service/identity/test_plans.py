@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Engine, event, text
 
 from fastmp.identity.v1 import identity_service_pb2 as pb
+from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database
 from tests.service.identity.replicas import PASSWORD, Account, Callers, sign_in, sign_up
 
@@ -50,7 +51,7 @@ FULL_READ = re.compile(f"Seq Scan on ({TABLES})\\b")
 
 @pytest.fixture(params=ROWS)
 def full_database(database: Database, request: pytest.FixtureRequest) -> Database:
-    with database.transaction() as connection:
+    with long_answers(), database.transaction() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         # Built row by row this one takes longer than all the others together.
         trigrams = connection.scalar(text("SELECT pg_get_indexdef('accounts_email_key_trgm_idx'::regclass)"))
@@ -58,7 +59,7 @@ def full_database(database: Database, request: pytest.FixtureRequest) -> Databas
         for statement in (FILL, *FILL_BESIDE):
             connection.execute(statement, {"rows": request.param})
         connection.execute(text(trigrams))
-    with database.reading() as connection:
+    with long_answers(), database.reading() as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("ANALYZE"))
     return database

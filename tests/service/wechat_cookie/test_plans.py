@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 from services.chassis.audit.recording import AuditLog
 from services.chassis.identity.principals import Principal
+from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database, driver_connection
 from services.wechat_cookie.audit_tables import audit
 from services.wechat_cookie.cookies import cascade, changing, expiry, health, reading, reports, saving
@@ -55,14 +56,14 @@ class Active:
 
 @pytest.fixture
 def full_store(store: Store, request: pytest.FixtureRequest) -> Store:
-    with store.database.transaction() as connection:
+    with long_answers(), store.database.transaction() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(FILL, {"now": store.clock(), "many": getattr(request, "param", MANY)})
         connection.execute(FILL_ACQUISITIONS)
     store.save("1", ANN, "gh_a")
     store.save("2", ANN, "gh_b")
     store.save("3", BOB)
-    with store.database.reading() as connection:
+    with long_answers(), store.database.reading() as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("ANALYZE"))
     return store
