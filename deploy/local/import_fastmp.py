@@ -15,7 +15,10 @@ from deploy.local.beside import foundation_beside
 from deploy.local.errors import LocalStackError
 from deploy.local.programs import ROOT
 from deploy.local.settings import LocalSettings
-from deploy.local.topology import SERVICES, Replica
+from deploy.local.topology import Replica
+
+# In this order: Identity's import says whose codes and cookies the others import. Notifications imports nothing.
+IMPORTING = ("identity", "activation", "wechat_cookie")
 
 
 def import_fastmp(settings: LocalSettings) -> int:
@@ -25,8 +28,7 @@ def import_fastmp(settings: LocalSettings) -> int:
     """
     with foundation_beside(settings) as foundation, tempfile.TemporaryDirectory() as folder:
         handover = {"IMPORT_HANDOVER_FILE": str(Path(folder) / "handover.json")}
-        # In this order: Identity's import says whose codes and cookies the others import.
-        for service in SERVICES:
+        for service in IMPORTING:
             status = subprocess.run(
                 [sys.executable, "-m", f"services.{service}", "import-fastmp"],
                 env=foundation.environments.service(Replica(service, 1)) | handover,

@@ -8,6 +8,7 @@ from services.chassis import command_line
 from services.chassis.clock import utc_now
 from services.chassis.postgres.database import Database
 from services.chassis.telemetry import configure_logging
+from services.chassis.tracing import spans
 from services.notifications.composition import PACKAGE, Notifications
 from services.notifications.rotation import rotate
 from services.notifications.settings import NotificationsSettings
@@ -18,7 +19,8 @@ _log = structlog.get_logger(__name__)
 def serve(settings: NotificationsSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     configure_logging("notifications", settings.log_level)
-    Notifications(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
+    with spans.exporting("notifications", settings):
+        Notifications(settings, utc_now).lifecycle.run_until_terminated(settings.drain_seconds)
 
 
 def rotate_notification_keys(settings: NotificationsSettings) -> None:

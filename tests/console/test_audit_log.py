@@ -205,7 +205,7 @@ def test_everything_that_the_services_record_has_words_and_can_be_asked_for() ->
         for service in offered
     }
     assert offered == recorded
-    assert len(offered) == 3
+    assert len(offered) == 4
     assert {f"audit_action.{action}" for actions in offered.values() for action in actions} <= words(
         "zh"
     ).keys()
