@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
 from deploy.local.settings import LocalSettings
 from tests.support.checkout import ROOT, copy_checkout
 from tests.support.documents import Shell, blocks_of, matches
+from tests.support.waiting import wait_until
 
 BEGINNING = "## A first session"
 INSTALL_SECONDS = 600
@@ -106,3 +108,12 @@ def test_the_commands_do_what_the_readme_says() -> None:
 )
 def test_dots_stand_for_anything_and_nothing_else_does(printed: str, expected: str, same: bool) -> None:
     assert matches(printed, expected) is same
+
+
+def test_what_a_failed_shell_has_left_in_the_background_ends_with_it(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path)
+    left = psutil.Process(int(shell.run("sleep 600 > /dev/null 2>&1 &\necho $!")))
+    with pytest.raises(pytest.fail.Exception):
+        shell.run("false")
+    shell.close()
+    wait_until(lambda: not left.is_running(), "the end of the process")

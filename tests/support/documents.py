@@ -10,6 +10,7 @@ import signal
 import subprocess
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,7 @@ class Shell:
 
     def close(self) -> None:
         """Ends the shell and the processes that it has left in the background."""
-        if self._bash.poll() is None:
+        # They are there also if the shell has ended because a command failed.
+        with suppress(ProcessLookupError):
             os.killpg(self._bash.pid, signal.SIGTERM)
         self._bash.communicate(timeout=END_SECONDS)
