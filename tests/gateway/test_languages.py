@@ -78,7 +78,11 @@ def _calls_with_a_value_of_a_wrong_type() -> Iterator[tuple[str, str, dict[str, 
         path = re.sub(r"{\w+}", "x", rpc.template)
         for field in contract.messages[rpc.request].field:
             if rpc.takes_body and field.name not in rpc.variables:
-                yield rpc.verb, path, {"json": {field.name: ["x"]}}
+                yield (
+                    rpc.verb,
+                    path,
+                    {"json": {field.name: "x" if field.label == field.LABEL_REPEATED else ["x"]}},
+                )
             elif field.name in rpc.query_fields and field.type != field.TYPE_STRING:
                 yield rpc.verb, path, {"params": {field.name: "x"}}
 

@@ -52,6 +52,7 @@ class SecretStory:
         person = self._sign_in(email, password)
         person = self._new_password(person, email, password)
         code = self._codes(admin, person)
+        self._channel(person)
         self._log_official_accounts_in(person)
         self._hand_out(person)
         self._provoke(admin, person, code)
@@ -109,6 +110,17 @@ class SecretStory:
         for path in ("/auth/me", "/cookie/list", "/cookie/current"):
             self._call("GET", path, person)
 
+    def _channel(self, person: str) -> None:
+        """A webhook at a name that does not exist, and a message to it."""
+        path = secrets.token_urlsafe(16)
+        self.canaries.add("webhook address", path)
+        body = {"kind": "webhook", "name": "receiver", "address": f"https://receiver.invalid/{path}"}
+        channel = self._call("POST", "/notifications/channels", person, json=body)
+        self.canaries.add("webhook secret", str(channel["secret"]))
+        self._call("POST", f"/notifications/channels/{channel['id']}/test", person)
+        for listed in ("", "/channels", "/deliveries"):
+            self._call("GET", f"/notifications{listed}", person)
+
     def _log_in(self, person: str, ending: str) -> None:
         begun = self._call("GET", "/cookie/get", person)
         key = str(begun["login_key"])
@@ -144,6 +156,7 @@ class SecretStory:
     def _provoke(self, admin: str, person: str, code: str) -> None:
         """Calls that are refused, each with a secret where it is sent and, by mistake, where it is not."""
         wrong, key = self._password(), secrets.token_urlsafe(32)
+        inner = {"kind": "webhook", "name": "receiver", "address": f"https://127.0.0.1/{key}"}
         self.canaries.add("login key", key)
         for method, path, token, options in (
             ("POST", "/auth/login", None, {"json": {"email": "admin@fastmp.example", "password": wrong}}),
@@ -161,6 +174,7 @@ class SecretStory:
             ("GET", "/cookie/poll", person, {"params": {"login_key": key}}),
             ("POST", "/cookie/cancel", person, {"json": {"login_key": key}}),
             ("POST", "/cookie/change", person, {"json": {"token": key}}),
+            ("POST", "/notifications/channels", person, {"json": inner}),
         ):
             self._call(method, path, token, refused=True, **options)
 

@@ -27,10 +27,13 @@ from tests.support.waiting import wait_until
 from tests.whole_stack.canaries import Canaries, files_below
 from tests.whole_stack.secret_story import SecretStory, command_lines
 
-SERVICES = ("identity", "activation", "wechat_cookie")
+SERVICES = ("identity", "activation", "wechat_cookie", "notifications")
 IDENTITY = "fastmp.identity.v1.IdentityService"
 TIMEOUT_SECONDS = 20
-KINDS = {"password", "access token", "activation code", "login key", "cookie value", "kept secret"}
+KINDS = {
+    *("password", "access token", "activation code", "login key", "cookie value", "kept secret"),
+    *("webhook address", "webhook secret"),
+}
 # Where the contract puts a secret. All other answers hold none.
 GIVEN_BY = {
     "POST /auth/login": {"access token"},
@@ -40,11 +43,13 @@ GIVEN_BY = {
     "GET /activation/export": {"activation code"},
     "GET /cookie/get": {"login key"},
     "GET /cookie/watch": {"login key"},
+    "POST /notifications/channels": {"webhook secret"},
 }
 STORED_IN = {
     "identity": {"activation code"},
     "activation": {"activation code"},
     "wechat_cookie": {"login key"},
+    "notifications": set(),
 }
 
 
@@ -183,6 +188,7 @@ def test_no_command_line_holds_a_secret_and_each_process_knows_its_own_only(run:
         ("identity", jwt_secret.get_secret_value()),
         ("identity", kept.totp_keys),
         ("wechat_cookie", kept.cookie_keys),
+        ("notifications", kept.notification_keys),
     )
     for name in run.stack.process_names():
         environment = psutil.Process(run.stack.process(name).pid).environ()

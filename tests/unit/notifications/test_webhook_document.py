@@ -15,7 +15,6 @@ from services.notifications.sending.messages import Message
 from tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "webhooks.md"
-NOW = datetime.datetime.now(datetime.UTC)
 
 
 def listens(port: int) -> bool:
@@ -29,6 +28,8 @@ def test_the_receiver_of_the_document_works(tmp_path: Path) -> None:
     program, output = tmp_path / "receiver.py", tmp_path / "output"
     program.write_text(found[1], "utf-8")
     secret, other = webhook.new_secret(), webhook.new_secret()
+    # The receiver refuses what was signed long ago.
+    now = datetime.datetime.now(datetime.UTC)
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = int(reserved.getsockname()[1])
     environment = {**os.environ, "WEBHOOK_SECRET": secret, "PORT": str(port)}
@@ -36,11 +37,11 @@ def test_the_receiver_of_the_document_works(tmp_path: Path) -> None:
         process = subprocess.Popen([sys.executable, program], env=environment, stdout=written)
     try:
         wait_until(lambda: listens(port), "it listens")
-        message = Message("msg_1", "days.ending", "subject", "Title", "Text", None, NOW)
+        message = Message("msg_1", "days.ending", "subject", "Title", "Text", None, now)
         body = webhook.payload(message)
 
         def status(keys: list[str]) -> int:
-            headers = dict(webhook.headers(keys, message.id, body, NOW))
+            headers = dict(webhook.headers(keys, message.id, body, now))
             url = f"http://127.0.0.1:{port}/"
             return requests.post(url, body.encode(), headers=headers, timeout=5).status_code
 
