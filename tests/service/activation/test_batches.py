@@ -13,6 +13,7 @@ from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, at_once, refusal
 from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.support.waiting import wait_until
 
 BAD = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
 UNKNOWN_BATCH = "6a1f8a1c-0000-4000-8000-000000000000"
@@ -257,4 +258,8 @@ def test_a_batch_of_a_deleted_admin_names_none(replica: Replica, world: World, a
     replica.batch(gone, 1)
     world.delete(gone.id)
 
-    assert replica.batches(admin, size=1).items[0].created_by == ""
+    def names_none() -> bool:
+        return bool(replica.batches(admin, size=1).items[0].created_by == "")
+
+    # The replica learns of the deletion by the account feed.
+    wait_until(names_none, "the batch names no admin")
