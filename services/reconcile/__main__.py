@@ -24,6 +24,7 @@ from services.identity.accounts.transactions import AccountTransactions
 from services.identity.reconciling.accounts import AccountsPart
 from services.identity.reconciling.redemptions import RedemptionsPart
 from services.identity.tables import audit as identity_audit
+from services.notifications.reconciling.following import FollowingPart
 from services.reconcile.reconciliation import Reconciliation
 from services.reconcile.report import Report
 from services.reconcile.settings import ReconcileSettings
@@ -46,13 +47,14 @@ class _ServicesRunningError(Exception):
 
 
 def reconcile(settings: ReconcileSettings, *, applies: bool, ends_tokens: bool) -> Report:
-    """Reconciles the three databases and returns the report; without `applies`, nothing is kept.
+    """Reconciles the databases and returns the report; without `applies`, nothing is kept.
 
     Raises DomainError if a database cannot be used; what is committed until then stays, and another run goes on.
     """
     report = Report()
     with contextlib.suppress(_NotApplied), contextlib.ExitStack() as held:
         # Committed in the reverse order, Identity's first.
+        notifications = held.enter_context(_transaction(settings.notifications_database_url))
         cookies = held.enter_context(_transaction(settings.wechat_cookie_database_url))
         codes = held.enter_context(_transaction(settings.activation_database_url))
         accounts = held.enter_context(_transaction(settings.identity_database_url))
@@ -70,6 +72,7 @@ def reconcile(settings: ReconcileSettings, *, applies: bool, ends_tokens: bool) 
             RedemptionsPart(accounts.connection, transactions),
             CodesPart(codes.connection, activation_log, utc_now),
             CookiesPart(cookies.connection, cookies_log, utc_now),
+            FollowingPart(notifications.connection),
             report,
         ).run(ends_tokens=ends_tokens)
         if not applies:

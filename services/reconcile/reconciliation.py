@@ -1,11 +1,11 @@
-"""Finds where the three databases contradict each other, and makes them agree.
+"""Finds where the services' databases contradict each other, and makes them agree.
 
 What any of them knows to have happened has happened: a registration, a redemption, a deletion. A deletion wins over
-everything else, and of two redemptions of one code the one that Identity has applied (docs/decisions/0094).
+everything else, and of two redemptions of one code the one that Identity has applied (docs/decisions/0096).
 """
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,24 +15,13 @@ from services.chassis.code_digest import code_digest
 from services.chassis.reconciling.redemption import Redemption
 from services.identity.reconciling.accounts import AccountsPart
 from services.identity.reconciling.redemptions import KnownCode, RedemptionsPart
+from services.notifications.reconciling.following import FollowingPart
 from services.reconcile.report import Report
 from services.wechat_cookie.reconciling.cookies import CookiesPart
 
 
 class Follower(Protocol):
     """The part of a service that follows Identity's feed of account changes."""
-
-    def deleted_accounts(self) -> Iterator[list[uuid.UUID]]:
-        """Yields the accounts that it knows as deleted."""
-
-    def deleted(self, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-        """Returns those of the accounts that it knows as deleted."""
-
-    def owners(self) -> Iterator[Mapping[uuid.UUID, str]]:
-        """Yields the accounts whose data it has, with their e-mails."""
-
-    def delete_of(self, account_id: uuid.UUID) -> None:
-        """Deletes the data of an account that is gone."""
 
     def cursor(self) -> int:
         """Returns the position up to which it has followed the feed."""
@@ -43,20 +32,21 @@ class Follower(Protocol):
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """The parts of the three services, in one open transaction of each database."""
+    """The parts of the services, in one open transaction of each database."""
 
     accounts: AccountsPart
     redemptions: RedemptionsPart
     codes: CodesPart
     cookies: CookiesPart
+    notifications: FollowingPart
     report: Report
 
     def run(self, *, ends_tokens: bool) -> None:
         """Writes what makes the databases agree, and reports it. A repeat finds nothing."""
         head = self.accounts.feed_head()
         self._delete_accounts()
-        for follower in self._followers.values():
-            for owners in follower.owners():
+        for part in (self.codes, self.cookies):
+            for owners in part.owners():
                 self._find_accounts(owners)
         self._compare_with_identity()
         self._compare_with_activation()
@@ -73,11 +63,15 @@ class Reconciliation:
 
     @property
     def _followers(self) -> Mapping[str, Follower]:
-        return {"Activation": self.codes, "WeChatCookie": self.cookies}
+        return {
+            "Activation": self.codes,
+            "WeChatCookie": self.cookies,
+            "Notifications": self.notifications,
+        }
 
     def _delete_accounts(self) -> None:
-        for follower in self._followers.values():
-            for ids in follower.deleted_accounts():
+        for part in (self.codes, self.cookies):
+            for ids in part.deleted_accounts():
                 for account_id in self.accounts.emails(ids):
                     is_deleted = self.accounts.delete(account_id)
                     kind = "DELETED_ELSEWHERE" if is_deleted else "LAST_ADMIN"

@@ -1,4 +1,4 @@
-"""Fixtures: the three services' databases, rows in them as of different moments, and the command."""
+"""Fixtures: the services' databases, rows in them as of different moments, and the command."""
 
 import datetime
 import hashlib
@@ -30,7 +30,7 @@ from services.reconcile.settings import ReconcileSettings
 from services.wechat_cookie.cookies import cascade
 from tests.support.postgres import FreshDatabase
 
-SERVICES = ("identity", "activation", "wechat_cookie")
+SERVICES = ("identity", "activation", "wechat_cookie", "notifications")
 KEYS = {f"{service}_audit_key": secrets.token_hex(32) for service in SERVICES}
 # Whole microseconds and days, as the services store them.
 REDEEMED = datetime.datetime(2040, 1, 1, 12, 0, 0, 123456, tzinfo=datetime.UTC)

@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from services.chassis.audit.chain import has_right_mac
 from services.chassis.clock import utc_now
@@ -11,6 +11,8 @@ from services.chassis.identity.principals import TokenRevokedError
 from services.identity.accounts import password_links
 from services.identity.sign_in.authentication import TokenAuthentication
 from services.identity.sign_in.tokens import Tokens
+from services.notifications.inbox.accounts import changed
+from services.notifications.tables import account_days
 from services.reconcile.__main__ import ACTOR, reconcile
 from tests.service.reconcile.conftest import DAYS, END, KEYS, REDEEMED, FastMP, Person, code, person
 
@@ -115,6 +117,19 @@ def test_a_follower_that_is_ahead_of_an_older_feed_follows_it_from_its_end(fastm
     fastmp.reconciled("ACCOUNT_LOST", "AHEAD_OF_FEED")
     assert fastmp.rows("activation", "SELECT sequence FROM feed_cursor") == [(head,)]
     assert fastmp.rows("identity", "SELECT sequence FROM account_feed") == [(head + 1,)]
+
+
+def test_notifications_asks_about_all_accounts_after_it_was_ahead_of_an_older_feed(fastmp: FastMP) -> None:
+    [(head,)] = fastmp.rows("identity", "SELECT sequence FROM account_feed")
+    fastmp.follows("notifications", head + 5)
+    with fastmp.databases["notifications"].transaction() as connection:
+        # As of a change that Identity no longer knows.
+        changed(connection, [person().id], head + 5)
+        connection.execute(update(account_days).values(known_sequence=head + 5))
+    fastmp.reconciled("AHEAD_OF_FEED")
+    assert fastmp.rows("notifications", "SELECT sequence FROM feed_cursor") == [(head,)]
+    query = "SELECT known_sequence < changed_sequence FROM account_days"
+    assert fastmp.rows("notifications", query) == [(True,)]
 
 
 def test_no_token_of_before_works_even_one_that_the_database_never_knew(fastmp: FastMP) -> None:
