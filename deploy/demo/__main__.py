@@ -20,7 +20,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # Settings that are exported for `make run` must not change the demo.
     forget_settings()
-    print("starting the three services, PostgreSQL, Envoy and an emulated WeChat", flush=True)
+    print("starting the services, PostgreSQL, Envoy and an emulated WeChat", flush=True)
     with tempfile.TemporaryDirectory(prefix="fastmp-demo-") as folder:
         settings = LocalSettings.side_by_side(Path(folder) / "state")
         try:

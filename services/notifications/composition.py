@@ -20,6 +20,7 @@ from services.chassis.identity.feed_follower import AccountFeed, FeedCursor
 from services.chassis.identity.feed_metrics import feed_metrics
 from services.chassis.identity.principals import CachingAuthenticator
 from services.chassis.lifecycle import Lifecycle
+from services.chassis.name_resolution import Resolver
 from services.chassis.postgres.database import Database
 from services.chassis.postgres.migrations import SchemaCheck
 from services.chassis.postgres.notifications import Listener
@@ -36,7 +37,6 @@ from services.notifications.retention import prune_accounts, prune_events
 from services.notifications.sending.addresses import AllowedAddresses
 from services.notifications.sending.exchange import Exchanges
 from services.notifications.sending.mail import Mailer
-from services.notifications.sending.resolver import Resolver
 from services.notifications.sending.sender import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import attempts, audit, feed_cursor

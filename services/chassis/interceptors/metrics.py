@@ -7,8 +7,7 @@ from contextlib import contextmanager
 import grpc
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from services.chassis import context as calls
-from services.chassis.interceptors import Handler, Method, around
+from services.chassis.interceptors import Handler, Method, around, outcome
 
 
 def _type_of(method: Method) -> str:
@@ -18,7 +17,7 @@ def _type_of(method: Method) -> str:
 class Metrics:
     """Writes `grpc_server_handling_seconds` and `grpc_server_calls_in_progress` to a Prometheus registry.
 
-    `type_of` returns a method's label `type`, by which the times of calls that wait are told from those of others.
+    `type_of` returns a method's label `type`, which separates the times of calls that wait from those of others.
     """
 
     def __init__(self, registry: CollectorRegistry, type_of: Callable[[Method], str] = _type_of) -> None:
@@ -43,22 +42,16 @@ class Metrics:
         def enter(_context: grpc.ServicerContext) -> Iterator[None]:
             start = time.perf_counter()
             in_progress.inc()
-            outcome = grpc.StatusCode.UNKNOWN
-            try:
-                yield
-                outcome = grpc.StatusCode.OK
-            except GeneratorExit:
-                outcome = grpc.StatusCode.CANCELLED
-                raise
-            except Exception:
-                outcome = calls.current().refused_with or grpc.StatusCode.UNKNOWN
-                raise
-            finally:
+
+            def report(code: grpc.StatusCode) -> None:
                 in_progress.dec()
                 elapsed = time.perf_counter() - start
-                if outcome is grpc.StatusCode.OK:
+                if code is grpc.StatusCode.OK:
                     succeeded.observe(elapsed)
                 else:
-                    self._seconds.labels(method.path, kind, outcome.name).observe(elapsed)
+                    self._seconds.labels(method.path, kind, code.name).observe(elapsed)
+
+            with outcome.reported_to(report):
+                yield
 
         return around(method, handler, enter)

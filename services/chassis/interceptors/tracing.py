@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import grpc
 
 from services.chassis import context as calls
-from services.chassis.interceptors import Handler, Method, around
+from services.chassis.interceptors import Handler, Method, around, outcome
 from services.chassis.tracing import spans
 
 # Of the other codes the caller is the cause.
@@ -34,20 +34,14 @@ class Tracing:
             traceparent = calls.last_value(call.metadata, "traceparent")
             attributes = {"rpc.system": "grpc", "fastmp.request_id": call.request_id}
             with spans.server(method.path.lstrip("/"), traceparent, attributes) as span:
-                outcome = grpc.StatusCode.UNKNOWN
-                try:
-                    yield
-                    outcome = grpc.StatusCode.OK
-                except GeneratorExit:
-                    outcome = grpc.StatusCode.CANCELLED
-                    raise
-                except Exception:
-                    outcome = call.refused_with or grpc.StatusCode.UNKNOWN
-                    raise
-                finally:
-                    number, _ = outcome.value
+
+                def report(code: grpc.StatusCode) -> None:
+                    number, _ = code.value
                     span.set("rpc.grpc.status_code", number)
-                    if outcome in _FAULTS:
-                        span.failed(outcome.name)
+                    if code in _FAULTS:
+                        span.failed(code.name)
+
+                with outcome.reported_to(report):
+                    yield
 
         return around(method, handler, enter)

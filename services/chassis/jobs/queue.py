@@ -34,7 +34,7 @@ from sqlalchemy.types import UserDefinedType
 
 from services.chassis.background_loop import BackgroundLoop
 from services.chassis.errors import DomainError
-from services.chassis.jobs.waiting_connection import PatientConnection
+from services.chassis.jobs.bounded_connection import BoundedAsyncConnection
 from services.chassis.postgres.connecting import driver_url
 from services.chassis.postgres.database import Database
 
@@ -171,7 +171,7 @@ class Jobs:
 
     def _connector(self) -> procrastinate.PsycopgConnector:
         return procrastinate.PsycopgConnector(
-            conninfo=self._url, connection_class=PatientConnection, min_size=1, max_size=CONCURRENCY + 2
+            conninfo=self._url, connection_class=BoundedAsyncConnection, min_size=1, max_size=CONCURRENCY + 2
         )
 
     async def _work(self) -> None:

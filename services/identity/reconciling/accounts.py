@@ -67,7 +67,7 @@ class AccountsPart:
     def end_tokens(self) -> int:
         """Ends all access tokens, also those that this database does not know of, and all password links.
 
-        Returns the number of accounts. The replicas must be started afterwards: the feed is not told.
+        Returns the number of accounts. The replicas must be started afterwards: the feed has no entries about it.
         """
         ended = self.connection.execute(_end_tokens(self.now())).rowcount
         self.connection.execute(delete(password_links))

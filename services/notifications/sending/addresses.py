@@ -5,8 +5,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.chassis.name_resolution import AddressInfo, Resolver
 from services.notifications.sending.errors import AddressNotAllowedError, NameNotFoundError
-from services.notifications.sending.resolver import AddressInfo, Resolver
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from services.chassis.name_resolution import AddressInfo, Resolver
 from services.notifications.sending.addresses import AllowedAddresses
 from services.notifications.sending.errors import (
     AddressNotAllowedError,
@@ -25,7 +26,6 @@ from services.notifications.sending.errors import (
     SendingTimeoutError,
     TlsFailedError,
 )
-from services.notifications.sending.resolver import AddressInfo, Resolver
 
 MOST_SECONDS = 10.0
 MOST_BYTES = 64 * 1024

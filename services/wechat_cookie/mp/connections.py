@@ -18,8 +18,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.timeout import Timeout
 
+from services.chassis.name_resolution import AddressInfo, Resolver
 from services.wechat_cookie.mp.errors import AnswerTooLargeError
-from services.wechat_cookie.mp.resolver import AddressInfo, Resolver
 
 # Zero would make a socket non-blocking.
 _LEAST_TIMEOUT = 0.001

@@ -14,11 +14,11 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
+from services.chassis.name_resolution import Resolver
 from services.wechat_cookie.mp.connections import Bounds, ExchangeTimeout, pool_classes
 from services.wechat_cookie.mp.cookies import InvalidCookiesError, MpCookies
 from services.wechat_cookie.mp.errors import AnswerTooLargeError, BadAnswerError, HttpStatusError
 from services.wechat_cookie.mp.failures import failure_of
-from services.wechat_cookie.mp.resolver import Resolver
 from services.wechat_cookie.mp.settings import MpSettings
 
 _BLOCK = 16 * 1024
@@ -58,7 +58,7 @@ class Transport:
             settings.most_avatar_bytes,
         )
         self._adapter = _BoundedAdapter(
-            Bounds(Resolver(), largest + _MOST_HEADER_BYTES),
+            Bounds(Resolver(most_threads=4), largest + _MOST_HEADER_BYTES),
             ssl.create_default_context(cafile=settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH),
             settings.connections,
         )

@@ -23,9 +23,9 @@ from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from fastmp.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from services.chassis.channels import channel
 from services.chassis.mutual_tls import TlsFiles
-from tests.service.activation.scripted_identity import Account, RunningIdentity
 from tests.service.notifications.receiver import Receiver
 from tests.service.notifications.replicas import KEY
+from tests.service.scripted_identity import Account, RunningIdentity
 from tests.support.postgres import FreshDatabase
 from tests.support.waiting import wait_until
 

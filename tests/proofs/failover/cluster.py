@@ -217,7 +217,7 @@ class PatroniCluster:
             "shared_buffers": "64MB",
             "max_wal_size": "512MB",
         }
-        everybody = f"{self._network.address}/24"
+        any_host = f"{self._network.address}/24"
         return {
             "scope": SCOPE,
             "name": name,
@@ -243,8 +243,8 @@ class PatroniCluster:
                     "rewind": login("rewind"),
                 },
                 "pg_hba": [
-                    f"host replication replicator {everybody} scram-sha-256",
-                    f"host all all {everybody} scram-sha-256",
+                    f"host replication replicator {any_host} scram-sha-256",
+                    f"host all all {any_host} scram-sha-256",
                 ],
             },
         }

@@ -4,9 +4,7 @@ Accounts and codes are each test's own, so tests disturb one another as little a
 empty table asks for `no_codes`.
 """
 
-import datetime
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import text
@@ -14,32 +12,9 @@ from sqlalchemy import text
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
-from tests.service.identity.replicas import Clock
+from tests.service.clocks import CurrentClock
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.postgres import DatabaseTemplates
-
-
-@dataclass
-class CurrentClock:
-    """Shows the clock of the test that is running."""
-
-    clock: Clock = field(default_factory=Clock)
-
-    def now(self) -> datetime.datetime:
-        return self.clock.now()
-
-
-@pytest.fixture(scope="module")
-def current_clock() -> CurrentClock:
-    return CurrentClock()
-
-
-@pytest.fixture
-def clock(current_clock: CurrentClock) -> Iterator[Clock]:
-    """The replica's clock: real time until the test moves it."""
-    current_clock.clock = Clock()
-    yield current_clock.clock
-    current_clock.clock = Clock()
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +30,6 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url, pool_size=20)
     yield database
     database.dispose()
-
-
-@pytest.fixture(scope="module")
-def identity(certificates: Mapping[str, TlsFiles]) -> Iterator[RunningIdentity]:
-    identity = RunningIdentity(certificates["identity"])
-    yield identity
-    identity.down()
-
-
-@pytest.fixture
-def world(identity: RunningIdentity) -> Iterator[World]:
-    yield identity.world
-    identity.world.heal()
-
-
-@pytest.fixture
-def admin(world: World) -> Account:
-    return world.add("admin")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from services.activation.settings import ActivationSettings
 from services.chassis.channels import channel
 from services.chassis.errors import reason_of
 from services.chassis.mutual_tls import TlsFiles
-from tests.service.activation.scripted_identity import Account
+from tests.service.scripted_identity import Account
 
 
 class HasNow(Protocol):

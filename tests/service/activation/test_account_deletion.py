@@ -10,9 +10,9 @@ from sqlalchemy import text
 from services.chassis.grpc_server.probe import serves
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refused, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.clocks import CurrentClock
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.waiting import wait_until
 
 Start = Callable[[], Replica]

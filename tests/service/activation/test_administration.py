@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, World
 
 Call = Callable[[Replica, Account, str], object]
 CALLS: list[Call] = [Replica.get, Replica.update, Replica.revoke, Replica.delete]

@@ -5,7 +5,7 @@ from functools import partial
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from fastmp.audit.v1 import audit_pb2
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica
-from tests.service.activation.scripted_identity import Account
+from tests.service.scripted_identity import Account
 
 
 def entries(replica: Replica, admin: Account, target: str) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from services.activation.tables import activation_codes, attempts
 from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_claims, guessing
 from tests.service.activation.replicas import Replica, at_once
-from tests.service.activation.scripted_identity import Account, World
+from tests.service.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)

@@ -7,7 +7,6 @@ import pytest
 
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, refusal
-from tests.service.activation.scripted_identity import Account, RefusalError, World
 from tests.service.activation.test_entitlements import (
     IDENTITY_UNAVAILABLE,
     agrees,
@@ -15,6 +14,7 @@ from tests.service.activation.test_entitlements import (
     make_jobs_due,
     waiting_jobs,
 )
+from tests.service.scripted_identity import Account, RefusalError, World
 from tests.support.waiting import wait_until
 
 

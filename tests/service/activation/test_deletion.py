@@ -9,7 +9,7 @@ from sqlalchemy import text
 from fastmp.activation.v1 import activation_service_pb2 as pb
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, at_once, refusal
-from tests.service.activation.scripted_identity import Account, World
+from tests.service.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
 

@@ -11,7 +11,7 @@ from services.chassis.identity.principals import Principal
 from services.chassis.postgres.database import Database
 from tests.service.activation.bare_redemption import bare_redemption
 from tests.service.activation.replicas import Replica, at_once, refusal
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.waiting import wait_until
 
 IDENTITY_UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "IDENTITY_UNAVAILABLE")

@@ -15,10 +15,10 @@ from services.activation.codes.export import BLOCK_BYTES, MOST_EXPORTS
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.connecting import long_answers
 from services.chassis.postgres.database import Database
-from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, refusal, refused, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.clocks import CurrentClock
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_codes")

@@ -17,10 +17,10 @@ from services.activation.tables import attempts
 from services.chassis.errors import reason_of
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, at_once, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.clocks import CurrentClock
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.waiting import wait_until
 
 LIMIT = 10

@@ -19,8 +19,8 @@ from services.chassis.identity.client import IdentityClient, identity_channel
 from services.chassis.identity.principals import Principal
 from services.chassis.mutual_tls import TlsFiles
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refused, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity
 from tests.service.identity import replicas as real
+from tests.service.scripted_identity import Account, RunningIdentity
 from tests.support.postgres import DatabaseTemplates, FreshDatabase
 from tests.support.waiting import wait_until
 

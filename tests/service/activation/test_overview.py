@@ -15,8 +15,8 @@ from services.activation.composition import PACKAGE
 from services.chassis.postgres import migrations
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, at_once, refusal
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, World
 from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.usefixtures("no_codes")

@@ -13,8 +13,8 @@ from services.activation.api.messages import timestamp_of
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, at_once, refusal
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
 LIMIT = 10

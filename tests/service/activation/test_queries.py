@@ -28,7 +28,7 @@ from services.chassis.postgres.database import Database
 from services.chassis.throttling.attempts import Attempts
 from tests.service.activation.bare_redemption import bare_claims
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, refusal
-from tests.service.activation.scripted_identity import Account
+from tests.service.scripted_identity import Account
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 ROWS = 30_000

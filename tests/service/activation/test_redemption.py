@@ -10,8 +10,8 @@ from sqlalchemy import select
 from services.activation.tables import audit
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import UNKNOWN_CODE, Replica, at_once, refusal, refused
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
+from tests.service.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
 ACCOUNT_REVOKED = (grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_REVOKED")

@@ -13,9 +13,9 @@ from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from fastmp.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from tests.service.activation.conftest import CurrentClock
 from tests.service.activation.replicas import Replica, running
-from tests.service.activation.scripted_identity import Account, RunningIdentity
+from tests.service.clocks import CurrentClock
+from tests.service.scripted_identity import Account, RunningIdentity
 from tests.support.waiting import wait_until
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exc, func, select, text
 
 from deploy.local.postgres import PostgresServer
 from services.chassis.errors import DatabaseUnavailableError
-from services.chassis.jobs.waiting_connection import PatientConnection
+from services.chassis.jobs.bounded_connection import BoundedAsyncConnection
 from services.chassis.postgres import connecting
 from services.chassis.postgres.connecting import driver_url
 from services.chassis.postgres.database import Database, driver_connection
@@ -93,7 +93,7 @@ def test_a_commit_that_waits_for_a_standby_is_an_outage(
 def test_a_stopped_server_is_an_outage_for_the_jobs(postgres_server: PostgresServer) -> None:
     async def use() -> None:
         url = driver_url(postgres_server.url("postgres"))
-        async with await PatientConnection.connect(url, autocommit=True) as connection:
+        async with await BoundedAsyncConnection.connect(url, autocommit=True) as connection:
             stopped = connection.info.backend_pid
             os.kill(stopped, signal.SIGSTOP)
             try:
@@ -109,7 +109,7 @@ def test_a_stopped_server_is_an_outage_for_the_jobs(postgres_server: PostgresSer
 def test_a_wait_for_notifications_does_not_end(postgres_server: PostgresServer) -> None:
     async def use() -> None:
         url = driver_url(postgres_server.url("postgres"))
-        async with await PatientConnection.connect(url, autocommit=True) as connection:
+        async with await BoundedAsyncConnection.connect(url, autocommit=True) as connection:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(3 * connecting.ANSWER_SECONDS):
                     await anext(connection.notifies())

@@ -98,7 +98,7 @@ def test_unfinished_jobs_are_counted_by_state_with_the_age_of_the_oldest(
     with database.reading() as connection:
         found = unfinished_jobs(connection)
         assert found.by_state == {"todo": 2, "doing": 1, "failed": 1}
-        # The first in the queue, whose age does not begin anew with an attempt.
+        # The first in the queue, whose age does not start again with an attempt.
         assert 3 * 3600 <= found.oldest_seconds < 4 * 3600
 
 

@@ -6,25 +6,12 @@ import pytest
 
 from services.chassis.mutual_tls import TlsFiles
 from services.chassis.postgres.database import Database
-from tests.service.activation.conftest import CurrentClock
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.clocks import CurrentClock
 from tests.service.identity.replicas import Clock
 from tests.service.notifications.receiver import Receiver
 from tests.service.notifications.replicas import Replica, running
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.postgres import DatabaseTemplates
-
-
-@pytest.fixture(scope="module")
-def current_clock() -> CurrentClock:
-    return CurrentClock()
-
-
-@pytest.fixture
-def clock(current_clock: CurrentClock) -> Iterator[Clock]:
-    """The replica's clock: real time until the test moves it."""
-    current_clock.clock = Clock()
-    yield current_clock.clock
-    current_clock.clock = Clock()
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +27,6 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url, pool_size=5)
     yield database
     database.dispose()
-
-
-@pytest.fixture(scope="module")
-def identity(certificates: Mapping[str, TlsFiles]) -> Iterator[RunningIdentity]:
-    identity = RunningIdentity(certificates["identity"])
-    yield identity
-    identity.down()
-
-
-@pytest.fixture
-def world(identity: RunningIdentity) -> Iterator[World]:
-    yield identity.world
-    identity.world.heal()
-
-
-@pytest.fixture
-def admin(world: World) -> Account:
-    return world.add("admin")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: an HTTPS server on loopback that keeps what it was sent, and answers as it is told."""
+"""A receiver of webhooks: an HTTPS server on loopback that keeps what it was sent; tests set its answers."""
 
 import json
 import ssl

@@ -15,7 +15,7 @@ from services.chassis.mutual_tls import TlsFiles
 from services.notifications.composition import Notifications
 from services.notifications.settings import NotificationsSettings
 from tests.service.activation.replicas import HasNow
-from tests.service.activation.scripted_identity import Account
+from tests.service.scripted_identity import Account
 
 KEY = Fernet.generate_key().decode()
 

@@ -11,10 +11,10 @@ from standardwebhooks import Webhook
 from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import at_once, refusal, refused
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.identity.replicas import Clock
 from tests.service.notifications.receiver import Receiver, Reply
 from tests.service.notifications.replicas import Replica
+from tests.service.scripted_identity import Account, World
 
 
 def test_a_webhooks_secret_is_answered_once_and_its_address_never(

@@ -7,11 +7,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.chassis.mutual_tls import TlsFiles
-from tests.service.activation.conftest import CurrentClock
-from tests.service.activation.scripted_identity import Account, RunningIdentity, World
+from tests.service.clocks import CurrentClock
 from tests.service.identity.replicas import Clock
 from tests.service.notifications.receiver import Receiver, Reply
 from tests.service.notifications.replicas import Replica, running
+from tests.service.scripted_identity import Account, RunningIdentity, World
 from tests.support.postgres import FreshDatabase
 from tests.support.waiting import wait_until
 

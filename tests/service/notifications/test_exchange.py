@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from services.chassis.mutual_tls import TlsFiles
+from services.chassis.name_resolution import Resolver
 from services.notifications.sending.addresses import AllowedAddresses
 from services.notifications.sending.errors import (
     AddressNotAllowedError,
@@ -19,7 +20,6 @@ from services.notifications.sending.errors import (
     TlsFailedError,
 )
 from services.notifications.sending.exchange import MOST_BYTES, Exchanges, Proxy
-from services.notifications.sending.resolver import Resolver
 from tests.service.notifications.receiver import Receiver, Reply
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -45,14 +45,17 @@ def through(certificates: Mapping[str, TlsFiles], proxy: Proxy | None) -> Exchan
 
 @contextlib.contextmanager
 def serving(handle: Callable[[ssl.SSLSocket], None], tls: TlsFiles, host: str = "localhost") -> Iterator[str]:
-    """A server that answers one connection by `handle`; yields its URL."""
+    """A server that answers one request, with the body `x`, by `handle`; yields its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate_file, tls.key_file)
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def run() -> None:
             with contextlib.suppress(OSError), context.wrap_socket(listening.accept()[0], True) as connection:
-                connection.recv(65536)
+                received = b""
+                # A connection that is closed with unread data is reset.
+                while not received.endswith(b"\r\n\r\nx") and (part := connection.recv(65536)):
+                    received += part
                 handle(connection)
 
         thread = threading.Thread(target=run, daemon=True)

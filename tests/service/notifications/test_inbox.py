@@ -11,8 +11,8 @@ from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from services.chassis.errors import reason_of
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import at_once, refusal
-from tests.service.activation.scripted_identity import Account, World
 from tests.service.notifications.replicas import Replica
+from tests.service.scripted_identity import Account, World
 from tests.support.waiting import wait_until
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from services.chassis.name_resolution import AddressInfo, Resolver
 from services.notifications.sending.addresses import AllowedAddresses, is_public
 from services.notifications.sending.errors import (
     AddressNotAllowedError,
@@ -14,7 +15,6 @@ from services.notifications.sending.errors import (
     NameNotFoundError,
 )
 from services.notifications.sending.exchange import Exchanges
-from services.notifications.sending.resolver import AddressInfo, Resolver
 
 CLOSED = [
     *("0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.255.255.255", "169.254.169.254", "172.16.0.1"),
@@ -74,7 +74,7 @@ def test_a_name_without_an_address_is_not_found() -> None:
 
 
 def test_a_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name server that answers anew, with an inner address, is not asked again."""
+    """A name is looked up once: a second answer, with an inner address, is not asked for."""
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
     connected: list[object] = []
 

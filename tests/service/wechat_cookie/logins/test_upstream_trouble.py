@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from deploy.wechat_emulator.control import EmulatorControl
 from deploy.wechat_emulator.fault_spec import Fault
 from fastmp.wechat_cookie.v1 import wechat_cookie_service_pb2 as pb
-from services.wechat_cookie.mp.resolver import Resolver
+from services.chassis.name_resolution import Resolver
 from tests.service.wechat_cookie.logins.callers import Caller
 from tests.service.wechat_cookie.logins.replicas import QUICK, Cluster
 

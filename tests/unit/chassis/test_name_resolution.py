@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.wechat_cookie.mp.resolver import Resolver
+from services.chassis.name_resolution import Resolver
 
 
 class HangingLookups:

@@ -15,7 +15,7 @@ LOOK_SECONDS = 60.0
 ResultT = TypeVar("ResultT")
 
 
-class PatientConnection(psycopg.AsyncConnection[Any]):
+class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
     """A BoundedConnection for asyncio.
 
     Unlike its parent it does not wake ten times a second for signals, which the event loop handles.
