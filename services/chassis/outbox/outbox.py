@@ -2,12 +2,13 @@
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import structlog
-from sqlalchemy import Connection, Row, Table, delete, insert, select
+from sqlalchemy import Connection, Row, Select, Table, delete, insert, select
 
 from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from fastmp.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
@@ -95,26 +96,22 @@ class Outbox:
 
     def publish_stored(self) -> None:
         """Publishes what is stored, in the order in which it was. Raises NotificationsUnavailableError."""
-        while self._publish_some():
-            pass
-
-    def _publish_some(self) -> bool:
-        """Publishes at most BATCH events, and returns whether there may be more."""
         row = self._table.c
-        query = select(self._table).order_by(row.id).limit(BATCH)
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        refused = 0
-        for one in rows:
-            # A crash in between, or another replica, publishes it again, which does nothing.
-            if not self._is_taken(one):
-                refused += 1
-                continue
-            with self._database.reading() as connection:
-                connection.execute(delete(self._table).where(row.id == one.id))
-        return len(rows) == BATCH and refused < BATCH
+        page = select(self._table).order_by(row.id).limit(BATCH)
+        last = 0
+        while rows := self._read(page.where(row.id > last)):
+            for one in rows:
+                # A crash in between, or another replica, publishes it again, which does nothing.
+                if self._is_taken(one):
+                    with self._database.reading() as connection:
+                        connection.execute(delete(self._table).where(row.id == one.id))
+            last = rows[-1].id
 
-    def _is_taken(self, row: "Row[tuple[object, ...]]") -> bool:
+    def _read(self, page: "Select[Any]") -> "Sequence[Row[Any]]":
+        with self._database.reading() as connection:
+            return connection.execute(page).all()
+
+    def _is_taken(self, row: "Row[Any]") -> bool:
         try:
             if row.is_withdrawal:
                 self._stub.Withdraw(pb.WithdrawRequest(event_id=row.event_id), timeout=CALL_SECONDS)
@@ -123,13 +120,13 @@ class Outbox:
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                 # A fault of this program; the others behind it are published.
-                _log.error("event_refused", event=row.event_id, reason=reason_of(error))
+                _log.error("event_refused", event_id=row.event_id, reason=reason_of(error))
                 return False
             raise NotificationsUnavailableError from error
         return True
 
 
-def _request(row: "Row[tuple[object, ...]]") -> pb.PublishRequest:
+def _request(row: "Row[Any]") -> pb.PublishRequest:
     request = pb.PublishRequest(
         event_id=row.event_id,
         kind=row.kind,

@@ -36,7 +36,8 @@ IDLE_SECONDS = 30.0
 # the others, so that it does not delay those that answer.
 WORKERS = 24
 FAILING_WORKERS = 8
-STOP_SECONDS = 15.0
+# A channel that is due and cannot be claimed, because its owner has others at work, is looked for again after this.
+LEAST_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Workers:
         due = claims.next_due(self._database, failing=self._failing)
         if due is None:
             return IDLE_SECONDS
-        return min(IDLE_SECONDS, max(_LEAST_SECONDS, (due - self._now()).total_seconds()))
+        return min(IDLE_SECONDS, max(LEAST_SECONDS, (due - self._now()).total_seconds()))
 
     def _deliver(self, lease: uuid.UUID, channel_id: uuid.UUID) -> None:
         try:
@@ -180,7 +181,3 @@ class Workers:
             with self._lock:
                 self._busy -= 1
             self._loop.wake()
-
-
-# A channel that is due and cannot be claimed, because its owner has others at work, is looked for again after this.
-_LEAST_SECONDS = 0.5

@@ -143,7 +143,9 @@ class DataCalls:
             case errors.RetError():
                 return WeChatBadAnswerError(failure.ret)
         is_unreachable = failure.login_failure == errors.UnreachableError.login_failure
-        return WeChatUnreachableError() if is_unreachable else WeChatBadAnswerError()
+        if is_unreachable:
+            return WeChatUnreachableError(failure.part, failure.detail)
+        return WeChatBadAnswerError()
 
     def _ended(self, owner_id: uuid.UUID, taken: Taken, failure: errors.RetError) -> DomainError:
         now = self._now()

@@ -47,12 +47,21 @@ class RateLimitedError(ThrottledError):
     )
 
 
+@dataclass(eq=False)
 class WeChatUnreachableError(DomainError):
-    """WeChat did not answer. Safe to retry."""
+    """WeChat did not answer. Safe to retry. `part` and `detail` are those of MpError."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "WECHAT_UNREACHABLE"
+    part: str | None = None
+    detail: str | None = None
     message = Localized("无法连接微信，请稍后再试", "WeChat cannot be reached; try again later")
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The part of the connection that failed and, for "tls", how; as in FailedPart of a login."""
+        given = {"part": self.part, "detail": self.detail}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from fastmp.notifications.v1 import notifications_service_pb2 as pb
 from fastmp.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from services.chassis.mutual_tls import TlsFiles
+from services.chassis.outbox.outbox import BATCH
 from services.chassis.postgres.database import Database
 from tests.service.activation.replicas import Replica, running
 from tests.service.clocks import CurrentClock
@@ -27,6 +28,8 @@ class Taken(pb_grpc.NotificationsServiceServicer):
     is_down: bool = False
 
     def Publish(self, request: pb.PublishRequest, context: grpc.ServicerContext) -> pb.PublishResponse:
+        if request.event_id.startswith("refused"):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
         self._take("publish", request.event_id, context)
         assert request.to_admins
         assert request.kind == "codes.low"
@@ -117,3 +120,24 @@ def test_nothing_is_lost_while_notifications_is_down(
     assert taken[0].events == [("publish", "codes.low:1")]
     with database.reading() as connection:
         assert connection.execute(count).scalar_one() == 0
+
+
+def test_events_that_are_refused_do_not_hold_up_those_behind_them(
+    watching: Replica, taken: tuple[Taken, str], admin: Account, database: Database
+) -> None:
+    watching.activation.outbox.stop()
+    refused = (
+        "INSERT INTO notification_outbox (event_id, is_withdrawal, kind, subject_id, given, valid_until)"
+        " SELECT 'refused:' || n, false, 'codes.low', '', '{}', now() + interval '1 day'"
+        f" FROM generate_series(1, {BATCH + 1}) n"
+    )
+    with database.transaction() as connection:
+        connection.execute(text(refused))
+    codes = watching.generate(admin, 5)
+    watching.activation.stock.look()
+    watching.revoke(admin, codes[0].activation_code)
+    watching.activation.stock.look()
+
+    watching.activation.outbox.publish_stored()
+
+    assert taken[0].events == [("publish", "codes.low:1")]

@@ -368,8 +368,9 @@ class WeChatCookieServiceServicer:
         OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
         WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
         TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+        WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+        200040 end a cookie, and a retry takes another one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -386,8 +387,9 @@ class WeChatCookieServiceServicer:
         OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
         WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
         TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+        WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+        200040 end a cookie, and a retry takes another one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -169,8 +169,9 @@ class WeChatCookieServiceStub:
     OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
     WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
     TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+    WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+    200040 end a cookie, and a retry takes another one).
     """
     ListPublishedArticles: _grpc.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListPublishedArticlesRequest, _wechat_cookie_service_pb2.ListPublishedArticlesResponse]
     """Lists the published articles of any official account, newest first, with one of the owner's cookies.
@@ -183,8 +184,9 @@ class WeChatCookieServiceStub:
     OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
     WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
     TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+    WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+    200040 end a cookie, and a retry takes another one).
     """
     ListAuditLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
@@ -333,8 +335,9 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
     WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
     TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+    WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+    200040 end a cookie, and a retry takes another one).
     """
     ListPublishedArticles: _aio.UnaryUnaryMultiCallable[_wechat_cookie_service_pb2.ListPublishedArticlesRequest, _wechat_cookie_service_pb2.ListPublishedArticlesResponse]  # type: ignore[assignment]
     """Lists the published articles of any official account, newest first, with one of the owner's cookies.
@@ -347,8 +350,9 @@ class WeChatCookieServiceAsyncStub(WeChatCookieServiceStub):
     OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
     WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
     TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-    mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-    refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+    mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+    WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+    200040 end a cookie, and a retry takes another one).
     """
     ListAuditLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditLogRequest, _audit_pb2.ListAuditLogResponse]  # type: ignore[assignment]
     """Lists this service's audit log, newest first: who did what to whom, when, from where. Reads only."""
@@ -564,8 +568,9 @@ class WeChatCookieServiceServicer:
         OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
         WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
         TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+        WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+        200040 end a cookie, and a retry takes another one).
         """
 
     def ListPublishedArticles(
@@ -583,8 +588,9 @@ class WeChatCookieServiceServicer:
         OWNER_NOT_ACTIVE), RESOURCE_EXHAUSTED (BUDGET_EXHAUSTED: no cookie has a request left now; WECHAT_RATE_LIMITED:
         WeChat limits the rate, and cookies cool down; the RetryInfo of both says when the first cookie can be used again;
         TOO_MANY_STREAMS), INVALID_ARGUMENT (WECHAT_ARGUMENTS_INVALID: WeChat refused the arguments, or the cookie is of a
-        mini program), UNAVAILABLE (WECHAT_UNREACHABLE; WECHAT_BAD_ANSWER: the answer is not understood, or is another
-        refusal, in the ErrorInfo as "ret"; 200003 and 200040 end a cookie, and a retry takes another one).
+        mini program), UNAVAILABLE (WECHAT_UNREACHABLE, with the part that failed in the ErrorInfo, as in FailedPart;
+        WECHAT_BAD_ANSWER: the answer is not understood, or is another refusal, in the ErrorInfo as "ret"; 200003 and
+        200040 end a cookie, and a retry takes another one).
         """
 
     def ListAuditLog(

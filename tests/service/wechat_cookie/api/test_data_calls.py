@@ -121,9 +121,15 @@ def test_a_budget_is_charged_whatever_the_answer_is(api: Api, store: Store, coll
 @pytest.mark.parametrize(
     ("error", "code", "reason", "metadata"),
     [
-        (errors.UnreachableError("dns"), "UNAVAILABLE", "WECHAT_UNREACHABLE", {}),
-        (errors.AnswerTimeoutError(), "UNAVAILABLE", "WECHAT_UNREACHABLE", {}),
-        (errors.DroppedError(), "UNAVAILABLE", "WECHAT_UNREACHABLE", {}),
+        (errors.UnreachableError("dns"), "UNAVAILABLE", "WECHAT_UNREACHABLE", {"part": "dns"}),
+        (
+            errors.UnreachableError("tls", "certificate_expired"),
+            "UNAVAILABLE",
+            "WECHAT_UNREACHABLE",
+            {"part": "tls", "detail": "certificate_expired"},
+        ),
+        (errors.AnswerTimeoutError(), "UNAVAILABLE", "WECHAT_UNREACHABLE", {"part": "timeout"}),
+        (errors.DroppedError(), "UNAVAILABLE", "WECHAT_UNREACHABLE", {"part": "dropped"}),
         (errors.HttpStatusError(502), "UNAVAILABLE", "WECHAT_BAD_ANSWER", {}),
         (errors.HttpStatusError(302), "UNAVAILABLE", "WECHAT_BAD_ANSWER", {}),
         (errors.BadAnswerError("html"), "UNAVAILABLE", "WECHAT_BAD_ANSWER", {}),
